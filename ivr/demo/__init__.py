@@ -1,0 +1,1 @@
+"""The scripted phones and the guided demonstration."""

@@ -1,0 +1,1 @@
+"""The road of a call through the product, written against ports only."""

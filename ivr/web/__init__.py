@@ -1,0 +1,1 @@
+"""The HTTP edge: API, live stream, pages."""
