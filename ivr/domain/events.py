@@ -1,0 +1,158 @@
+"""Facts, in the past tense: what Asterisk wrote down (the ledger) and what it told live (AMI)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Source = Literal["cel", "queue_log"]
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One line of a ledger file.
+
+    ``kind`` is the CEL event (``CHAN_START``), ``user:<NAME>`` for an event the dialplan raised, or the queue_log
+    event. ``at`` is Unix time in seconds. (source, file_id, position) identifies the line for ever.
+    """
+
+    source: Source
+    file_id: str
+    position: int
+    linked_id: str
+    kind: str
+    at: float
+    data: Mapping[str, Any]
+
+    @property
+    def unique_id(self) -> str:
+        """The channel the fact is about; for queue_log lines that is the caller's."""
+        return str(self.data.get("uniqueid", self.linked_id))
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerBatch:
+    """Facts read from one file, and the position to commit with them."""
+
+    source: Source
+    file_id: str
+    position: int
+    facts: tuple[Fact, ...]
+
+
+MemberState = Literal["available", "ringing", "talking", "paused", "offline"]
+
+
+@dataclass(frozen=True, slots=True)
+class QueueMember:
+    """One seat of one queue as Asterisk sees it. ``device`` is app_queue's status number 0…8."""
+
+    interface: str
+    name: str
+    device: int
+    paused: bool
+    paused_reason: str = ""
+
+    @property
+    def state(self) -> MemberState:
+        """The state shown to people; a phone that is away counts as offline even when it is paused."""
+        if self.device in (0, 4, 5):  # unknown, invalid, unavailable
+            return "offline"
+        if self.device in (6, 7):
+            return "ringing"
+        if self.device in (2, 3, 8):  # in use, busy, on hold
+            return "talking"
+        return "paused" if self.paused else "available"
+
+
+@dataclass(frozen=True, slots=True)
+class QueueCaller:
+    """One caller in a queue; ``joined_at`` is Unix time in seconds."""
+
+    unique_id: str
+    linked_id: str
+    number: str
+    position: int
+    joined_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class QueueSnapshot:
+    """One queue whole, as listed by AMI QueueStatus."""
+
+    queue: str
+    members: tuple[QueueMember, ...]
+    callers: tuple[QueueCaller, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeSnapshot:
+    """Everything live, taken after each login; replaces whatever was believed before."""
+
+    queues: tuple[QueueSnapshot, ...]
+    channels: tuple[str, ...]
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class LinkLost:
+    """The AMI link is gone; nothing live is known until the next snapshot."""
+
+    reason: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class CallerJoined:
+    """AMI QueueCallerJoin."""
+
+    queue: str
+    caller: QueueCaller
+
+
+@dataclass(frozen=True, slots=True)
+class CallerLeft:
+    """AMI QueueCallerLeave: answered, gave up or timed out; the ledger says which."""
+
+    queue: str
+    unique_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class MemberChanged:
+    """AMI QueueMemberStatus, QueueMemberPause, QueueMemberAdded."""
+
+    queue: str
+    member: QueueMember
+
+
+@dataclass(frozen=True, slots=True)
+class MemberRemoved:
+    """AMI QueueMemberRemoved."""
+
+    queue: str
+    interface: str
+
+
+@dataclass(frozen=True, slots=True)
+class HoldChanged:
+    """AMI Hold or Unhold on one channel of a call."""
+
+    channel: str
+    unique_id: str
+    linked_id: str
+    held: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelEnded:
+    """AMI Hangup: a hint that the ledger has news."""
+
+    unique_id: str
+    linked_id: str
+
+
+LiveEvent = (
+    ExchangeSnapshot | LinkLost | CallerJoined | CallerLeft | MemberChanged | MemberRemoved | HoldChanged | ChannelEnded
+)

@@ -1,0 +1,151 @@
+"""Render Asterisk's whole configuration from data into a run directory.
+
+The result depends on its inputs alone, so two renderings can be compared before one is loaded. Every value is checked
+against the characters Asterisk's files give a meaning to; a rendering that fails the lint is never written.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from ivr.domain.errors import BadSetting
+from ivr.telephony.asterisk_root import AsteriskRoot
+from ivr.telephony.dialplan_lint import lint
+
+LEDGER_FIELDS = (
+    "eventtype", "eventenum", "userdeftype", "eventtime(double)", "linkedid", "uniqueid", "channame", "num", "name",
+    "dnid", "exten", "context", "appname", "appdata", "peer", "eventextra",
+)
+
+MODULES = (
+    # resources
+    "res_timing_timerfd", "res_crypto", "res_sorcery_config", "res_sorcery_memory", "res_sorcery_astdb",
+    "res_http_websocket", "res_rtp_asterisk", "res_srtp", "res_musiconhold", "res_speech", "res_agi", "res_pjproject",
+    "res_clialiases", "res_stasis", "res_cdrel_custom", "res_manager_devicestate",
+    # SIP
+    "res_pjsip", "res_pjsip_session", "res_pjsip_sdp_rtp", "res_pjsip_pubsub", "res_pjsip_outbound_publish",
+    "res_pjsip_exten_state", "res_pjsip_registrar", "res_pjsip_outbound_registration",
+    "res_pjsip_authenticator_digest", "res_pjsip_outbound_authenticator_digest", "res_pjsip_endpoint_identifier_user",
+    "res_pjsip_endpoint_identifier_ip", "res_pjsip_caller_id", "res_pjsip_dtmf_info", "res_pjsip_nat",
+    "res_pjsip_refer", "res_pjsip_rfc3326", "res_pjsip_header_funcs", "res_pjsip_transport_websocket", "res_pjsip_acl",
+    "res_pjsip_path", "chan_pjsip", "func_pjsip_endpoint", "func_pjsip_aor", "func_pjsip_contact",
+    # dialplan and bridges
+    "pbx_config", "chan_bridge_media", "bridge_simple", "bridge_native_rtp", "bridge_softmix", "bridge_holding",
+    "bridge_builtin_features", "bridge_builtin_interval_features",
+    # codecs and formats
+    "codec_ulaw", "codec_alaw", "codec_a_mu", "codec_g722", "codec_resample", "codec_opus_open_source",
+    "res_format_attr_opus", "format_wav", "format_pcm", "format_sln",
+    # applications
+    "app_dial", "app_queue", "app_mixmonitor", "app_playback", "app_read", "app_record", "app_stack", "app_verbose",
+    "app_exec", "app_echo", "app_chanspy", "app_userevent", "app_cdr", "cel_custom", "app_celgenuserevent",
+    # functions
+    "func_callerid", "func_channel", "func_cut", "func_devstate", "func_env", "func_global", "func_groupcount",
+    "func_hangupcause", "func_logic", "func_math", "func_strings", "func_timeout", "func_uri", "func_uuid",
+    "func_periodic_hook",
+)
+
+_EMPTY = (
+    "acl.conf", "ccss.conf", "chan_websocket.conf", "cli_aliases.conf", "codecs.conf", "dsp.conf", "features.conf",
+    "pjproject.conf", "queuerules.conf", "stasis.conf", "udptl.conf",
+)
+
+_TEMPLATES = (
+    "asterisk.conf", "modules.conf", "logger.conf", "cel.conf", "cel_custom.conf", "http.conf", "manager.conf",
+    "rtp.conf", "indications.conf", "musiconhold.conf", "queues.conf", "pjsip.conf", "extensions.conf", "cdr.conf",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SecureWebSocket:
+    """Where browsers' phones connect: host and port, and the certificate shared with the pages."""
+
+    host: str
+    port: int
+    plain_port: int
+    certificate: Path
+    key: Path
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangePlan:
+    """All that decides Asterisk's configuration; plain data, so that it can be rendered, compared and tested."""
+
+    run: Path
+    root: AsteriskRoot
+    system_name: str
+    recordings: Path
+    prompts: Path
+    notice_version: str
+    hotline: dict[str, Any]
+    queues: Sequence[dict[str, Any]]
+    seats: Sequence[dict[str, Any]]
+    trunks: Sequence[dict[str, Any]]
+    duty_numbers: Sequence[dict[str, Any]]
+    credentials: dict[str, str]
+    sip: dict[str, Any]
+    rtp_first: int
+    rtp_last: int
+    ami_port: int
+    wss: SecureWebSocket | None = None
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    extra_modules: Sequence[str] = ()
+
+
+def _checked(value: Any) -> Any:
+    """Refuse characters that would end a line or start a comment; applied to everything a template prints."""
+    if isinstance(value, str) and re.search(r"[\r\n\0;]", value):
+        raise BadSetting(f"{value!r} holds a line break or a semicolon, which Asterisk's configuration cannot carry")
+    return value
+
+
+def render(plan: ExchangePlan, templates: Path) -> dict[str, str]:
+    """File name → text of the complete configuration. Raises BadSetting when a value is unfit or the lint objects."""
+    environment = Environment(
+        loader=FileSystemLoader(templates), undefined=StrictUndefined, finalize=_checked, keep_trailing_newline=True,
+        autoescape=False,
+    )
+    values: dict[str, Any] = {name: getattr(plan, name) for name in plan.__slots__}
+    values |= {
+        "ledger_fields": LEDGER_FIELDS, "modules": [*MODULES, *plan.extra_modules],
+        "wss_certificate": plan.tls_certificate, "wss_key": plan.tls_key,
+    }
+    files = {name: environment.get_template(f"{name}.j2").render(values) for name in _TEMPLATES}
+    empty = environment.get_template("empty.conf.j2").render()
+    files |= {name: empty for name in _EMPTY}
+    complaints = lint(files["extensions.conf"])
+    if complaints:
+        raise BadSetting("the rendered dialplan is unsafe:\n" + "\n".join(f"  {c}" for c in complaints))
+    return files
+
+
+def write(plan: ExchangePlan, files: dict[str, str]) -> None:
+    """Write a rendering and make the folders Asterisk needs; files hold secrets and are readable by the owner alone."""
+    for folder in ("etc", "lib", "keys", "spool", "run", "log/cel-custom", "data/sounds"):
+        (plan.run / folder).mkdir(parents=True, exist_ok=True)
+    (plan.run / "etc").chmod(0o700)
+    (plan.run / "keys").chmod(0o700)
+    for name in ("documentation", "moh", "rest-api"):
+        _link(plan.run / "data" / name, plan.root.data / name)
+    # Debian's own sounds/en goes through an absolute link that is broken outside a chroot.
+    sounds = plan.root.data / "sounds"
+    english = next((p for p in sounds.glob("en_US_*") if p.is_dir()), sounds / "en")
+    _link(plan.run / "data/sounds/en", english)
+    for name, text in files.items():
+        fresh = plan.run / "etc" / f".{name}.new"
+        fresh.write_text(text)
+        fresh.chmod(0o600)
+        fresh.rename(plan.run / "etc" / name)
+
+
+def _link(at: Path, target: Path) -> None:
+    if at.is_symlink() and at.readlink() == target:
+        return
+    at.unlink(missing_ok=True)
+    at.symlink_to(target)

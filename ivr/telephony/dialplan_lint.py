@@ -1,0 +1,96 @@
+"""Read a rendered dialplan as an attacker would, before it is loaded.
+
+Refused: text a caller controls in an application or a file name, patterns that match numbers nobody listed, programs
+started with anything but constants, contexts that can run off their end, jumps to nowhere.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+# What a caller, or a peer, decides. FILTER() makes it harmless; nothing else is trusted to.
+_CALLER_TEXT = re.compile(
+    r"\$\{(?:CALLERID\(|CONNECTEDLINE\(|REDIRECTING\(|PJSIP_HEADER|PJSIP_HEADERS|CALLBACK_NUMBER|EXTEN\b|CHANNEL\(name\)|CHANNEL\(pjsip|SIP)"
+)
+_FILTERED = re.compile(r"\$\{FILTER\([^,${}]*,\$\{[^{}]*\}\)\}")
+_FORBIDDEN = {"system", "trysystem", "externalivr", "agi", "eagi", "deadagi", "exec", "execif", "tryexec", "disa", "authenticate"}
+_FORBIDDEN_FUNCTIONS = re.compile(r"\$\{(?:SHELL|FILE|CURL|ODBC|REALTIME|EVAL|DB|ENV)\b", re.IGNORECASE)
+_ENDS = {"hangup", "goto", "busy", "congestion", "return"}
+_ID_NAME = re.compile(r"\$\{(?:RECORDINGS|RECORDING|PROMPTS)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One priority: the application it runs and its argument text."""
+
+    line: int
+    context: str
+    extension: str
+    label: str
+    application: str
+    arguments: str
+
+
+def steps(text: str) -> Iterator[Step]:
+    """The priorities of a dialplan in order; lines that are none are skipped."""
+    context = extension = ""
+    for number, raw in enumerate(text.splitlines(), 1):
+        line = raw.strip()
+        if found := re.match(r"\[([^\]]+)\]", line):
+            context, extension = found[1], ""
+        elif found := re.match(r"(?:exten\s*=>\s*([^,]+),|same\s*=>\s*)(\w+)(?:\((\w+)\))?,(\w+)\((.*)\)$", line):
+            extension = (found[1] or extension).strip()
+            yield Step(number, context, extension, found[3] or "", found[4], found[5])
+
+
+def lint(text: str) -> list[str]:
+    """Complaints, empty when the dialplan is safe; each names the line and what to do."""
+    found = list(steps(text))
+    parsed = {s.line for s in found}
+    complaints = [
+        f"line {n}: not understood: {raw.strip()}" for n, raw in enumerate(text.splitlines(), 1)
+        if re.match(r"\s*(exten|same|include|switch|ignorepat)\b", raw) and n not in parsed
+    ]
+    last: dict[tuple[str, str], Step] = {}
+    labels: dict[tuple[str, str], set[str]] = {}
+    for step in found:
+        last[step.context, step.extension] = step
+        labels.setdefault((step.context, step.extension), set()).add(step.label)
+        complaints += [f"line {step.line}: {c}" for c in _complaints(step)]
+    for step in last.values():
+        if step.application.lower() not in _ENDS:
+            complaints.append(f"line {step.line}: [{step.context}] {step.extension} runs off its end; close it with Hangup()")
+    complaints += _lost_jumps(found, labels)
+    return complaints
+
+
+def _complaints(step: Step) -> Iterator[str]:
+    application, arguments = step.application.lower(), step.arguments
+    if step.extension.startswith("_"):
+        yield f"the pattern {step.extension} matches what nobody listed; name each number"
+    if application in _FORBIDDEN:
+        yield f"{step.application} reaches the operating system or arbitrary applications; remove it"
+    if _FORBIDDEN_FUNCTIONS.search(arguments):
+        yield "a function that reaches files, programs or databases; remove it"
+    bare = _FILTERED.sub("", arguments)
+    if _CALLER_TEXT.search(bare):
+        yield "text the caller controls; pass it through FILTER() into a variable first"
+    elif _FILTERED.search(arguments) and application != "set":
+        yield "FILTER() belongs in a Set() of its own, so that its result has a name"
+    if application in {"mixmonitor", "record", "monitor"} and "${" in _ID_NAME.sub("", arguments):
+        yield "a recording's name may hold ${RECORDINGS} and ${RECORDING} only"
+
+
+def _lost_jumps(found: list[Step], labels: dict[tuple[str, str], set[str]]) -> Iterator[str]:
+    contexts = {context for context, _ in labels}
+    for step in found:
+        if step.application.lower() == "goto":
+            parts = [p.strip() for p in step.arguments.split(",")]
+            if len(parts) == 3 and (parts[0] not in contexts or (parts[0], parts[1]) not in labels):
+                yield f"line {step.line}: Goto({step.arguments}) leads nowhere"
+        elif step.application.lower() == "gotoif":
+            for label in re.split(r"[?:]", step.arguments.rsplit("]", 1)[-1])[1:]:
+                if label and not label.isdigit() and label not in labels[step.context, step.extension]:
+                    yield f"line {step.line}: the label {label} does not exist in [{step.context}] {step.extension}"

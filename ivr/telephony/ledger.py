@@ -1,0 +1,178 @@
+"""Tail the two files Asterisk writes for every call, and turn lines into facts with their exact position.
+
+``cel-custom/ledger.csv`` (CEL, separated values with doubled quotes) is the record of calls; ``queue_log`` adds queue
+positions, ring and hold seconds. Asterisk opens, appends and closes for each CEL record, so rotation is a rename. A file
+is known by the digest of its first line: a rename, a copy or a reused inode never makes a line count twice.
+Positions are committed by the caller together with the facts (see ivr.storage.ledger).
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import os
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ivr.domain.events import Fact, LedgerBatch, Source
+
+_FIRST_LINE_LIMIT = 64 * 1024
+_READ_LIMIT = 1 << 20
+_KEEP_DAYS = 184
+_CEL_COLUMNS = (
+    "eventtype", "eventenum", "userdeftype", "eventtime", "linkedid", "uniqueid", "channame", "num", "name", "dnid",
+    "exten", "context", "appname", "appdata", "peer", "eventextra",
+)
+
+
+@dataclass(slots=True)
+class LedgerReader:
+    """Reads one kind of ledger file across rotation. Blocking but short: at most 1 MiB a call; run it in a thread."""
+
+    source: Source
+    folder: Path
+    name: str
+    _ids: dict[tuple[int, int], str] = field(default_factory=dict)
+    _done: dict[str, int] = field(default_factory=dict)
+    complaints: int = 0
+
+    def read(self, positions: dict[str, int]) -> LedgerBatch | None:
+        """The next facts after the committed positions ({file id: bytes}), oldest file first; None when all is read."""
+        for path in self._files():
+            try:
+                with path.open("rb") as file:
+                    status = os.fstat(file.fileno())
+                    file_id = self._identify(file, status)
+                    if file_id is None:
+                        continue
+                    start = positions.get(file_id, 0)
+                    if status.st_size <= start:
+                        continue
+                    file.seek(start)
+                    data = file.read(_READ_LIMIT)
+            except FileNotFoundError:
+                continue
+            complete = data.rfind(b"\n") + 1
+            if not complete:
+                if len(data) < _READ_LIMIT:
+                    continue
+                complete = len(data)  # a line longer than the limit is no record of ours: step over it
+            facts = tuple(self._facts(data[:complete], file_id, start))
+            return LedgerBatch(self.source, file_id, start + complete, facts)
+        return None
+
+    def _files(self) -> list[Path]:
+        rotated = sorted(self.folder.glob(f"{self.name}.*"))
+        return [*rotated, self.folder / self.name]
+
+    def _identify(self, file: io.BufferedReader, status: os.stat_result) -> str | None:
+        key = (status.st_dev, status.st_ino)
+        known = self._ids.get(key)
+        if known is not None and status.st_size >= self._done.get(known, 0):
+            self._done[known] = status.st_size
+            return known
+        first = file.readline(_FIRST_LINE_LIMIT)
+        if not first.endswith(b"\n") and len(first) < _FIRST_LINE_LIMIT:
+            return None
+        file_id = hashlib.sha256(first).hexdigest()
+        self._ids[key], self._done[file_id] = file_id, status.st_size
+        return file_id
+
+    def _facts(self, data: bytes, file_id: str, start: int) -> Iterator[Fact]:
+        position = start
+        # A quoted value may hold a line break, so records are found by their quotes, not by line ends alone.
+        for record in _records(data):
+            text = record.decode("utf-8", "replace").rstrip("\r\n").replace("\0", "\ufffd")
+            fact = (_cel_fact if self.source == "cel" else _queue_log_fact)(text, file_id, position)
+            if fact is not None:
+                yield fact
+            elif text:
+                self.complaints += 1
+            position += len(record)
+
+    def rotate(self, now: float, limit_bytes: int = 64 << 20) -> Path | None:
+        """Rename the current file when it is full; the new name sorts by time. Returns it, or None."""
+        current = self.folder / self.name
+        try:
+            if current.stat().st_size < limit_bytes:
+                return None
+        except FileNotFoundError:
+            return None
+        target = self.folder / f"{self.name}.{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(now))}"
+        if target.exists():
+            return None
+        current.rename(target)
+        return target
+
+    def discard_older(self, positions: dict[str, int], now: float, keep_days: int = _KEEP_DAYS) -> list[Path]:
+        """Delete rotated files that are wholly committed and past their keeping; returns what was deleted."""
+        gone = []
+        for path in self._files()[:-1]:
+            with path.open("rb") as file:
+                status = os.fstat(file.fileno())
+                file_id = self._identify(file, status)
+            if file_id and positions.get(file_id, 0) >= status.st_size and now - status.st_mtime > keep_days * 86400:
+                path.unlink()
+                gone.append(path)
+        return gone
+
+
+def _records(data: bytes) -> Iterator[bytes]:
+    """Split at line ends outside quotes; a record whose quotes never close ends at its first line end."""
+    start = 0
+    while start < len(data):
+        end = data.find(b"\n", start)
+        while end != -1 and data.count(b'"', start, end) % 2 and end - start < _FIRST_LINE_LIMIT:
+            end = data.find(b"\n", end + 1)
+        if end == -1 or end - start >= _FIRST_LINE_LIMIT:
+            end = data.find(b"\n", start)
+            end = len(data) - 1 if end == -1 else end
+        yield data[start : end + 1]
+        start = end + 1
+
+
+def _cel_fact(text: str, file_id: str, position: int) -> Fact | None:
+    try:
+        row = next(csv.reader(io.StringIO(text, newline=""), strict=True))
+    except (csv.Error, StopIteration):
+        return None
+    if len(row) != len(_CEL_COLUMNS):
+        return None
+    values = dict(zip(_CEL_COLUMNS, row, strict=True))
+    try:
+        at = float(values.pop("eventtime"))
+    except ValueError:
+        return None
+    linked_id = values.pop("linkedid")
+    if not linked_id or not 0 < at < 1e11:
+        return None
+    # A user event carries its name in eventtype; eventenum stays USER_DEFINED, so a name cannot pass for a CEL event.
+    enum, kind = values.pop("eventenum"), values.pop("eventtype")
+    user = enum == "USER_DEFINED"
+    name = (values.pop("userdeftype") or kind) if user else enum
+    data: dict[str, Any] = {k: v for k, v in values.items() if v}
+    extra = data.pop("eventextra", "")
+    if extra:
+        try:
+            told = json.loads(extra)
+            data |= told if isinstance(told, dict) else {"extra": str(told)}
+        except ValueError:
+            data["extra"] = extra
+    return Fact("cel", file_id, position, linked_id, f"user:{name}" if user else name, at, data)
+
+
+def _queue_log_fact(text: str, file_id: str, position: int) -> Fact | None:
+    parts = text.split("|")
+    if len(parts) < 5 or not re.fullmatch(r"\d{9,11}(\.\d+)?", parts[0]):
+        return None
+    at, unique_id, queue, member, event = float(parts[0]), *parts[1:5]
+    if unique_id in ("NONE", "") or not re.fullmatch(r"[A-Z_]{2,40}", event):
+        return Fact("queue_log", file_id, position, "", event[:40] or "?", at, {"queue": queue, "member": member})
+    data = {"queue": queue, "member": member, "data": parts[5:12]}
+    return Fact("queue_log", file_id, position, unique_id, event, at, data)
