@@ -1,0 +1,181 @@
+"""Load the model once, fork a decoder per slot: ``python -m ivr.speech.decoder_host MODEL FD PARENT_PID``.
+
+A Kaldi assertion aborts the whole process and memory may run out in the middle of a file, so every file is decoded in
+a forked child, which shares the loaded model's pages with its siblings and takes nobody with it when it dies. Nothing
+else of the product is imported here, so that there is little to share and no thread to lose in a fork.
+
+Control (SOCK_SEQPACKET on FD, one JSON object per message): the parent sends ``{"op": "fork"}`` with one end of a
+stream socket, or ``{"op": "kill", "pid"}``; the host answers ``{"ready": threads}`` or ``{"broken": text}`` once, then
+``{"forked": pid}`` and ``{"exited": pid, "signal", "code"}``. A job on the stream socket is one JSON line
+``{"path", "cpu_budget_s", "settings"}``; its answers are lines ``{"segment": [[text, start_s, end_s, confidence]…]}``
+ended by ``{"done": {"speech_s"}}``, ``{"unreadable": text}`` or ``{"failed": text}``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import gc
+import json
+import os
+import resource
+import selectors
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from ivr.domain.errors import AudioUnreadable
+from ivr.speech.decoding import SpeechModel, TrackDecoder
+from ivr.speech.decoding_settings import DecodingSettings
+
+_PR_SET_PDEATHSIG: Final = 1
+_MAX_MESSAGE: Final = 4096
+_OOM_SCORE: Final = "800"  # of 1000: under memory pressure a decoder goes before Asterisk or PostgreSQL
+
+
+def main() -> int:
+    """Serve until the control socket closes or SIGTERM comes; children never outlive this process."""
+    _die_with_parent(int(sys.argv[3]))
+    control = socket.socket(fileno=int(sys.argv[2]))
+    try:
+        model = SpeechModel(Path(sys.argv[1]))
+    except (ValueError, OSError) as problem:
+        _tell(control, {"broken": str(problem)})
+        return 1
+    gc.collect()
+    gc.freeze()  # the collector must not write to pages the children share
+    _Host(model, control).serve()
+    return 0
+
+
+class _Host:
+    def __init__(self, model: SpeechModel, control: socket.socket) -> None:
+        self._model = model
+        self._control = control
+        self._children: set[int] = set()
+        self._stopping = False
+
+    def serve(self) -> None:
+        wake_in, wake_out = socket.socketpair()
+        wake_in.setblocking(False)
+        wake_out.setblocking(False)
+        signal.set_wakeup_fd(wake_out.fileno(), warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGTERM, self._on_terminate)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides when we end
+        _tell(self._control, {"ready": len(os.listdir("/proc/self/task"))})
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._control, selectors.EVENT_READ)
+            selector.register(wake_in, selectors.EVENT_READ)
+            while not self._stopping:
+                for key, _ in selector.select():
+                    if key.fileobj is wake_in:
+                        wake_in.recv(_MAX_MESSAGE)
+                    else:
+                        self._obey()
+                self._reap()
+        self._end_children()
+
+    def _on_terminate(self, *_: object) -> None:
+        self._stopping = True
+
+    def _obey(self) -> None:
+        message, fds, _, _ = socket.recv_fds(self._control, _MAX_MESSAGE, 1)
+        if not message:
+            self._stopping = True
+            return
+        order = json.loads(message)
+        if order["op"] == "fork":
+            self._fork(socket.socket(fileno=fds[0]))
+        elif order["op"] == "kill" and order["pid"] in self._children:  # a pid we reaped may be another's by now
+            os.kill(order["pid"], signal.SIGKILL)
+
+    def _fork(self, jobs: socket.socket) -> None:
+        host = os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            code = 1
+            try:
+                self._control.close()
+                _prepare_child(host)
+                _decode_jobs(self._model, jobs)
+                code = 0
+            finally:
+                os._exit(code)
+        jobs.close()
+        self._children.add(pid)
+        _tell(self._control, {"forked": pid})
+
+    def _reap(self) -> None:
+        for pid in tuple(self._children):
+            found, status = os.waitpid(pid, os.WNOHANG)
+            if found:
+                self._children.discard(pid)
+                died = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
+                code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else 0
+                _tell(self._control, {"exited": pid, "signal": died, "code": code})
+
+    def _end_children(self) -> None:
+        for pid in self._children:
+            os.kill(pid, signal.SIGKILL)
+        for pid in self._children:
+            os.waitpid(pid, 0)
+
+
+def _tell(control: socket.socket, message: dict[str, Any]) -> None:
+    with contextlib.suppress(OSError):  # the parent is gone; its closed socket ends the loop
+        control.send(json.dumps(message).encode())
+
+
+def _die_with_parent(parent: int) -> None:
+    """Have the kernel end this process with its parent, also when the parent was killed before we asked."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def _prepare_child(host: int) -> None:
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _die_with_parent(host)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with contextlib.suppress(OSError):  # a container may forbid it; the limit of its cgroup then chooses
+        Path("/proc/self/oom_score_adj").write_text(_OOM_SCORE)
+
+
+def _decode_jobs(model: SpeechModel, jobs: socket.socket) -> None:
+    """Answer jobs until the parent closes its end."""
+    with jobs, jobs.makefile("rb") as orders, jobs.makefile("wb") as answers:
+        for line in orders:
+            order = json.loads(line)
+            _limit_cpu(order["cpu_budget_s"])
+            for answer in _decode(model, order):
+                answers.write(json.dumps(answer, ensure_ascii=False).encode() + b"\n")
+                answers.flush()
+
+
+def _decode(model: SpeechModel, order: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    try:
+        decoder = TrackDecoder(model, Path(order["path"]), DecodingSettings.of(order["settings"]))
+        for words in decoder.segments():
+            yield {"segment": [[w.text, w.start_s, w.end_s, w.confidence] for w in words]}
+        yield {"done": {"speech_s": round(decoder.speech_s, 3)}}
+    except AudioUnreadable as problem:
+        yield {"unreadable": str(problem)}
+    except Exception as problem:  # whatever the engine raises costs this file only
+        yield {"failed": f"{type(problem).__name__}: {problem}"}
+
+
+def _limit_cpu(budget_s: float) -> None:
+    """SIGXCPU kills this process when the next job has used ``budget_s`` of processor time."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    limit = int(used.ru_utime + used.ru_stime + budget_s) + 1
+    resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.getrlimit(resource.RLIMIT_CPU)[1]))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
