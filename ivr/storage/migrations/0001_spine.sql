@@ -150,10 +150,17 @@ CREATE TABLE app_user (
     password_hash text,                          -- argon2id; null = no password login
     roles         text[] NOT NULL,
     disabled      boolean NOT NULL DEFAULT false,
-    failed_logins integer NOT NULL DEFAULT 0,
-    locked_until  timestamptz,
     created_at    timestamptz NOT NULL DEFAULT now()
 );
+-- Failed logins by digest of the name asked for, known or not: were they counted in app_user only, a lock-out
+-- would tell which names exist. Rows are pruned when their window is over.
+CREATE TABLE login_failure (
+    name_digest  bytea PRIMARY KEY,              -- sha256 of the name as folded for login
+    failures     integer NOT NULL,
+    window_ends  timestamptz NOT NULL,
+    locked_until timestamptz
+);
+CREATE INDEX login_failure_window_ends ON login_failure (window_ends);
 CREATE TABLE app_session (
     token_hash   bytea PRIMARY KEY,              -- sha256 of the cookie's value
     user_id      bigint NOT NULL REFERENCES app_user (id) ON DELETE CASCADE,

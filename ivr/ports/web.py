@@ -1,0 +1,407 @@
+"""What the HTTP edge needs of the world: the read side, accounts, the feed, the audit trail, stored sound.
+
+Every time here is timezone-aware; every duration is seconds as float. Implementations raise
+``ivr.domain.errors.Unavailable`` when what they stand on (PostgreSQL, the disk) is away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import ClassVar, Literal, Protocol, get_args
+
+from ivr.domain.errors import CallerFault, Unavailable
+from ivr.domain.transcript import Speaker, Word
+
+Role = Literal["operator", "supervisor", "dispatcher", "handler", "adviser", "administrator", "auditor"]
+ROLES: tuple[Role, ...] = get_args(Role)
+MemberState = Literal["available", "ringing", "talking", "paused", "offline"]
+Topic = Literal["queue", "call", "order", "alarm"]
+Track = Literal["caller", "operator", "both"]
+
+
+class LoginRefused(CallerFault):
+    """Name and password, or the ticket, do not open a session. One text for every reason, so it names nobody.
+
+    ``known_name`` is the account's name when there is one: for the audit trail only, never for the answer.
+    """
+
+    code = "login_refused"
+
+    def __init__(self, known_name: str | None = None) -> None:
+        super().__init__("The name or password is wrong, or the login link was used or has expired.")
+        self.known_name = known_name
+
+
+class LockedOut(CallerFault):
+    """Too many failed logins under this name, known or not; ``retry_after_s`` is when it opens again."""
+
+    code = "locked_out"
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__("Too many failed logins under this name. Try again later, or ask for a login link.")
+        self.retry_after_s = retry_after_s
+
+
+class Busy(Unavailable):
+    """More work of this kind is waiting than this process takes on; ``retry_after_s`` says when to come back."""
+
+    code = "busy"
+    retry_after_s: ClassVar[int] = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who asks: a person's session or a machine's token. ``credential`` is the sha256 of the secret, never the secret."""
+
+    kind: Literal["session", "token"]
+    name: str
+    display_name: str
+    roles: frozenset[str]
+    credential: bytes
+
+    @property
+    def actor(self) -> str:
+        """The name in the audit trail; a token's cannot be mistaken for a person's."""
+        return self.name if self.kind == "session" else f"token:{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedSession:
+    """A session just opened; ``secret`` goes into the cookie and is stored nowhere. Lives ``lifetime_s`` at most."""
+
+    identity: Identity
+    secret: str
+    lifetime_s: int
+
+
+class Accounts(Protocol):
+    """People's sessions and machines' tokens."""
+
+    async def sign_in(self, name: str, password: str) -> OpenedSession:
+        """Open a session, or raise LoginRefused, LockedOut or Busy; takes the same time for every unknown name."""
+        ...
+
+    async def redeem_ticket(self, ticket: str) -> OpenedSession:
+        """Open a session with a one-time ticket, or raise LoginRefused."""
+        ...
+
+    async def session(self, secret: str, *, activity: bool) -> Identity | None:
+        """Whose session this is, None when unknown, revoked, idle or over; ``activity`` restarts the idle clock."""
+        ...
+
+    async def token(self, secret: str) -> Identity | None:
+        """Whose API token this is, None when unknown, revoked or expired."""
+        ...
+
+    async def end_session(self, secret: str) -> None:
+        """Revoke one session; ending it twice is no error."""
+        ...
+
+    async def still_valid(self, credentials: Collection[bytes]) -> frozenset[bytes]:
+        """Those of the credentials that would still be accepted, in one query; restarts no idle clock."""
+        ...
+
+
+class AuditTrail(Protocol):
+    """The append-only, hash-chained record of who did what."""
+
+    async def append(self, actor: str, action: str, object_name: str, detail: Mapping[str, str | int | bool]) -> None:
+        """Write one row before the act it speaks of is answered; raise rather than lose it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FeedEntry:
+    """One numbered change: something about ``key`` is different now. What, is read from its table."""
+
+    seq: int
+    topic: Topic
+    key: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class FeedBatch:
+    """Entries after the asked number, in order. ``head`` is the last number given, ``complete`` is false when
+    numbers in between were pruned (or the database is another one): the reader must take a new snapshot."""
+
+    head: int
+    complete: bool
+    entries: Sequence[FeedEntry]
+
+
+class Feed(Protocol):
+    """The numbered feed of changes, read by one reader per web process."""
+
+    async def after(self, seq: int, limit: int) -> FeedBatch: ...
+
+    async def wait_hint(self, timeout_s: float) -> bool:
+        """Return early (True) when the database hints at news, at ``timeout_s`` (False) otherwise; never raises."""
+        ...
+
+    async def listen(self) -> None:
+        """Keep the hint connection alive until cancelled; reconnects with jitter and only logs its failures."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingCaller:
+    linked_id: str
+    caller_number: str
+    position: int
+    joined_at: float  # epoch seconds
+
+
+@dataclass(frozen=True, slots=True)
+class QueueMember:
+    name: str
+    interface: str
+    state: MemberState
+    paused_reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class QueueLive:
+    """One queue as the controller last knew it; ``read_at`` is the database's clock at the time of reading."""
+
+    queue: str
+    callers: Sequence[WaitingCaller]
+    members: Sequence[QueueMember]
+    link_up: bool
+    as_of: datetime
+    read_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CallRecord:
+    """One call as stored; ``order_number`` is '' until its work order exists."""
+
+    linked_id: str
+    state: str
+    outcome: str | None
+    channel: str
+    caller_number: str
+    caller_number_raw: str
+    caller_name_raw: str
+    called_number: str
+    queue: str
+    member_interface: str
+    notice_version: str
+    recording_refused: bool
+    recording_name: str
+    arrived_at: datetime
+    queued_at: datetime | None
+    answered_at: datetime | None
+    ended_at: datetime | None
+    hangup_cause: int | None
+    hangup_by: str
+    order_number: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingTrack:
+    """One track of a call's recording; ``path`` is relative to the recordings folder and comes from us only."""
+
+    id: int
+    base_name: str
+    track: Speaker
+    path: str
+    seconds: float
+    state: str
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSegment:
+    speaker: Speaker
+    start_s: float
+    end_s: float
+    text: str
+    confidence: float
+    words: Sequence[Word]
+
+
+@dataclass(frozen=True, slots=True)
+class CallDetail:
+    """One call; recordings and segments are of one recording, caller's track first, segments as spoken."""
+
+    call: CallRecord
+    recordings: Sequence[RecordingTrack]
+    segments: Sequence[StoredSegment]
+
+
+@dataclass(frozen=True, slots=True)
+class OrderField:
+    """One filled field and, when a machine filled it, the words and seconds it came from (``text`` not '')."""
+
+    field: str
+    ordinal: int
+    value: str
+    display: str
+    source: str
+    rule: str
+    linked_id: str
+    speaker: str
+    text: str
+    start_s: float | None
+    end_s: float | None
+    confidence: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkOrderRecord:
+    number: str
+    state: str
+    channel: str
+    outcome: str
+    table_version: str
+    category: str
+    matter: str
+    caller_number: str
+    opened_at: datetime
+    filled_at: datetime | None
+    note: str
+    version: int
+    calls: Sequence[str]
+    fields: Sequence[OrderField]
+
+
+@dataclass(frozen=True, slots=True)
+class PageMark:
+    """Where a keyset page ended: the next one holds rows strictly older than (``at``, ``key``)."""
+
+    at: datetime
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallFilter:
+    """Which calls: ``start`` inclusive, ``end`` exclusive, on arrival; ``text`` is a substring, taken literally."""
+
+    state: str | None = None
+    outcome: str | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+    text: str = ""
+    limit: int = 50
+    after: PageMark | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OrderFilter:
+    """Which work orders: ``start`` inclusive, ``end`` exclusive, on opening; ``text`` is taken literally."""
+
+    state: str | None = None
+    category: str | None = None
+    channel: str | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+    text: str = ""
+    limit: int = 50
+    after: PageMark | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    database: bool
+    queue_live_stale: bool
+
+
+class Views(Protocol):
+    """The read side. Lists are newest first and hold at most ``limit`` rows."""
+
+    async def queues(self) -> Sequence[QueueLive]: ...
+
+    async def calls(self, wanted: CallFilter) -> Sequence[CallRecord]: ...
+
+    async def live_calls(self, recent: int) -> Sequence[CallRecord]:
+        """Every open call (bounded at 500) and the last ``recent`` ones, newest first."""
+        ...
+
+    async def calls_named(self, linked_ids: Collection[str]) -> Sequence[CallRecord]: ...
+
+    async def call(self, linked_id: str) -> CallDetail | None: ...
+
+    async def tracks(self, linked_id: str) -> Sequence[RecordingTrack] | None:
+        """The tracks of the call's one recording, caller first, without transcript; None when there is no call."""
+        ...
+
+    async def work_orders(self, wanted: OrderFilter) -> Sequence[WorkOrderRecord]: ...
+
+    async def work_orders_named(self, numbers: Collection[str]) -> Sequence[WorkOrderRecord]: ...
+
+    async def health(self, stale_after_s: float) -> Health:
+        """Whether the database answers and whether any queue's picture is old; never raises."""
+        ...
+
+
+class CodeTables(Protocol):
+    """Names of the versioned category and matter codes."""
+
+    def name(self, version: str, kind: Literal["category", "matter"], code: str) -> str | None: ...
+
+
+class SoundView(Protocol):
+    """One stored sound as the bytes of a WAV file, read piecewise, never whole in memory."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of the whole WAV, header included."""
+        ...
+
+    async def read(self, offset: int, length: int) -> bytes:
+        """Exactly the bytes [offset, offset + length), fewer only at the end; raises AudioUnreadable."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class AudioArchive(Protocol):
+    """Stored recordings as something playable. ``paths`` are absolute and already confined to the recordings folder.
+
+    Raises NotFound when a file is gone, AudioUnreadable when it is no sound.
+    """
+
+    async def open(self, paths: Mapping[Speaker, Path], track: Track) -> SoundView:
+        """``both`` is stereo, caller left and operator right, also when only one of the two exists (silence)."""
+        ...
+
+    async def peaks(self, paths: Mapping[Speaker, Path], points: int) -> Mapping[Speaker, Sequence[float]]:
+        """``points`` peak values 0…1 per existing track, over the length of the longest track."""
+        ...
+
+
+@dataclass(frozen=True)
+class WebServices:
+    """Everything the HTTP edge is given; wired in ivr.bootstrap."""
+
+    views: Views
+    accounts: Accounts
+    audit: AuditTrail
+    feed: Feed
+    audio: AudioArchive
+    codes: CodeTables
+
+
+@dataclass(frozen=True)
+class WebOptions:
+    """How the HTTP edge behaves. ``tls`` says whether browsers reach it by https (directly or through a proxy)."""
+
+    recordings_dir: Path
+    static_dir: Path
+    tls: bool = False
+    public_origins: frozenset[str] = field(default_factory=frozenset)
+    """Further origins pages may come from, e.g. ``https://12348.example`` behind a proxy that changes Host."""
+    connect_sources: tuple[str, ...] = ()
+    """Further CSP connect-src entries, e.g. the secure WebSocket of the PBX."""
+    stale_after_s: float = 6.0
+    live_clients: int = 1500
+    live_poll_s: float = 1.0
+    live_heartbeat_s: float = 5.0
+    live_recheck_s: float = 10.0
+    live_send_timeout_s: float = 10.0
+    play_audit_window_s: float = 600.0
+    body_limit_bytes: int = 64 * 1024

@@ -1,0 +1,38 @@
+"""Who may do what: the one table. A role not listed here may do nothing but see its own session.
+
+Handlers (承办) are limited to their unit and town, advisers to their own village, and nothing yet says which those
+are: until an order carries its unit, both read nothing here rather than everything. The auditor reads the audit
+trail only, and is kept apart from the administrator.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from ivr.domain.errors import Denied
+from ivr.ports.web import Identity
+
+Permission = Literal["queues.read", "calls.read", "transcripts.read", "recordings.play", "orders.read", "live.read"]
+
+_READER: frozenset[Permission] = frozenset({"queues.read", "calls.read", "transcripts.read", "orders.read", "live.read"})
+
+ACCESS: dict[str, frozenset[Permission]] = {
+    "operator": _READER | {"recordings.play"},
+    "supervisor": _READER | {"recordings.play"},
+    "administrator": _READER | {"recordings.play"},
+    "dispatcher": _READER,
+    "handler": frozenset(),
+    "adviser": frozenset(),
+    "auditor": frozenset(),
+}
+
+
+def may(identity: Identity, permission: Permission) -> bool:
+    """Whether any role of the asker grants the permission; an unknown role grants nothing."""
+    return any(permission in ACCESS.get(role, frozenset()) for role in identity.roles)
+
+
+def demand(identity: Identity, permission: Permission) -> None:
+    """Raise Denied, naming the permission, when no role grants it."""
+    if not may(identity, permission):
+        raise Denied(f"Your roles do not include {permission}. Ask an administrator for a role that does.")

@@ -1,0 +1,268 @@
+"""What goes over the wire, as pydantic models; the OpenAPI document is generated from these and nothing else."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, SecretStr, WithJsonSchema
+
+from ivr.ports.web import MemberState
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+
+
+def iso(moment: datetime) -> str:
+    """ISO 8601 with milliseconds and the offset of Asia/Shanghai, the one time zone of this product."""
+    return moment.astimezone(SHANGHAI).isoformat(timespec="milliseconds")
+
+
+Moment = Annotated[
+    datetime,
+    PlainSerializer(iso, return_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+Seconds = Annotated[float, PlainSerializer(lambda value: round(value, 3), return_type=float)]
+
+
+class Wire(BaseModel):
+    """Base of every answer: immutable, nothing beyond the documented members."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class HealthAnswer(Wire):
+    status: Literal["ok", "degraded"]
+    database: bool
+    queue_live_stale: bool
+
+
+class PasswordLogin(Wire):
+    """Login with name and password."""
+
+    name: str = Field(min_length=1, max_length=100)
+    password: SecretStr = Field(min_length=1, max_length=1000)
+
+
+class TicketLogin(Wire):
+    """Login with a one-time ticket, as printed by the command line."""
+
+    ticket: SecretStr = Field(min_length=1, max_length=200)
+
+
+class User(Wire):
+    name: str
+    display_name: str
+    roles: list[str]
+
+
+class SessionAnswer(Wire):
+    user: User
+
+
+class Members(Wire):
+    """Members of a queue by state."""
+
+    available: int
+    ringing: int
+    talking: int
+    paused: int
+    offline: int
+
+
+class Member(Wire):
+    name: str
+    interface: str
+    state: MemberState
+    paused_reason: str
+
+
+class Waiting(Wire):
+    linked_id: str
+    caller_number: str
+    position: int
+    waited_s: Seconds
+
+
+class QueueStatus(Wire):
+    """One queue. While ``stale`` the figures are those of ``stale_since`` and waits do not grow."""
+
+    queue: str
+    waiting: int
+    longest_wait_s: Seconds
+    members: Members
+    member_list: list[Member]
+    callers: list[Waiting]
+    stale: bool
+    stale_since: Moment | None
+    as_of: Moment
+
+
+class QueueList(Wire):
+    queues: list[QueueStatus]
+
+
+class CallRow(Wire):
+    """One call. ``wait_s`` runs from arrival, greeting included, to a human or the end; null while it still runs."""
+
+    linked_id: str
+    state: Literal["arrived", "queued", "talking", "ended"]
+    outcome: str | None
+    channel: str
+    caller_number: str
+    caller_name: str
+    called_number: str
+    queue: str
+    operator: str
+    arrived_at: Moment
+    queued_at: Moment | None
+    answered_at: Moment | None
+    ended_at: Moment | None
+    wait_s: Seconds | None
+    talk_s: Seconds | None
+    order: str | None
+
+
+class CallList(Wire):
+    calls: list[CallRow]
+    next: str | None = Field(description="cursor of the next page, null on the last one")
+
+
+class Recording(Wire):
+    track: Literal["caller", "operator"]
+    seconds: Seconds
+    state: str
+    problem: str
+
+
+class TranscriptWord(Wire):
+    text: str
+    start_s: Seconds
+    end_s: Seconds
+    confidence: Seconds
+
+
+class TranscriptSegment(Wire):
+    speaker: Literal["caller", "operator"]
+    start_s: Seconds
+    end_s: Seconds
+    text: str
+    confidence: Seconds
+    words: list[TranscriptWord]
+
+
+class TranscriptAnswer(Wire):
+    """``partial``: at least one track could not be transcribed; ``none``: there is no recording."""
+
+    state: Literal["none", "pending", "complete", "partial"]
+    segments: list[TranscriptSegment]
+
+
+class CallAnswer(CallRow):
+    """One call with everything known about it; ``*_raw`` is as sent by the caller's side: never trust, show as text."""
+
+    notice_version: str
+    recording_refused: bool
+    hangup_by: str
+    hangup_cause: int | None
+    caller_name_raw: str
+    caller_number_raw: str
+    recordings: list[Recording]
+    transcript: TranscriptAnswer
+
+
+class Peaks(Wire):
+    """Peak amplitudes 0…1 over equal stretches; a track that does not exist is empty."""
+
+    points: int
+    caller: list[float]
+    operator: list[float]
+
+
+class Code(Wire):
+    """A code and its name; both '' when unclear and left for a person."""
+
+    code: str
+    name: str
+
+
+class Evidence(Wire):
+    """The words and seconds of audio a field was filled from."""
+
+    speaker: str
+    text: str
+    start_s: Seconds | None
+    end_s: Seconds | None
+    confidence: Seconds | None
+
+
+class OrderFieldRow(Wire):
+    field: str
+    ordinal: int
+    value: str
+    display: str
+    source: Literal["machine", "human"]
+    rule: str
+    linked_id: str
+    evidence: Evidence | None
+
+
+class WorkOrder(Wire):
+    number: str
+    state: str
+    channel: str
+    outcome: str
+    category: Code
+    matter: Code
+    caller_number: str
+    opened_at: Moment
+    filled_at: Moment | None
+    note: str
+    version: int
+    calls: list[str]
+    fields: list[OrderFieldRow]
+
+
+class WorkOrderList(Wire):
+    orders: list[WorkOrder]
+    next: str | None = Field(description="cursor of the next page, null on the last one")
+
+
+class LiveSnapshot(Wire):
+    """First event of a live stream: ``orders`` and ``calls`` hold the open and the last 50."""
+
+    queues: list[QueueStatus]
+    calls: list[CallRow]
+    orders: list[WorkOrder]
+
+
+class LiveAlarm(Wire):
+    alarm: str
+    at: Moment
+
+
+class LiveClock(Wire):
+    """Proof of life: ``fresh`` is false while the feed cannot be read, ``as_of`` is when it last was."""
+
+    now: Moment
+    fresh: bool
+    as_of: Moment | None
+
+
+class ProblemError(Wire):
+    where: Literal["query", "body"]
+    name: str
+    problem: str
+
+
+class Problem(Wire):
+    """RFC 9457 problem document; ``code`` is stable, ``detail`` is for people."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", json_schema_extra={"required": ["type", "title", "status", "code", "detail"]})
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    errors: list[ProblemError] = []
