@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Source = Literal["cel", "queue_log"]
+Source = Literal["cel", "queue_log", "controller"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +33,11 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class LedgerBatch:
-    """Facts read from one file, and the position to commit with them."""
+    """Facts read from one file between two positions in bytes; ``position`` is committed with them."""
 
     source: Source
     file_id: str
+    start: int
     position: int
     facts: tuple[Fact, ...]
 
@@ -91,7 +92,7 @@ class ExchangeSnapshot:
     """Everything live, taken after each login; replaces whatever was believed before."""
 
     queues: tuple[QueueSnapshot, ...]
-    channels: tuple[str, ...]
+    linked_ids: frozenset[str]
     at: float
 
 

@@ -17,6 +17,7 @@ import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
@@ -38,51 +39,63 @@ class LedgerReader:
     source: Source
     folder: Path
     name: str
-    _ids: dict[tuple[int, int], str] = field(default_factory=dict)
-    _done: dict[str, int] = field(default_factory=dict)
+    instance: str
     complaints: int = 0
+    _settled: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def read(self, positions: dict[str, int]) -> LedgerBatch | None:
         """The next facts after the committed positions ({file id: bytes}), oldest file first; None when all is read."""
         for path in self._files():
-            try:
-                with path.open("rb") as file:
-                    status = os.fstat(file.fileno())
-                    file_id = self._identify(file, status)
-                    if file_id is None:
-                        continue
-                    start = positions.get(file_id, 0)
-                    if status.st_size <= start:
-                        continue
-                    file.seek(start)
-                    data = file.read(_READ_LIMIT)
-            except FileNotFoundError:
-                continue
-            complete = data.rfind(b"\n") + 1
-            if not complete:
-                if len(data) < _READ_LIMIT:
-                    continue
-                complete = len(data)  # a line longer than the limit is no record of ours: step over it
-            facts = tuple(self._facts(data[:complete], file_id, start))
-            return LedgerBatch(self.source, file_id, start + complete, facts)
+            batch = self._read_file(path, positions)
+            if batch is not None:
+                return batch
         return None
 
-    def _files(self) -> list[Path]:
-        rotated = sorted(self.folder.glob(f"{self.name}.*"))
-        return [*rotated, self.folder / self.name]
+    def _read_file(self, path: Path, positions: dict[str, int]) -> LedgerBatch | None:
+        try:
+            with path.open("rb") as file:
+                status = os.fstat(file.fileno())
+                shape = (status.st_ino, status.st_size)
+                if self._settled.get(path.name) == shape:
+                    return None
+                file_id = self._identify(file)
+                if file_id is None:
+                    return None
+                start = positions.get(file_id, 0)
+                if status.st_size <= start:
+                    self._settled[path.name] = shape
+                    return None
+                file.seek(start)
+                data = file.read(_READ_LIMIT)
+        except FileNotFoundError:
+            return None
+        complete = data.rfind(b"\n") + 1
+        if not complete:
+            if len(data) < _READ_LIMIT:
+                return None
+            complete = len(data)  # a line longer than the limit is no record of ours: step over it
+        return LedgerBatch(
+            self.source, file_id, start, start + complete, tuple(self._facts(data[:complete], file_id, start))
+        )
 
-    def _identify(self, file: io.BufferedReader, status: os.stat_result) -> str | None:
-        key = (status.st_dev, status.st_ino)
-        known = self._ids.get(key)
-        if known is not None and status.st_size >= self._done.get(known, 0):
-            self._done[known] = status.st_size
-            return known
+    def _files(self) -> list[Path]:
+        """Rotated files by time, the current one last. A settled file costs one stat and is not opened again."""
+        rotated = sorted(self.folder.glob(f"{self.name}.*"))
+        current = self.folder / self.name
+        return [p for p in [*rotated, current] if not self._is_settled(p)]
+
+    def _is_settled(self, path: Path) -> bool:
+        try:
+            status = path.stat()
+        except FileNotFoundError:
+            return True
+        return self._settled.get(path.name) == (status.st_ino, status.st_size)
+
+    def _identify(self, file: BufferedReader) -> str | None:
         first = file.readline(_FIRST_LINE_LIMIT)
         if not first.endswith(b"\n") and len(first) < _FIRST_LINE_LIMIT:
             return None
-        file_id = hashlib.sha256(first).hexdigest()
-        self._ids[key], self._done[file_id] = file_id, status.st_size
-        return file_id
+        return hashlib.sha256(self.instance.encode() + b"\0" + first).hexdigest()
 
     def _facts(self, data: bytes, file_id: str, start: int) -> Iterator[Fact]:
         position = start
@@ -113,12 +126,15 @@ class LedgerReader:
     def discard_older(self, positions: dict[str, int], now: float, keep_days: int = _KEEP_DAYS) -> list[Path]:
         """Delete rotated files that are wholly committed and past their keeping; returns what was deleted."""
         gone = []
-        for path in self._files()[:-1]:
+        for path in sorted(self.folder.glob(f"{self.name}.*")):
+            status = path.stat()
+            if now - status.st_mtime <= keep_days * 86400:
+                continue
             with path.open("rb") as file:
-                status = os.fstat(file.fileno())
-                file_id = self._identify(file, status)
-            if file_id and positions.get(file_id, 0) >= status.st_size and now - status.st_mtime > keep_days * 86400:
+                file_id = self._identify(file)
+            if file_id and positions.get(file_id, 0) >= status.st_size:
                 path.unlink()
+                self._settled.pop(path.name, None)
                 gone.append(path)
         return gone
 

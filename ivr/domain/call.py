@@ -1,0 +1,148 @@
+"""One call, folded from its facts. The same facts give the same call, in whatever order and however often they came.
+
+States: arrived → queued → talking → ended; a state is only ever left forwards. Facts come from Asterisk's ledger,
+grouped by linked id; a call is over at LINKEDID_END, or when the controller found it gone with its Asterisk
+(INTERRUPTED).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from ivr.domain.caller_number import normalise
+from ivr.domain.events import Fact
+
+CallState = Literal["arrived", "queued", "talking", "ended"]
+CallOutcome = Literal[
+    "answered", "abandoned", "message", "callback", "self_service", "overflow", "failed", "interrupted"
+]
+HangupBy = Literal["caller", "operator", "system", ""]
+
+TRUNK_CONTEXT = "from-trunk-"
+SEAT_ENDPOINT = "PJSIP/seat-"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A citizen's call. Times are Unix seconds; numbers are digits or ''; ``*_raw`` is what the line sent, untouched."""
+
+    linked_id: str
+    channel: str
+    state: CallState
+    outcome: CallOutcome | None
+    called_number: str
+    caller_number: str
+    caller_number_raw: str
+    caller_name_raw: str
+    trunk: str
+    arrived_at: float
+    queue: str = ""
+    member_interface: str = ""
+    notice_version: str = ""
+    recording_refused: bool = False
+    recording_name: str = ""
+    queued_at: float | None = None
+    answered_at: float | None = None
+    ended_at: float | None = None
+    hangup_cause: int | None = None
+    hangup_by: HangupBy = ""
+
+    @property
+    def recording_expected(self) -> bool:
+        """True when two people were heard and nobody refused: then a missing file is a fault, not an outcome."""
+        return self.answered_at is not None and not self.recording_refused and bool(self.recording_name)
+
+
+def interface_of(channel_name: str) -> str:
+    """``PJSIP/seat-a-0000001f`` → ``PJSIP/seat-a``: the device behind a channel."""
+    return channel_name.rpartition("-")[0] if re.search(r"-[0-9a-f]{8}$", channel_name) else channel_name
+
+
+def fold(facts: Iterable[Fact], prefixes: Mapping[str, Mapping[str, str]]) -> Call | None:
+    """The call these facts tell, or None when they are no citizen's call (an operator's echo test).
+
+    ``facts`` share one linked id. ``prefixes`` holds, by trunk, the caller-id rules of ``normalise``.
+    """
+    unique = {(f.source, f.file_id, f.position): f for f in facts}
+    ordered = sorted(unique.values(), key=lambda f: (f.at, f.source, f.file_id, f.position))
+    entry = next((f for f in ordered if _is_entry(f)), None)
+    if entry is None:
+        return None
+    trunk = str(entry.data.get("context", ""))[len(TRUNK_CONTEXT) :]
+    raw = str(entry.data.get("num", ""))
+    call = Call(
+        linked_id=entry.linked_id, channel="hotline", state="arrived", outcome=None,
+        called_number=str(entry.data.get("exten", "")), caller_number=normalise(raw, prefixes.get(trunk, {})),
+        caller_number_raw=raw, caller_name_raw=str(entry.data.get("name", "")), trunk=trunk, arrived_at=entry.at,
+    )
+    entry_channel = str(entry.data.get("channame", ""))
+    bridged: dict[str, str] = {}
+    outcome: CallOutcome | None = None
+    for fact in ordered:
+        extra = str(fact.data.get("extra", ""))
+        match fact.kind:
+            case "user:NOTICE":
+                call = replace(call, notice_version=extra)
+            case "user:RECORDING_REFUSED":
+                call = replace(call, recording_refused=True)
+            case "user:RECORDING":
+                call = replace(call, recording_name=extra)
+            case "user:QUEUE_ENTERED" if call.queued_at is None:
+                call = replace(call, queue=extra, queued_at=fact.at, state=_forward(call.state, "queued"))
+            case "user:QUEUE_LEFT" if extra not in ("", "CONTINUE") and call.answered_at is None:
+                outcome = "failed"
+            case "user:OVERFLOW":
+                outcome = "overflow"
+            case "BRIDGE_ENTER":
+                bridged[fact.unique_id] = str(fact.data.get("channame", ""))
+                others = [name for unique_id, name in bridged.items() if unique_id != entry.linked_id]
+                if entry.linked_id in bridged and others and call.answered_at is None:
+                    call = replace(
+                        call, answered_at=fact.at, member_interface=interface_of(others[0]),
+                        state=_forward(call.state, "talking"),
+                    )
+            case "BRIDGE_EXIT":
+                bridged.pop(fact.unique_id, None)
+            case "HANGUP" if fact.unique_id == entry.linked_id:
+                call = replace(
+                    call, hangup_cause=_whole(fact.data.get("hangupcause")),
+                    hangup_by=_hangup_by(str(fact.data.get("hangupsource", "")), entry_channel),
+                )
+            case "LINKEDID_END" | "INTERRUPTED" if call.state != "ended":
+                settled: CallOutcome = (
+                    "interrupted" if fact.kind == "INTERRUPTED"
+                    else "answered" if call.answered_at is not None
+                    else outcome or "abandoned"
+                )
+                call = replace(call, state="ended", ended_at=max(fact.at, call.arrived_at), outcome=settled)
+    return call
+
+
+def _is_entry(fact: Fact) -> bool:
+    return (
+        fact.kind == "CHAN_START" and fact.unique_id == fact.linked_id
+        and str(fact.data.get("context", "")).startswith(TRUNK_CONTEXT)
+    )
+
+
+_ORDER: tuple[CallState, ...] = ("arrived", "queued", "talking", "ended")
+
+
+def _forward(now: CallState, then: CallState) -> CallState:
+    return max(now, then, key=_ORDER.index)
+
+
+def _whole(value: object) -> int | None:
+    try:
+        return int(str(value))
+    except ValueError:
+        return None
+
+
+def _hangup_by(source: str, entry_channel: str) -> HangupBy:
+    if source and source == entry_channel:
+        return "caller"
+    return "operator" if source.startswith(SEAT_ENDPOINT) else "system"

@@ -1,0 +1,88 @@
+"""Who waits and who is there, live: a snapshot replaced whole, then events applied in order.
+
+Applying an event twice changes nothing, so events held back while a snapshot was taken can simply follow it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ivr.domain.events import (
+    CallerJoined,
+    CallerLeft,
+    ExchangeSnapshot,
+    LinkLost,
+    LiveEvent,
+    MemberChanged,
+    MemberRemoved,
+    QueueCaller,
+    QueueMember,
+)
+
+
+@dataclass(slots=True)
+class QueueView:
+    """One queue now: callers in order of joining, members by interface."""
+
+    queue: str
+    callers: dict[str, QueueCaller] = field(default_factory=dict)
+    members: dict[str, QueueMember] = field(default_factory=dict)
+
+    def board(self) -> dict[str, Any]:
+        """Plain data for storage and pages; waits are computed by the reader from ``joined_at`` (Unix seconds)."""
+        waiting = sorted(self.callers.values(), key=lambda c: (c.joined_at, c.position))
+        return {
+            "callers": [
+                {"linked_id": c.linked_id, "caller_number": c.number, "position": n, "joined_at": c.joined_at}
+                for n, c in enumerate(waiting, 1)
+            ],
+            "members": [
+                {"interface": m.interface, "name": m.name, "state": m.state, "paused_reason": m.paused_reason}
+                for m in sorted(self.members.values(), key=lambda m: (m.name, m.interface))
+            ],
+        }
+
+
+@dataclass(slots=True)
+class QueueBoard:
+    """All queues of one Asterisk. ``link_up`` is False from a lost link until the next snapshot."""
+
+    queues: dict[str, QueueView] = field(default_factory=dict)
+    link_up: bool = False
+
+    def apply(self, event: LiveEvent) -> set[str]:
+        """Take an event; the names of the queues it changed. An event before the first snapshot changes nothing."""
+        match event:
+            case ExchangeSnapshot():
+                gone = set(self.queues)
+                self.queues = {
+                    q.queue: QueueView(
+                        q.queue, {c.unique_id: c for c in q.callers}, {m.interface: m for m in q.members}
+                    )
+                    for q in event.queues
+                }
+                self.link_up = True
+                return gone | set(self.queues)
+            case LinkLost():
+                self.link_up = False
+                return set(self.queues)
+            case CallerJoined(queue, caller):
+                view = self.queues.get(queue)
+                if view is not None and caller.unique_id not in view.callers:
+                    view.callers[caller.unique_id] = caller
+                    return {queue}
+            case CallerLeft(queue, unique_id):
+                view = self.queues.get(queue)
+                if view is not None and view.callers.pop(unique_id, None):
+                    return {queue}
+            case MemberChanged(queue, member):
+                view = self.queues.get(queue)
+                if view is not None and view.members.get(member.interface) != member:
+                    view.members[member.interface] = member
+                    return {queue}
+            case MemberRemoved(queue, interface):
+                view = self.queues.get(queue)
+                if view is not None and view.members.pop(interface, None):
+                    return {queue}
+        return set()

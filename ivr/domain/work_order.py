@@ -1,0 +1,32 @@
+"""What a work order says about the call that opened it, before and after its transcript is there."""
+
+from __future__ import annotations
+
+from ivr.domain.call import Call, CallOutcome
+
+_NOTES: dict[CallOutcome, str] = {
+    "abandoned": "来电人在接通前挂断，没有录音。",
+    "failed": "坐席全忙，来电人未接通，没有录音。",
+    "overflow": "线路占满，来电未接入，没有录音。",
+    "interrupted": "通话因系统中断结束，录音可能不完整。",
+}
+
+
+def note_at_opening(call: Call) -> str:
+    """Why an order has no transcript, or will have a partial one; '' when one is on its way."""
+    if call.recording_refused:
+        return "来电人不同意录音，没有录音和转写。"
+    if call.outcome == "answered":
+        return ""
+    return _NOTES.get(call.outcome, "") if call.outcome else ""
+
+
+def note_after_transcription(note: str, quarantined: int, silent: int, tracks: int) -> str:
+    """The note once every track is done: what could not be heard is said, never left to be guessed."""
+    if tracks and quarantined == tracks:
+        return "录音无法转写，原文件已保留，请人工收听。"
+    if quarantined:
+        return "有一方的录音无法转写，原文件已保留，请人工收听。"
+    if tracks and silent == tracks:
+        return "录音中没有听到说话声。"
+    return note

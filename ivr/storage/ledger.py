@@ -1,0 +1,104 @@
+"""Ledger facts, the calls they make, and how far each file was read: one transaction, so each fact counts once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from ivr.domain.call import Call
+from ivr.domain.events import Fact, LedgerBatch, Source
+from ivr.ports.pipeline import FoldCall
+from ivr.storage.database import lock_call, transaction
+from ivr.storage.feed import append
+from ivr.storage.work_orders import WorkOrders
+
+if TYPE_CHECKING:
+    from ivr.storage.database import Connection, Pool
+
+
+class PostgresLedger:
+    """ivr.ports.pipeline.LedgerStore."""
+
+    def __init__(self, pool: Pool, orders: WorkOrders) -> None:
+        self._pool = pool
+        self._orders = orders
+
+    async def positions(self, source: Source) -> dict[str, int]:
+        """{file id: bytes committed}."""
+        async with transaction(self._pool) as connection:
+            rows = await connection.fetch("SELECT file_id, position FROM ledger_position WHERE source = $1", source)
+        return {r["file_id"]: r["position"] for r in rows}
+
+    async def commit(self, batch: LedgerBatch, fold: FoldCall) -> Sequence[Call]:
+        """See the port. The position's row lock makes a second controller wait, and then find its batch stale."""
+        async with transaction(self._pool) as connection:
+            await connection.execute(
+                "INSERT INTO ledger_position (source, file_id, position) VALUES ($1, $2, 0) ON CONFLICT DO NOTHING",
+                batch.source, batch.file_id,
+            )
+            stored = await connection.fetchval(
+                "SELECT position FROM ledger_position WHERE source = $1 AND file_id = $2 FOR UPDATE",
+                batch.source, batch.file_id,
+            )
+            if stored != batch.start:
+                return ()
+            await _store(connection, batch.facts)
+            await connection.execute(
+                "UPDATE ledger_position SET position = $3, updated_at = now() WHERE source = $1 AND file_id = $2",
+                batch.source, batch.file_id, batch.position,
+            )
+            touched = sorted({f.linked_id for f in batch.facts if f.linked_id}) if batch.source == "cel" else []
+            calls = [await self._rebuild(connection, linked_id, fold) for linked_id in touched]
+            for call in calls:
+                if call is not None:
+                    await append(connection, "call", call.linked_id)
+            return [c for c in calls if c is not None]
+
+    async def open_calls(self) -> Sequence[str]:
+        """Linked ids of calls that have not ended, oldest first."""
+        async with transaction(self._pool) as connection:
+            rows = await connection.fetch("SELECT linked_id FROM call WHERE state <> 'ended' ORDER BY arrived_at LIMIT 5000")
+        return [r["linked_id"] for r in rows]
+
+    async def interrupt(self, linked_id: str, at: float, fold: FoldCall) -> None:
+        """Write the controller's own fact that the call is gone; twice is once, by the fact's key."""
+        async with transaction(self._pool) as connection:
+            await _store(connection, (Fact("controller", linked_id, 0, linked_id, "INTERRUPTED", at, {}),))
+            if await self._rebuild(connection, linked_id, fold):
+                await append(connection, "call", linked_id)
+
+    async def _rebuild(self, connection: Connection, linked_id: str, fold: FoldCall) -> Call | None:
+        await lock_call(connection, linked_id)
+        rows = await connection.fetch(
+            "SELECT source, file_id, position, linked_id, kind, extract(epoch FROM at)::float8 AS at, data"
+            " FROM call_fact WHERE linked_id = $1 AND source <> 'queue_log'", linked_id,
+        )
+        call = fold([Fact(**dict(r)) for r in rows])
+        if call is not None:
+            await _write(connection, call)
+            if call.state == "ended":
+                await self._orders.open_for_call(connection, call)
+        return call
+
+
+async def _store(connection: Connection, facts: Sequence[Fact]) -> None:
+    await connection.executemany(
+        "INSERT INTO call_fact (source, file_id, position, linked_id, kind, at, data)"
+        " VALUES ($1, $2, $3, $4, $5, to_timestamp($6::float8), $7) ON CONFLICT DO NOTHING",
+        [(f.source, f.file_id, f.position, f.linked_id, f.kind, f.at, dict(f.data)) for f in facts],
+    )
+
+
+async def _write(connection: Connection, call: Call) -> None:
+    values = {name: getattr(call, name) for name in call.__slots__}
+    for name in ("arrived_at", "queued_at", "answered_at", "ended_at"):
+        if values[name] is not None:
+            values[name] = datetime.fromtimestamp(values[name], UTC)
+    columns = list(values)
+    await connection.execute(
+        f"INSERT INTO call ({', '.join(columns)}) VALUES ({', '.join(f'${n}' for n in range(1, len(columns) + 1))})"
+        f" ON CONFLICT (linked_id) DO UPDATE SET updated_at = now(), "
+        + ", ".join(f"{c} = excluded.{c}" for c in columns if c != "linked_id"),
+        *values.values(),
+    )

@@ -1,0 +1,10 @@
+"""Alembic's entry: runs the steps on the connection ivr.storage.migrate holds, each step in one transaction."""
+
+from __future__ import annotations
+
+from alembic import context
+
+connection = context.config.attributes["connection"]
+context.configure(connection=connection, target_metadata=None, transaction_per_migration=True)
+with context.begin_transaction():
+    context.run_migrations()

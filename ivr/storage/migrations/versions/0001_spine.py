@@ -1,0 +1,17 @@
+"""The spine: ledger facts, calls, recordings, transcripts, work orders, people, the live feed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import op
+
+from ivr.storage.migrate import run_sql
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    """Forward only: a hotline's record is never migrated backwards."""
+    run_sql(op.get_bind(), Path(__file__).with_suffix(".sql"))

@@ -1,0 +1,132 @@
+"""Work orders: opened once per call by constraint, numbered once, filled when every track of the call is done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from ivr.domain.call import Call
+from ivr.domain.intake import Draft
+from ivr.domain.order_number import OrderNumber, channel_digit
+from ivr.domain.recording import OPEN_STATES
+from ivr.domain.transcript import Segment, Transcript, Word
+from ivr.domain.work_order import note_after_transcription, note_at_opening
+from ivr.storage.feed import append
+
+if TYPE_CHECKING:
+    from ivr.storage.database import Connection
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+
+Compose = Callable[[Transcript, str, date], Draft]
+"""Transcript, caller's number, day of the call in Shanghai → the draft's fields; pure."""
+
+
+class WorkOrders:
+    """Orders as calls make them. Every method runs inside the caller's transaction, under the call's lock."""
+
+    def __init__(self, compose: Compose, table_version: str) -> None:
+        self._compose = compose
+        self._table_version = table_version
+
+    async def open_for_call(self, connection: Connection, call: Call) -> None:
+        """Open the call's one order, or do nothing when it has one; fill it at once when nothing more will come."""
+        known = await connection.fetchrow(
+            "SELECT o.id, o.filled_at FROM work_order_call c JOIN work_order o ON o.id = c.order_id WHERE c.linked_id = $1",
+            call.linked_id,
+        )
+        if known is None:
+            ended = datetime.fromtimestamp(call.ended_at or call.arrived_at, SHANGHAI)
+            number = await _next_number(connection, call.channel, ended.date())
+            order_id = await connection.fetchval(
+                "INSERT INTO work_order (number, opened_by_call, channel, outcome, caller_number, note,"
+                " category_table_version) VALUES ($1, $2, $3, $4, $5, $6, $7)"
+                " ON CONFLICT (opened_by_call) DO NOTHING RETURNING id",
+                number, call.linked_id, call.channel, call.outcome or "", call.caller_number,
+                note_at_opening(call), self._table_version,
+            )
+            if order_id is None:
+                return
+            await connection.execute(
+                "INSERT INTO work_order_call (linked_id, order_id) VALUES ($1, $2)", call.linked_id, order_id
+            )
+            await append(connection, "order", number)
+        elif known["filled_at"] is not None:
+            return
+        await self.fill_when_ready(connection, call.linked_id)
+
+    async def fill_when_ready(self, connection: Connection, linked_id: str) -> bool:
+        """Fill the order's machine fields when every expected track is done; True when it was filled now.
+
+        Under the call's lock, so of two workers that finish the last two tracks exactly one sees all done. What a
+        person has written is never overwritten.
+        """
+        order = await connection.fetchrow(
+            "SELECT o.id, o.number, o.note, o.filled_at, c.caller_number, c.arrived_at,"
+            "       c.answered_at IS NOT NULL AND NOT c.recording_refused AND c.recording_name <> '' AS expected"
+            " FROM work_order_call oc JOIN work_order o ON o.id = oc.order_id JOIN call c ON c.linked_id = oc.linked_id"
+            " WHERE oc.linked_id = $1 AND c.state = 'ended'", linked_id,
+        )
+        if order is None or order["filled_at"] is not None:
+            return False
+        states = [r["state"] for r in await connection.fetch(
+            "SELECT state FROM recording_track WHERE linked_id = $1", linked_id)]
+        if any(s in OPEN_STATES for s in states) or (order["expected"] and not states):
+            return False
+        draft = self._compose(
+            await _transcript(connection, linked_id), order["caller_number"],
+            order["arrived_at"].astimezone(SHANGHAI).date(),
+        )
+        await _write_fields(connection, order["id"], linked_id, draft)
+        note = note_after_transcription(
+            order["note"], states.count("quarantined"), states.count("no_speech"), len(states)
+        )
+        await connection.execute(
+            "UPDATE work_order SET filled_at = now(), note = $2, version = version + 1,"
+            " category = coalesce((SELECT value FROM work_order_field WHERE order_id = $1 AND field = 'category'), ''),"
+            " matter = coalesce((SELECT value FROM work_order_field WHERE order_id = $1 AND field = 'matter'), '')"
+            " WHERE id = $1", order["id"], note,
+        )
+        await append(connection, "order", order["number"])
+        return True
+
+    async def unfilled(self, connection: Connection, limit: int = 500) -> list[str]:
+        """Calls whose order waits for its transcript: the sweep tries them again after a crash."""
+        rows = await connection.fetch(
+            "SELECT opened_by_call FROM work_order WHERE filled_at IS NULL AND opened_by_call IS NOT NULL"
+            " ORDER BY opened_at LIMIT $1", limit,
+        )
+        return [r["opened_by_call"] for r in rows]
+
+
+async def _next_number(connection: Connection, channel: str, day: date) -> str:
+    digit = channel_digit(channel)
+    serial = await connection.fetchval(
+        "INSERT INTO order_serial (channel_digit, day, last) VALUES ($1, $2, 1)"
+        " ON CONFLICT (channel_digit, day) DO UPDATE SET last = order_serial.last + 1 RETURNING last", digit, day,
+    )
+    return str(OrderNumber.issue(channel, day, serial))
+
+
+async def _transcript(connection: Connection, linked_id: str) -> Transcript:
+    rows = await connection.fetch(
+        "SELECT speaker, start_s, end_s, words FROM transcript_segment WHERE linked_id = $1", linked_id
+    )
+    return Transcript.of(linked_id, [
+        Segment(r["speaker"], r["start_s"], r["end_s"], tuple(Word(**w) for w in r["words"])) for r in rows
+    ])
+
+
+async def _write_fields(connection: Connection, order_id: int, linked_id: str, draft: Draft) -> None:
+    rows: list[tuple[Any, ...]] = [
+        (order_id, f.name, f.ordinal, f.value, f.display, f.rule, linked_id, f.evidence.speaker, f.evidence.text,
+         f.evidence.start_s, f.evidence.end_s, f.confidence)
+        for f in draft.fields
+    ]
+    await connection.executemany(
+        "INSERT INTO work_order_field (order_id, field, ordinal, value, display, source, rule, linked_id, speaker, text,"
+        " start_s, end_s, confidence) VALUES ($1, $2, $3, $4, $5, 'machine', $6, $7, $8, $9, $10, $11, $12)"
+        " ON CONFLICT DO NOTHING", rows,
+    )
