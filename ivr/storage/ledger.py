@@ -49,11 +49,16 @@ class PostgresLedger:
                 batch.source, batch.file_id, batch.position,
             )
             touched = sorted({f.linked_id for f in batch.facts if f.linked_id}) if batch.source == "cel" else []
-            calls = [await self._rebuild(connection, linked_id, fold) for linked_id in touched]
-            for call in calls:
+            for linked_id in touched:
+                await lock_call(connection, linked_id)
+            calls, orders = [], []
+            for linked_id in touched:
+                call, opened = await self._rebuild(connection, linked_id, fold)
                 if call is not None:
-                    await append(connection, "call", call.linked_id)
-            return [c for c in calls if c is not None]
+                    calls.append(call)
+                    orders += opened
+            await _announce(connection, calls, orders)
+            return calls
 
     async def open_calls(self) -> Sequence[str]:
         """Linked ids of calls that have not ended, oldest first."""
@@ -65,21 +70,27 @@ class PostgresLedger:
         """Write the controller's own fact that the call is gone; twice is once, by the fact's key."""
         async with transaction(self._pool) as connection:
             await _store(connection, (Fact("controller", linked_id, 0, linked_id, "INTERRUPTED", at, {}),))
-            if await self._rebuild(connection, linked_id, fold):
-                await append(connection, "call", linked_id)
+            await lock_call(connection, linked_id)
+            call, orders = await self._rebuild(connection, linked_id, fold)
+            await _announce(connection, [call] if call else [], orders)
 
-    async def _rebuild(self, connection: Connection, linked_id: str, fold: FoldCall) -> Call | None:
-        await lock_call(connection, linked_id)
+    async def _rebuild(self, connection: Connection, linked_id: str, fold: FoldCall) -> tuple[Call | None, list[str]]:
         rows = await connection.fetch(
             "SELECT source, file_id, position, linked_id, kind, extract(epoch FROM at)::float8 AS at, data"
             " FROM call_fact WHERE linked_id = $1 AND source <> 'queue_log'", linked_id,
         )
         call = fold([Fact(**dict(r)) for r in rows])
-        if call is not None:
-            await _write(connection, call)
-            if call.state == "ended":
-                await self._orders.open_for_call(connection, call)
-        return call
+        if call is None:
+            return None, []
+        await _write(connection, call)
+        return call, await self._orders.open_for_call(connection, call) if call.state == "ended" else []
+
+
+async def _announce(connection: Connection, calls: Sequence[Call], orders: Sequence[str]) -> None:
+    for call in calls:
+        await append(connection, "call", call.linked_id)
+    for number in orders:
+        await append(connection, "order", number)
 
 
 async def _store(connection: Connection, facts: Sequence[Fact]) -> None:

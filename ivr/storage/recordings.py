@@ -50,13 +50,13 @@ class PostgresTracks:
                 " FOR UPDATE SKIP LOCKED LIMIT 1) RETURNING id, linked_id, path, track, seconds, attempts",
                 worker, timedelta(seconds=lease_s),
             )
-            if row is None:
-                return None
-            job = TrackJob(row["id"], row["linked_id"], row["path"], row["track"], row["seconds"], row["attempts"])
-            if job.attempt <= MOST_ATTEMPTS:
-                return job
-            await self._give_up(connection, job, "decoding ended the worker too often")
+        if row is None:
             return None
+        job = TrackJob(row["id"], row["linked_id"], row["path"], row["track"], row["seconds"], row["attempts"])
+        if job.attempt <= MOST_ATTEMPTS:
+            return job
+        await self.fail(job, worker, "decoding ended the worker too often", hopeless=True)
+        return None
 
     async def extend(self, track_id: int, worker: str, lease_s: float) -> bool:
         """See the port."""
@@ -86,8 +86,7 @@ class PostgresTracks:
                 "UPDATE recording_track SET state = $2, problem = '', model = $3, finished_at = now(), lease_until = NULL"
                 " WHERE id = $1", job.track_id, "transcribed" if transcript.segments else "no_speech", transcript.model,
             )
-            await self._orders.fill_when_ready(connection, job.linked_id)
-            await append(connection, "call", job.linked_id)
+            await self._announce(connection, job.linked_id)
             return True
 
     async def fail(self, job: TrackJob, worker: str, problem: str, hopeless: bool) -> bool:
@@ -113,7 +112,10 @@ class PostgresTracks:
         for linked_id in waiting:
             async with transaction(self._pool) as connection:
                 await lock_call(connection, linked_id)
-                filled += await self._orders.fill_when_ready(connection, linked_id)
+                numbers = await self._orders.fill_when_ready(connection, linked_id)
+                for number in numbers:
+                    await append(connection, "order", number)
+                filled += len(numbers)
         return filled
 
     async def wait_for_work(self, within_s: float) -> None:
@@ -131,5 +133,10 @@ class PostgresTracks:
             "UPDATE recording_track SET state = 'quarantined', problem = $2, finished_at = now(), lease_until = NULL"
             " WHERE id = $1", job.track_id, problem,
         )
-        await self._orders.fill_when_ready(connection, job.linked_id)
-        await append(connection, "call", job.linked_id)
+        await self._announce(connection, job.linked_id)
+
+    async def _announce(self, connection: Connection, linked_id: str) -> None:
+        orders = await self._orders.fill_when_ready(connection, linked_id)
+        await append(connection, "call", linked_id)
+        for number in orders:
+            await append(connection, "order", number)

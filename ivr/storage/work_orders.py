@@ -13,7 +13,6 @@ from ivr.domain.order_number import OrderNumber, channel_digit
 from ivr.domain.recording import OPEN_STATES
 from ivr.domain.transcript import Segment, Transcript, Word
 from ivr.domain.work_order import note_after_transcription, note_at_opening
-from ivr.storage.feed import append
 
 if TYPE_CHECKING:
     from ivr.storage.database import Connection
@@ -25,13 +24,17 @@ Compose = Callable[[Transcript, str, date], Draft]
 
 
 class WorkOrders:
-    """Orders as calls make them. Every method runs inside the caller's transaction, under the call's lock."""
+    """Orders as calls make them. Every method runs inside the caller's transaction, under the call's lock.
+
+    Methods return the numbers of the orders they changed; the caller announces them last, because the feed's counter
+    stays locked until its transaction ends. Locks are taken in one order everywhere: calls, serials, feed.
+    """
 
     def __init__(self, compose: Compose, table_version: str) -> None:
         self._compose = compose
         self._table_version = table_version
 
-    async def open_for_call(self, connection: Connection, call: Call) -> None:
+    async def open_for_call(self, connection: Connection, call: Call) -> list[str]:
         """Open the call's one order, or do nothing when it has one; fill it at once when nothing more will come."""
         known = await connection.fetchrow(
             "SELECT o.id, o.filled_at FROM work_order_call c JOIN work_order o ON o.id = c.order_id WHERE c.linked_id = $1",
@@ -48,17 +51,17 @@ class WorkOrders:
                 note_at_opening(call), self._table_version,
             )
             if order_id is None:
-                return
+                return []
             await connection.execute(
                 "INSERT INTO work_order_call (linked_id, order_id) VALUES ($1, $2)", call.linked_id, order_id
             )
-            await append(connection, "order", number)
         elif known["filled_at"] is not None:
-            return
-        await self.fill_when_ready(connection, call.linked_id)
+            return []
+        filled = await self.fill_when_ready(connection, call.linked_id)
+        return filled or ([number] if known is None else [])
 
-    async def fill_when_ready(self, connection: Connection, linked_id: str) -> bool:
-        """Fill the order's machine fields when every expected track is done; True when it was filled now.
+    async def fill_when_ready(self, connection: Connection, linked_id: str) -> list[str]:
+        """Fill the order's machine fields when every expected track is done; its number when it was filled now.
 
         Under the call's lock, so of two workers that finish the last two tracks exactly one sees all done. What a
         person has written is never overwritten.
@@ -70,11 +73,11 @@ class WorkOrders:
             " WHERE oc.linked_id = $1 AND c.state = 'ended'", linked_id,
         )
         if order is None or order["filled_at"] is not None:
-            return False
+            return []
         states = [r["state"] for r in await connection.fetch(
             "SELECT state FROM recording_track WHERE linked_id = $1", linked_id)]
         if any(s in OPEN_STATES for s in states) or (order["expected"] and not states):
-            return False
+            return []
         draft = self._compose(
             await _transcript(connection, linked_id), order["caller_number"],
             order["arrived_at"].astimezone(SHANGHAI).date(),
@@ -89,8 +92,7 @@ class WorkOrders:
             " matter = coalesce((SELECT value FROM work_order_field WHERE order_id = $1 AND field = 'matter'), '')"
             " WHERE id = $1", order["id"], note,
         )
-        await append(connection, "order", order["number"])
-        return True
+        return [order["number"]]
 
     async def unfilled(self, connection: Connection, limit: int = 500) -> list[str]:
         """Calls whose order waits for its transcript: the sweep tries them again after a crash."""

@@ -216,3 +216,11 @@ CREATE TABLE queue_live (
     link_up  boolean NOT NULL,
     as_of    timestamptz NOT NULL                -- last time the controller knew this to be true
 );
+
+-- Conditions people must see; a row stays after it is cleared, as its history.
+CREATE TABLE alarm (
+    name       text PRIMARY KEY,
+    text       text NOT NULL,
+    raised_at  timestamptz NOT NULL DEFAULT now(),
+    cleared_at timestamptz
+);

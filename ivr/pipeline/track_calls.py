@@ -1,0 +1,160 @@
+"""From Asterisk's ledger to calls and orders, and from its live events to the queue board."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Mapping
+from functools import partial
+
+import structlog
+
+from ivr.domain.call import fold
+from ivr.domain.errors import IvrError, Unavailable
+from ivr.domain.events import ChannelEnded, ExchangeSnapshot, HoldChanged, LinkLost
+from ivr.domain.queue import QueueBoard
+from ivr.ports.pipeline import Exchange, LedgerSource, LedgerStore, QueueLiveStore
+
+log = structlog.get_logger(__name__)
+
+_POLL_S = 0.1
+_BOARD_EVERY_S = 2.0
+_COALESCE_S = 0.1
+_GONE_AFTER_S = 5.0
+_MOST_PAUSE_S = 5.0
+
+
+class LedgerTracker:
+    """Reads one ledger source for ever and commits what it finds; a database that is away only delays it."""
+
+    def __init__(
+        self, source: LedgerSource, store: LedgerStore, prefixes: Mapping[str, Mapping[str, str]]
+    ) -> None:
+        self._source = source
+        self._store = store
+        self._fold = partial(fold, prefixes=prefixes)
+        self._nudge = asyncio.Event()
+        self._positions: dict[str, int] = {}
+        self.caught_up = asyncio.Event()
+
+    def nudge(self) -> None:
+        """Look now: a live event says that the ledger has news."""
+        self._nudge.set()
+
+    async def run(self) -> None:
+        """Ends only when cancelled."""
+        pause = _POLL_S
+        while True:
+            try:
+                await self._drain()
+                self.caught_up.set()
+                pause = _POLL_S
+            except (Unavailable, OSError) as away:
+                log.warning("ledger_waits", source=self._source.source, reason=str(away))
+                pause = min(max(pause * 2, 0.2), _MOST_PAUSE_S) * random.uniform(0.7, 1.0)
+            try:
+                async with asyncio.timeout(pause):
+                    await self._nudge.wait()
+            except TimeoutError:
+                pass
+            self._nudge.clear()
+
+    async def _drain(self) -> None:
+        fresh = not self.caught_up.is_set()
+        positions = await self._store.positions(self._source.source) if fresh else self._positions
+        while batch := await self._source.read(positions):
+            calls = await self._store.commit(batch, self._fold)
+            positions = await self._store.positions(self._source.source)
+            for call in calls:
+                log.info("call_changed", linked_id=call.linked_id, state=call.state, outcome=call.outcome)
+        self._positions = positions
+
+    async def close_lost_calls(self, live: frozenset[str]) -> None:
+        """End calls that neither Asterisk nor the ledger knows any more: their Asterisk was killed.
+
+        ``live`` are the linked ids of a fresh snapshot. The ledger is read to its end first, so a call that ended
+        properly meanwhile is never called interrupted.
+        """
+        candidates = [c for c in await self._store.open_calls() if c not in live]
+        if not candidates:
+            return
+        await asyncio.sleep(_GONE_AFTER_S)
+        self.caught_up.clear()
+        self.nudge()
+        async with asyncio.timeout(60):
+            await self.caught_up.wait()
+        still_open = set(await self._store.open_calls())
+        for linked_id in candidates:
+            if linked_id in still_open:
+                log.warning("call_interrupted", linked_id=linked_id)
+                await self._store.interrupt(linked_id, time.time(), self._fold)
+
+
+class LiveTracker:
+    """Applies live events to the board, saves it, and reacts to holds; owns the exchange's one event stream."""
+
+    def __init__(self, exchange: Exchange, store: QueueLiveStore, ledger: LedgerTracker) -> None:
+        self._exchange = exchange
+        self._store = store
+        self._ledger = ledger
+        self._board = QueueBoard()
+        self._changed: set[str] = set()
+        self._news = asyncio.Event()
+
+    async def run(self) -> None:
+        """Ends only when cancelled; its two halves live and die together."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._listen(tasks))
+            tasks.create_task(self._save())
+
+    async def _listen(self, tasks: asyncio.TaskGroup) -> None:
+        async for event in self._exchange.events():
+            changed = self._board.apply(event)
+            if changed:
+                self._changed |= changed
+                self._news.set()
+            match event:
+                case ChannelEnded():
+                    self._ledger.nudge()
+                case HoldChanged():
+                    tasks.create_task(self._keep_music_out(event))
+                case ExchangeSnapshot():
+                    tasks.create_task(self._close_lost_calls(event))
+                case LinkLost():
+                    log.warning("live_view_stale", reason=event.reason)
+
+    async def _save(self) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(_BOARD_EVERY_S):
+                    await self._news.wait()
+                    await asyncio.sleep(_COALESCE_S)
+            except TimeoutError:
+                pass
+            self._news.clear()
+            changed, self._changed = self._changed, set()
+            boards = {name: view.board() for name, view in self._board.queues.items()}
+            try:
+                await self._store.save(boards, self._board.link_up, sorted(changed & set(boards)))
+            except Unavailable as away:
+                self._changed |= changed
+                log.warning("board_not_saved", reason=str(away))
+
+    async def _keep_music_out(self, event: HoldChanged) -> None:
+        """While the operator holds, the music the caller hears stays off the operator's track.
+
+        The recording belongs to the caller's channel; what is written *to* that channel is the operator's track.
+        """
+        if event.unique_id == event.linked_id:
+            return
+        try:
+            await self._exchange.mute_recording(event.linked_id, "operator", event.held)
+        except (IvrError, TimeoutError) as failed:
+            log.warning("hold_not_muted", linked_id=event.linked_id, reason=str(failed))
+
+    async def _close_lost_calls(self, snapshot: ExchangeSnapshot) -> None:
+        try:
+            await self._ledger.close_lost_calls(snapshot.linked_ids)
+        except (Unavailable, TimeoutError) as away:
+            log.warning("lost_calls_not_closed", reason=str(away))

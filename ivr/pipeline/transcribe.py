@@ -1,0 +1,82 @@
+"""Take a track, hear it, store the words; a track that cannot be heard is kept and said so."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import structlog
+
+from ivr.domain.errors import AudioUnreadable, RecognizerFailed, Unavailable
+from ivr.domain.recording import LEASE_S, TrackJob
+from ivr.ports.pipeline import TrackStore
+from ivr.ports.speech import Recognizer
+
+log = structlog.get_logger(__name__)
+
+_IDLE_S = 1.0
+_AWAY_S = 2.0
+
+
+class TranscriptionWorker:
+    """``slots`` tracks at once; the lease is renewed while one is heard, so a hung worker's track is taken again."""
+
+    def __init__(self, name: str, tracks: TrackStore, recognizer: Recognizer, recordings: Path, slots: int) -> None:
+        self._name = name
+        self._tracks = tracks
+        self._recognizer = recognizer
+        self._recordings = recordings
+        self._slots = slots
+        self._draining = asyncio.Event()
+
+    def drain(self) -> None:
+        """Finish what is in hand and take nothing more; ``run`` then returns."""
+        self._draining.set()
+
+    async def run(self) -> None:
+        """Until drained or cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            for slot in range(self._slots):
+                tasks.create_task(self._slot(f"{self._name}/{slot}"))
+
+    async def _slot(self, worker: str) -> None:
+        while not self._draining.is_set():
+            try:
+                job = await self._tracks.take(worker, LEASE_S)
+                if job is None:
+                    await self._tracks.wait_for_work(_IDLE_S)
+                else:
+                    await self._work(job, worker)
+            except Unavailable as away:
+                log.warning("worker_waits", reason=str(away))
+                await asyncio.sleep(_AWAY_S)
+
+    async def _work(self, job: TrackJob, worker: str) -> None:
+        bound = log.bind(linked_id=job.linked_id, track=job.track, attempt=job.attempt)
+        hearing = asyncio.ensure_future(self._recognizer.transcribe(self._recordings / job.path, job.track))
+        try:
+            while not hearing.done():
+                await asyncio.wait({hearing}, timeout=LEASE_S / 3)
+                if not hearing.done() and not await self._still_ours(job, worker):
+                    bound.warning("lease_lost")
+                    return
+            transcript = hearing.result()
+        except (AudioUnreadable, FileNotFoundError) as bad:
+            bound.warning("track_quarantined", problem=str(bad))
+            await self._tracks.fail(job, worker, str(bad), hopeless=True)
+        except RecognizerFailed as failed:
+            bound.warning("track_failed", problem=str(failed))
+            await self._tracks.fail(job, worker, str(failed), hopeless=False)
+        else:
+            if await self._tracks.finish(job, worker, transcript):
+                bound.info("track_transcribed", seconds=round(job.seconds, 2), segments=len(transcript.segments))
+        finally:
+            if not hearing.done():
+                hearing.cancel()
+                await asyncio.gather(hearing, return_exceptions=True)
+
+    async def _still_ours(self, job: TrackJob, worker: str) -> bool:
+        try:
+            return await self._tracks.extend(job.track_id, worker, LEASE_S)
+        except Unavailable:
+            return True  # finish() decides in its own transaction whether the lease was kept

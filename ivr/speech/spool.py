@@ -1,0 +1,97 @@
+"""The folder Asterisk records into: which recordings are closed, and whether their files are what they should be."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from ivr.domain.errors import AudioUnreadable
+from ivr.domain.recording import TRACKS, RecordingName, Track
+from ivr.speech.audio import inspect_mono, repair_header
+
+_DONE, _TAKEN = ".done", ".taken"
+_MOST_A_ROUND = 500
+
+
+class RecordingSpool:
+    """ivr.ports.pipeline.Spool over ``<folder>/<day>/<name>``; names that are not ours are left alone."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    async def finished(self) -> Sequence[RecordingName]:
+        """Recordings with Asterisk's done mark, at most 500 a round."""
+        return await asyncio.to_thread(self._marked)
+
+    async def unfinished(self, older_than_s: float) -> Sequence[RecordingName]:
+        """See the port; a file that still grows belongs to a call that goes on."""
+        return await asyncio.to_thread(self._unmarked, older_than_s)
+
+    async def check(self, name: RecordingName, repair: bool) -> tuple[list[Track], str]:
+        """See the port. Two files without sound are an abandoned call, not a fault."""
+        return await asyncio.to_thread(self._check, name, repair)
+
+    async def settle(self, name: RecordingName) -> None:
+        """Turn the done mark into a taken mark."""
+        await asyncio.to_thread(self._settle, name)
+
+    async def free_bytes(self) -> int:
+        """Space left for an unprivileged writer."""
+        return (await asyncio.to_thread(shutil.disk_usage, self._folder)).free
+
+    def _marked(self) -> list[RecordingName]:
+        return self._named(p for p in self._entries() if p.endswith(_DONE))
+
+    def _unmarked(self, older_than_s: float) -> list[RecordingName]:
+        entries = set(self._entries())
+        now = time.time()
+        found = []
+        for entry in sorted(entries):
+            base = entry.removesuffix("-caller.wav")
+            if base != entry and base + _DONE not in entries and base + _TAKEN not in entries:
+                newest = max(self._modified(f"{base}-{track}.wav") for track in TRACKS)
+                if now - newest > older_than_s:
+                    found.append(base + _DONE)
+        return self._named(found)
+
+    def _entries(self) -> list[str]:
+        days = [d.name for d in os.scandir(self._folder) if d.is_dir(follow_symlinks=False) and d.name.isdigit()]
+        return [f"{day}/{f.name}" for day in sorted(days) for f in os.scandir(self._folder / day)]
+
+    def _modified(self, path: str) -> float:
+        try:
+            return (self._folder / path).lstat().st_mtime
+        except FileNotFoundError:
+            return 0.0
+
+    @staticmethod
+    def _named(marks: Iterable[str]) -> list[RecordingName]:
+        names = (RecordingName.parse(m[: -len(_DONE)]) for m in marks)
+        return [n for n in names if n is not None][:_MOST_A_ROUND]
+
+    def _check(self, name: RecordingName, repair: bool) -> tuple[list[Track], str]:
+        tracks, problems = [], []
+        for track in TRACKS:
+            path = self._folder / name.path(track)
+            try:
+                if path.is_symlink() or not path.is_file():
+                    raise AudioUnreadable(f"{path.name}: missing, or not a plain file")
+                info = repair_header(path) if repair else inspect_mono(path)
+            except AudioUnreadable as bad:
+                problems.append(str(bad))
+                continue
+            if info.data_bytes:
+                tracks.append(Track(name, track, info.seconds, path.stat().st_size, info.sample_rate))
+        return tracks, "; ".join(problems)
+
+    def _settle(self, name: RecordingName) -> None:
+        done = self._folder / f"{name.base}{_DONE}"
+        taken = self._folder / f"{name.base}{_TAKEN}"
+        try:
+            done.rename(taken)
+        except FileNotFoundError:
+            taken.touch()

@@ -1,0 +1,48 @@
+"""Standing alarms: raised once, told to every page, cleared when the condition is gone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import structlog
+
+from ivr.storage.database import transaction
+from ivr.storage.feed import append
+
+if TYPE_CHECKING:
+    from ivr.storage.database import Pool
+
+log = structlog.get_logger(__name__)
+
+
+class PostgresAlarms:
+    """ivr.ports.pipeline.Alarms; remembers what it last said, so a steady condition costs nothing."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._standing: dict[str, str | None] = {}
+
+    async def raised(self, name: str, text: str) -> None:
+        """Announce a condition; a changed text is announced again at most when the condition was cleared between."""
+        if self._standing.get(name) is not None:
+            return
+        log.error("alarm", name=name, text=text)
+        async with transaction(self._pool) as connection:
+            await connection.execute(
+                "INSERT INTO alarm (name, text) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE"
+                " SET text = excluded.text, raised_at = now(), cleared_at = NULL", name, text,
+            )
+            await append(connection, "alarm", name)
+        self._standing[name] = text
+
+    async def cleared(self, name: str) -> None:
+        """Say that a condition is gone; silent when it never was."""
+        if name in self._standing and self._standing[name] is None:
+            return
+        async with transaction(self._pool) as connection:
+            if await connection.fetchval(
+                "UPDATE alarm SET cleared_at = now() WHERE name = $1 AND cleared_at IS NULL RETURNING true", name
+            ):
+                log.info("alarm_cleared", name=name)
+                await append(connection, "alarm", name)
+        self._standing[name] = None
