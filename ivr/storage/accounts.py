@@ -337,7 +337,8 @@ class PostgresAccounts:
     async def revoke_token(self, name: str) -> None:
         async with connected(self._pool) as connection:
             found = await connection.fetchval(
-                "UPDATE api_token SET revoked_at = coalesce(revoked_at, now()) WHERE name = $1 RETURNING 1", folded(name)
+                "UPDATE api_token SET revoked_at = coalesce(revoked_at, now()) WHERE name = $1 RETURNING 1",
+                folded(name),
             )
         if found is None:
             raise NotFound(f"There is no token {name}.")

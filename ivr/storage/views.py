@@ -46,7 +46,9 @@ _ORDER_COLUMNS = """
 
 
 @asynccontextmanager
-async def connected(pool: asyncpg.Pool[asyncpg.Record]) -> AsyncIterator[asyncpg.pool.PoolConnectionProxy[asyncpg.Record]]:
+async def connected(
+    pool: asyncpg.Pool[asyncpg.Record],
+) -> AsyncIterator[asyncpg.pool.PoolConnectionProxy[asyncpg.Record]]:
     """A connection from the pool; every way a database can be away becomes Unavailable."""
     try:
         async with pool.acquire(timeout=_ACQUIRE_TIMEOUT_S) as connection:
@@ -155,7 +157,10 @@ class PostgresViews:
         return [CallRecord(**row) for row in rows]
 
     async def call(self, linked_id: str) -> CallDetail | None:
-        async with connected(self._pool) as connection, connection.transaction(isolation="repeatable_read", readonly=True):
+        async with (
+            connected(self._pool) as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
             row = await connection.fetchrow(f"{_CALL_COLUMNS} WHERE c.linked_id = $1", linked_id)
             if row is None:
                 return None
@@ -202,7 +207,10 @@ class PostgresViews:
 
     async def _orders(self, sql: str, values: Sequence[Any]) -> list[WorkOrderRecord]:
         """Orders with their calls and fields, read as of one moment so that version and fields belong together."""
-        async with connected(self._pool) as connection, connection.transaction(isolation="repeatable_read", readonly=True):
+        async with (
+            connected(self._pool) as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
             rows = await connection.fetch(sql, *values)
             ids = [row["id"] for row in rows]
             calls = await connection.fetch(

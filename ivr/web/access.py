@@ -14,7 +14,9 @@ from ivr.ports.web import Identity
 
 Permission = Literal["queues.read", "calls.read", "transcripts.read", "recordings.play", "orders.read", "live.read"]
 
-_READER: frozenset[Permission] = frozenset({"queues.read", "calls.read", "transcripts.read", "orders.read", "live.read"})
+_READER: frozenset[Permission] = frozenset(
+    {"queues.read", "calls.read", "transcripts.read", "orders.read", "live.read"}
+)
 
 ACCESS: dict[str, frozenset[Permission]] = {
     "operator": _READER | {"recordings.play"},

@@ -35,9 +35,15 @@ class BadRequest(CallerFault):
 
 
 class TooLarge(CallerFault):
-    """The body or address is longer than is taken here."""
+    """The body is longer than is taken here."""
 
     code = "too_large"
+
+
+class AddressTooLong(CallerFault):
+    """Path and query are longer than any address of ours."""
+
+    code = "address_too_long"
 
 
 class UnsupportedMedia(CallerFault):
@@ -67,6 +73,7 @@ STATUS: tuple[tuple[type[IvrError], HTTPStatus], ...] = (
     (CrossSite, HTTPStatus.FORBIDDEN),
     (NotFound, HTTPStatus.NOT_FOUND),
     (TooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+    (AddressTooLong, HTTPStatus.REQUEST_URI_TOO_LONG),
     (UnsupportedMedia, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
     (CallerFault, HTTPStatus.BAD_REQUEST),
     (AudioUnreadable, HTTPStatus.UNPROCESSABLE_ENTITY),

@@ -238,7 +238,7 @@ class LiveSnapshot(Wire):
 
 
 class LiveAlarm(Wire):
-    alarm: str
+    name: str
     at: Moment
 
 
@@ -259,7 +259,9 @@ class ProblemError(Wire):
 class Problem(Wire):
     """RFC 9457 problem document; ``code`` is stable, ``detail`` is for people."""
 
-    model_config = ConfigDict(frozen=True, extra="allow", json_schema_extra={"required": ["type", "title", "status", "code", "detail"]})
+    model_config = ConfigDict(
+        frozen=True, extra="allow", json_schema_extra={"required": ["type", "title", "status", "code", "detail"]}
+    )
     type: str
     title: str
     status: int

@@ -1,0 +1,294 @@
+"""The live stream's source: one feed reader per process, one small bounded slot table per page.
+
+Numbers are the feed's. A page that has seen n has seen the effect of everything up to n: changes are sent in order,
+and a change folded into a later one of the same thing is sent with the later number.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import structlog
+from aiohttp import web
+
+from ivr.domain.errors import Unavailable
+from ivr.ports.web import Busy, FeedEntry, OrderFilter, Topic, WebOptions, WebServices
+from ivr.web.models import LiveAlarm, LiveClock, LiveSnapshot, Wire
+from ivr.web.present import call_row, queue_status, work_order
+
+RECENT = 50
+_BATCH = 500
+_RESUME_LIMIT = 1000
+_SLOTS = 1000
+_PACE_S = 0.1
+_LIVELY_S = 1.0
+_SNAPSHOT_AGE_S = 1.0
+_log = structlog.get_logger(__name__)
+
+Key = tuple[Topic, str]
+
+
+def frame(event: str, data: Wire, seq: int | None = None) -> bytes:
+    """One server-sent event; JSON has no raw line ends, so one data line is enough."""
+    head = f"id: {seq}\n" if seq is not None else ""
+    return f"{head}event: {event}\ndata: {data.model_dump_json()}\n\n".encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The current state of one thing, ready to send; without ``seq`` it was noticed, not written (a board gone stale)."""
+
+    key: Key
+    seq: int | None
+    data: bytes
+
+
+class LiveClient:
+    """What one page has still to be sent: the newest change per thing, never more than a fixed number."""
+
+    def __init__(self, credential: bytes) -> None:
+        self.credential = credential
+        self.seen = 0
+        self.lost = False
+        self.closed = False
+        self._slots: dict[Key, Change] = {}
+        self._news = asyncio.Event()
+
+    def offer(self, changes: Collection[Change]) -> None:
+        """Take changes; a page too slow for even the folded ones gets a new snapshot instead."""
+        for change in changes:
+            self._slots.pop(change.key, None)
+            self._slots[change.key] = change
+        if len(self._slots) > _SLOTS:
+            self.start_over()
+        self._news.set()
+
+    def start_over(self) -> None:
+        """Forget what was waiting: the next thing to send is a snapshot."""
+        self._slots.clear()
+        self.lost = True
+        self._news.set()
+
+    def close(self) -> None:
+        self.closed = True
+        self._news.set()
+
+    async def wait(self, timeout_s: float) -> None:
+        """Return when there is news or the time is up."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._news.wait()
+        except TimeoutError:
+            pass
+
+    def take(self) -> bytes:
+        """Everything waiting, in order, as bytes to send."""
+        self._news.clear()
+        changes = [c for c in self._slots.values() if c.seq is None or c.seq > self.seen]
+        self._slots.clear()
+        self.seen = max((c.seq for c in changes if c.seq is not None), default=self.seen)
+        return b"".join(c.data for c in changes)
+
+
+class LiveHub:
+    """Reads the feed once for all pages of this process and watches over their sessions."""
+
+    def __init__(self, services: WebServices, options: WebOptions) -> None:
+        self._services = services
+        self._options = options
+        self._clients: set[LiveClient] = set()
+        self._seq: int | None = None
+        self._fresh = False
+        self._as_of: datetime | None = None
+        self._stale_queues: dict[str, bool] = {}
+        self._queues_read_at = float("-inf")
+        self._snapshot: tuple[float, int, bytes] | None = None
+        self._snapshot_lock = asyncio.Lock()
+
+    async def run(self) -> None:
+        """Follow the feed until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._services.feed.listen(), name="live-hints")
+            group.create_task(self._follow(), name="live-follow")
+            group.create_task(self._recheck(), name="live-recheck")
+
+    def subscribe(self, credential: bytes) -> LiveClient:
+        """A new page; raises Busy when this process serves as many as it may."""
+        if len(self._clients) >= self._options.live_clients:
+            raise Busy("As many pages as this server takes are open already. Try again in a moment.")
+        client = LiveClient(credential)
+        self._clients.add(client)
+        return client
+
+    def unsubscribe(self, client: LiveClient) -> None:
+        self._clients.discard(client)
+
+    def close(self) -> None:
+        """End every stream; pages reconnect by themselves when the server is back."""
+        for client in self._clients:
+            client.close()
+
+    def clock(self) -> bytes:
+        """Proof of life, also when nothing happens and when the database is away."""
+        now = datetime.now(UTC)
+        return b": beat\n\n" + frame("clock", LiveClock(now=now, fresh=self._fresh, as_of=self._as_of))
+
+    async def opening(self, client: LiveClient, last_seen: int | None) -> bytes:
+        """What a page is sent first: the changes since ``last_seen`` where the feed still has them, else a snapshot.
+
+        The page is subscribed already, so whatever happens from here on is in its slots; ``seen`` drops the overlap.
+        """
+        if last_seen is not None:
+            batch = await self._services.feed.after(last_seen, _RESUME_LIMIT + 1)
+            if batch.complete and len(batch.entries) <= _RESUME_LIMIT:
+                changes = await self._changes(batch.entries)
+                client.seen = batch.entries[-1].seq if batch.entries else last_seen
+                return b"".join(c.data for c in changes)
+        return await self.snapshot(client)
+
+    async def snapshot(self, client: LiveClient) -> bytes:
+        """The snapshot for a page, shared by pages that ask within the same second when nothing changed since."""
+        needed = self._seq or 0
+        loop = asyncio.get_running_loop()
+        async with self._snapshot_lock:
+            kept = self._snapshot
+            if kept is None or kept[1] < needed or loop.time() - kept[0] > _SNAPSHOT_AGE_S:
+                seq, data = await self._read_snapshot()
+                kept = self._snapshot = (loop.time(), seq, data)
+        client.seen = kept[1]
+        client.lost = False
+        return kept[2]
+
+    async def _read_snapshot(self) -> tuple[int, bytes]:
+        """The number is read before the state, so the state is at least as new as its number."""
+        views = self._services.views
+        head = (await self._services.feed.after(0, 0)).head
+        queues = [queue_status(q, self._options.stale_after_s) for q in await views.queues()]
+        calls = [call_row(c) for c in await views.live_calls(RECENT)]
+        recent = await views.work_orders(OrderFilter(limit=RECENT))
+        orders = [work_order(o, self._services.codes) for o in recent]
+        return head, frame("snapshot", LiveSnapshot(queues=queues, calls=calls, orders=orders), head)
+
+    async def _follow(self) -> None:
+        """Look at the feed on every hint, every poll, and for a second after news every tenth of a second."""
+        loop = asyncio.get_running_loop()
+        lively_until = float("-inf")
+        while True:
+            hinted = False
+            if loop.time() < lively_until:
+                await asyncio.sleep(_PACE_S)
+            else:
+                hinted = await self._services.feed.wait_hint(self._options.live_poll_s)
+            try:
+                if await self._advance() or hinted:
+                    lively_until = loop.time() + _LIVELY_S
+                if not self._fresh:
+                    _log.info("live_feed_followed", seq=self._seq)
+                self._fresh, self._as_of = True, datetime.now(UTC)
+            except Unavailable:
+                self._note_lost("database_away")
+                await asyncio.sleep(_PACE_S)
+            except Exception:  # noqa: BLE001 - the one reader must outlive any single failure
+                _log.exception("live_feed_failed")
+                self._note_lost("failure")
+                await asyncio.sleep(self._options.live_poll_s)
+
+    def _note_lost(self, reason: str) -> None:
+        if self._fresh:
+            _log.warning("live_feed_lost", reason=reason)
+        self._fresh = False
+
+    async def _advance(self) -> bool:
+        """Pass on everything new; whether there was anything."""
+        if self._seq is None:
+            self._seq = (await self._services.feed.after(0, 0)).head
+        anything = False
+        while True:
+            batch = await self._services.feed.after(self._seq, _BATCH)
+            if not batch.complete:
+                _log.warning("live_feed_gap", seen=self._seq, head=batch.head)
+                self._seq = batch.head
+                self._snapshot = None
+                for client in self._clients:
+                    client.start_over()
+                return True
+            if not batch.entries:
+                break
+            changes = await self._changes(batch.entries)
+            self._seq = batch.entries[-1].seq
+            self._publish(changes)
+            anything = True
+            if len(batch.entries) < _BATCH:
+                break
+        await self._watch_staleness()
+        return anything
+
+    def _publish(self, changes: Sequence[Change]) -> None:
+        if changes:
+            for client in self._clients:
+                client.offer(changes)
+
+    async def _watch_staleness(self) -> None:
+        """Nobody writes «stale» into the feed when the writer is what died: notice it here, once per change."""
+        loop = asyncio.get_running_loop()
+        if loop.time() - self._queues_read_at < self._options.live_poll_s * 0.9:
+            return
+        self._queues_read_at = loop.time()
+        changes = []
+        for live in await self._services.views.queues():
+            status = queue_status(live, self._options.stale_after_s)
+            if self._stale_queues.get(status.queue, status.stale) != status.stale:
+                changes.append(Change(("queue", status.queue), None, frame("queue", status)))
+            self._stale_queues[status.queue] = status.stale
+        self._publish(changes)
+
+    async def _changes(self, entries: Sequence[FeedEntry]) -> list[Change]:
+        """The current state of each thing named, once each, in the order of its last number; what is gone is skipped."""
+        last: dict[Key, FeedEntry] = {}
+        for entry in entries:
+            last.pop((entry.topic, entry.key), None)
+            last[entry.topic, entry.key] = entry
+        named: dict[str, list[str]] = {}
+        for topic, key in last:
+            named.setdefault(topic, []).append(key)
+        states: dict[Key, Wire] = {}
+        views = self._services.views
+        if "queue" in named:
+            for live in await views.queues():
+                states["queue", live.queue] = queue_status(live, self._options.stale_after_s)
+        if "call" in named:
+            for call in await views.calls_named(named["call"]):
+                states["call", call.linked_id] = call_row(call)
+        if "order" in named:
+            for order in await views.work_orders_named(named["order"]):
+                states["order", order.number] = work_order(order, self._services.codes)
+        for key in named.get("alarm", ()):
+            states["alarm", key] = LiveAlarm(name=key, at=last["alarm", key].at)
+        return [
+            Change(key, entry.seq, frame(entry.topic, states[key], entry.seq))
+            for key, entry in last.items()
+            if key in states
+        ]
+
+    async def _recheck(self) -> None:
+        """End the streams of sessions that were revoked or ran out; one question for all of them."""
+        while True:
+            await asyncio.sleep(self._options.live_recheck_s)
+            credentials = {client.credential for client in self._clients}
+            if not credentials:
+                continue
+            try:
+                valid = await self._services.accounts.still_valid(credentials)
+            except Unavailable:
+                continue  # nothing new is sent while the database is away
+            except Exception:  # noqa: BLE001 - the one reader must outlive any single failure
+                _log.exception("live_recheck_failed")
+                continue
+            for client in [c for c in self._clients if c.credential in credentials - valid]:
+                client.close()
+
+
+HUB: web.AppKey[LiveHub] = web.AppKey("live_hub", LiveHub)

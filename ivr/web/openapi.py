@@ -1,0 +1,120 @@
+"""The OpenAPI 3.1 document, generated from the routes and the pydantic models they name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import Any, Literal
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from ivr import __version__
+from ivr.web import models
+from ivr.web.errors import PROBLEM_TYPE
+from ivr.web.routes import Route, problems_of
+
+_REF = "#/components/schemas/{model}"
+_STREAMED = (models.LiveSnapshot, models.LiveAlarm, models.LiveClock)
+_RETRY = {"Retry-After": {"description": "seconds", "schema": {"type": "integer", "minimum": 1}}}
+
+
+def document(routes: Iterable[Route], cookie: str) -> dict[str, Any]:
+    """The document for the documented routes; ``cookie`` is the session cookie's name here."""
+    routes = [route for route in routes if route.documented]
+    schemas = _schemas(routes)
+    paths: dict[str, dict[str, Any]] = {}
+    for route in routes:
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "12348 hotline",
+            "version": __version__,
+            "description": "Queues, calls, recordings, transcripts and work orders. Times are ISO 8601 with the "
+            "offset of Asia/Shanghai, durations are seconds. Errors are RFC 9457 problem documents.",
+        },
+        "servers": [{"url": "/"}],
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": {
+                "session": {"type": "apiKey", "in": "cookie", "name": cookie},
+                "token": {"type": "http", "scheme": "bearer"},
+            },
+        },
+        "security": [{"session": []}, {"token": []}],
+    }
+
+
+def _schemas(routes: Iterable[Route]) -> dict[str, Any]:
+    wanted: list[tuple[type[BaseModel], Literal["validation", "serialization"]]] = []
+    for route in routes:
+        wanted += [(m, "serialization") for m in route.answers.values() if isinstance(m, type)]
+        wanted += [(m, "validation") for m in route.bodies]
+    wanted += [(m, "serialization") for m in (*_STREAMED, models.Problem)]
+    _, made = models_json_schema(list(dict.fromkeys(wanted)), ref_template=_REF)
+    schemas: dict[str, Any] = made["$defs"]
+    return schemas
+
+
+def _operation(route: Route) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "operationId": f"{route.method.lower()}_{re.sub(r'[^a-z0-9]+', '_', route.path.lower()).strip('_')}",
+        "summary": route.summary,
+        "parameters": _parameters(route),
+        "responses": {str(status): _answer(status, kind) for status, kind in route.answers.items()},
+    }
+    for status in sorted(problems_of(route)):
+        operation["responses"][str(status)] = _problem(status, head=route.method == "HEAD")
+    if route.open:
+        operation["security"] = []
+    if route.bodies:
+        schema = {"anyOf": [{"$ref": _REF.format(model=m.__name__)} for m in route.bodies]}
+        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
+    return operation
+
+
+def _parameters(route: Route) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in re.findall(r"{(\w+)}", route.path)
+    ]
+    for name, schema in route.query.model_json_schema().get("properties", {}).items():
+        schema = {key: value for key, value in schema.items() if key not in ("title", "default") or value is not None}
+        schema.pop("title", None)
+        description = schema.pop("description", None)
+        choices = [one for one in schema.pop("anyOf", ()) if one != {"type": "null"}]
+        schema |= choices[0] if len(choices) == 1 else {"anyOf": choices} if choices else {}
+        parameter = {"name": name, "in": "query", "required": False, "schema": schema}
+        found.append({**parameter, "description": description} if description else parameter)
+    for name, description in route.headers.items():
+        found.append(
+            {"name": name, "in": "header", "required": False, "description": description, "schema": {"type": "string"}}
+        )
+    return found
+
+
+def _answer(status: int, kind: type[BaseModel] | str | None) -> dict[str, Any]:
+    answer: dict[str, Any] = {"description": HTTPStatus(status).phrase}
+    if isinstance(kind, type):
+        answer["content"] = {"application/json": {"schema": {"$ref": _REF.format(model=kind.__name__)}}}
+    elif kind == "text/event-stream":
+        answer["description"] = (
+            "Events: snapshot (LiveSnapshot), queue (QueueStatus), call (CallRow), order (WorkOrder), "
+            "alarm (LiveAlarm), each with its number as id; clock (LiveClock) without."
+        )
+        answer["content"] = {kind: {"schema": {"type": "string"}}}
+    elif kind is not None:
+        answer["content"] = {kind: {"schema": {"type": "object"} if kind == "application/json" else {}}}
+    return answer
+
+
+def _problem(status: int, *, head: bool) -> dict[str, Any]:
+    problem: dict[str, Any] = {"description": HTTPStatus(status).phrase}
+    if not head:
+        problem["content"] = {PROBLEM_TYPE: {"schema": {"$ref": _REF.format(model="Problem")}}}
+    if status in (429, 503):
+        problem["headers"] = _RETRY
+    return problem

@@ -1,0 +1,98 @@
+"""Handlers of the lists and details: read the query, ask the read side, answer with the documented shape."""
+
+from __future__ import annotations
+
+import asyncio
+
+from aiohttp import web
+
+from ivr.domain.errors import NotFound
+from ivr.ports.web import Health, PageMark
+from ivr.web.audit_once import AUDIT_ONCE
+from ivr.web.context import IDENTITY, OPTIONS, SERVICES, answer
+from ivr.web.models import CallList, HealthAnswer, QueueList, WorkOrderList
+from ivr.web.present import call_answer, call_row, queue_status, work_order
+from ivr.web.query import CallQuery, NoQuery, OrderQuery, cursor_of, read_query
+
+
+class HealthCheck:
+    """Asks the database at most once a second, however often and by whomever it is asked itself."""
+
+    def __init__(self) -> None:
+        self._lock = asyncio.Lock()
+        self._known: tuple[float, Health] | None = None
+
+    async def current(self, app: web.Application) -> Health:
+        now = asyncio.get_running_loop().time()
+        async with self._lock:
+            if self._known is None or now - self._known[0] >= 1.0:
+                health = await app[SERVICES].views.health(app[OPTIONS].stale_after_s)
+                self._known = (asyncio.get_running_loop().time(), health)
+            return self._known[1]
+
+
+HEALTH: web.AppKey[HealthCheck] = web.AppKey("health", HealthCheck)
+
+
+async def healthz(request: web.Request) -> web.Response:
+    """GET /healthz: 200 while this process serves; what it stands on is in the body, so nobody restarts the wrong part."""
+    health = await request.app[HEALTH].current(request.app)
+    good = health.database and not health.queue_live_stale
+    return answer(
+        HealthAnswer(
+            status="ok" if good else "degraded", database=health.database, queue_live_stale=health.queue_live_stale
+        )
+    )
+
+
+async def list_queues(request: web.Request) -> web.Response:
+    """GET /api/v1/queues."""
+    read_query(request, NoQuery)
+    stale_after_s = request.app[OPTIONS].stale_after_s
+    live = await request.app[SERVICES].views.queues()
+    return answer(QueueList(queues=[queue_status(q, stale_after_s) for q in live]))
+
+
+async def list_calls(request: web.Request) -> web.Response:
+    """GET /api/v1/calls: newest first; ``next`` continues where this page ends, whatever arrives meanwhile."""
+    wanted = read_query(request, CallQuery).filter()
+    calls = await request.app[SERVICES].views.calls(wanted)
+    last = calls[-1] if len(calls) == wanted.limit else None
+    mark = cursor_of(PageMark(last.arrived_at, last.linked_id)) if last is not None else None
+    return answer(CallList(calls=[call_row(c) for c in calls], next=mark))
+
+
+async def show_call(request: web.Request) -> web.Response:
+    """GET /api/v1/calls/{linked_id}: with transcript; reading one is an audit row, once per window."""
+    read_query(request, NoQuery)
+    linked_id = request.match_info["linked_id"]
+    detail = await request.app[SERVICES].views.call(linked_id)
+    if detail is None:
+        raise NotFound(f"There is no call {linked_id[:80]}.")
+    if detail.segments:
+        await request.app[AUDIT_ONCE].note(request[IDENTITY], "transcript.read", linked_id, {})
+    return answer(call_answer(detail))
+
+
+async def list_work_orders(request: web.Request) -> web.Response:
+    """GET /api/v1/work-orders: newest first."""
+    wanted = read_query(request, OrderQuery).filter()
+    services = request.app[SERVICES]
+    orders = await services.views.work_orders(wanted)
+    last = orders[-1] if len(orders) == wanted.limit else None
+    mark = cursor_of(PageMark(last.opened_at, last.number)) if last is not None else None
+    return answer(WorkOrderList(orders=[work_order(o, services.codes) for o in orders], next=mark))
+
+
+async def show_work_order(request: web.Request) -> web.Response:
+    """GET /api/v1/work-orders/{number}: its version is the ETag, ready for If-Match when orders can be changed."""
+    read_query(request, NoQuery)
+    number = request.match_info["number"]
+    services = request.app[SERVICES]
+    found = await services.views.work_orders_named([number])
+    if not found:
+        raise NotFound(f"There is no work order {number[:80]}.")
+    etag = f'"{found[0].version}"'
+    if etag in [tag.strip() for tag in request.headers.get("If-None-Match", "").split(",")]:
+        return web.Response(status=304, headers={"ETag": etag})
+    return answer(work_order(found[0], services.codes), headers={"ETag": etag})

@@ -1,0 +1,185 @@
+"""The one list of what this server answers: router, access control and OpenAPI document are all made from it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+from aiohttp import web
+from pydantic import BaseModel
+
+from ivr.web import audio, auth, models, pages, resources, stream
+from ivr.web.access import Permission
+from ivr.web.context import OPENAPI
+from ivr.web.query import AudioQuery, CallQuery, NoQuery, OrderQuery, PeaksQuery, Query, read_query
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True)
+class Route:
+    """One method on one path. ``permission`` None with ``open`` False: any login will do.
+
+    ``answers`` maps a status to its model, or to a media type when the answer is no JSON, or to None for no body.
+    ``activity`` False: the request does not restart a session's idle clock.
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    summary: str
+    answers: Mapping[int, type[BaseModel] | str | None]
+    permission: Permission | None = None
+    open: bool = False
+    activity: bool = True
+    documented: bool = True
+    query: type[Query] = NoQuery
+    bodies: tuple[type[BaseModel], ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+    problems: frozenset[int] = frozenset()
+
+
+async def show_openapi(request: web.Request) -> web.Response:
+    """GET /api/openapi.json."""
+    read_query(request, NoQuery)
+    return web.Response(body=request.app[OPENAPI], headers={"Content-Type": "application/json"})
+
+
+_AUDIO_HEADERS = {
+    "Range": "one byte range, e.g. bytes=0-65535; several are answered with the whole",
+    "If-Range": "the ETag the range belongs to; the whole is sent when it is another one",
+}
+_AUDIO = "/api/v1/calls/{linked_id}/audio"
+
+ROUTES: tuple[Route, ...] = (
+    Route(
+        "GET",
+        "/healthz",
+        resources.healthz,
+        "Whether this process serves, and what it stands on",
+        {200: models.HealthAnswer},
+        open=True,
+    ),
+    Route(
+        "POST",
+        "/api/v1/session",
+        auth.open_session,
+        "Log in with name and password, or with a one-time ticket; sets the session cookie",
+        {200: models.SessionAnswer},
+        open=True,
+        bodies=(models.PasswordLogin, models.TicketLogin),
+        problems=frozenset({400, 401, 403, 413, 415, 429, 503}),
+    ),
+    Route(
+        "GET",
+        "/api/v1/session",
+        auth.show_session,
+        "Who I am; does not restart the idle clock",
+        {200: models.SessionAnswer},
+        activity=False,
+    ),
+    Route("DELETE", "/api/v1/session", auth.close_session, "Log out", {204: None}, problems=frozenset({403})),
+    Route(
+        "GET",
+        "/api/v1/queues",
+        resources.list_queues,
+        "The queues as they are now",
+        {200: models.QueueList},
+        permission="queues.read",
+    ),
+    Route(
+        "GET",
+        "/api/v1/calls",
+        resources.list_calls,
+        "Calls, newest first",
+        {200: models.CallList},
+        permission="calls.read",
+        query=CallQuery,
+    ),
+    Route(
+        "GET",
+        "/api/v1/calls/{linked_id}",
+        resources.show_call,
+        "One call with its transcript; reading a transcript is audited",
+        {200: models.CallAnswer},
+        permission="transcripts.read",
+    ),
+    Route(
+        "GET",
+        _AUDIO,
+        audio.play,
+        "The recording as WAV, with byte ranges; every play is audited",
+        {200: "audio/wav", 206: "audio/wav"},
+        permission="recordings.play",
+        query=AudioQuery,
+        headers=_AUDIO_HEADERS,
+        problems=frozenset({416, 422}),
+    ),
+    Route(
+        "HEAD",
+        _AUDIO,
+        audio.play,
+        "Size of the recording",
+        {200: None},
+        permission="recordings.play",
+        query=AudioQuery,
+        problems=frozenset({422}),
+    ),
+    Route(
+        "GET",
+        "/api/v1/calls/{linked_id}/peaks",
+        audio.peaks,
+        "The waveform of the recording",
+        {200: models.Peaks},
+        permission="recordings.play",
+        query=PeaksQuery,
+        problems=frozenset({422}),
+    ),
+    Route(
+        "GET",
+        "/api/v1/work-orders",
+        resources.list_work_orders,
+        "Work orders, newest first",
+        {200: models.WorkOrderList},
+        permission="orders.read",
+        query=OrderQuery,
+    ),
+    Route(
+        "GET",
+        "/api/v1/work-orders/{number}",
+        resources.show_work_order,
+        "One work order; the ETag is its version",
+        {200: models.WorkOrder, 304: None},
+        permission="orders.read",
+        headers={"If-None-Match": "the ETag of what is known already"},
+    ),
+    Route(
+        "GET",
+        "/api/v1/live",
+        stream.live,
+        "Server-sent events: snapshot, then numbered changes (queue, call, order, alarm) and a clock",
+        {200: "text/event-stream"},
+        permission="live.read",
+        activity=False,
+        headers={"Last-Event-ID": "the number seen last, to go on from there"},
+    ),
+    Route("GET", "/api/openapi.json", show_openapi, "This document", {200: "application/json"}),
+    Route("GET", "/", pages.index, "The pages", {200: "text/html"}, open=True, documented=False),
+    Route("GET", "/favicon.svg", pages.favicon, "The icon", {200: "image/svg+xml"}, open=True, documented=False),
+    Route("GET", "/assets/{name}", pages.asset, "Scripts and styles", {200: "*/*"}, open=True, documented=False),
+)
+
+
+def problems_of(route: Route) -> set[int]:
+    """Every problem status a route can answer with."""
+    found = set(route.problems)
+    if route.path == "/healthz":
+        return found
+    found |= {400, 503}
+    if not route.open:
+        found.add(401)
+    if route.permission is not None:
+        found.add(403)
+    if "{" in route.path:
+        found.add(404)
+    return found
