@@ -1,0 +1,164 @@
+/** The server's representations, field for field (OpenAPI at /api/openapi.json); times are ISO 8601, durations seconds. */
+
+export interface User {
+  name: string
+  display_name: string
+  roles: string[]
+}
+
+export const MEMBER_STATES = ['available', 'ringing', 'talking', 'paused', 'offline'] as const
+export type MemberState = (typeof MEMBER_STATES)[number]
+
+export interface QueueMember {
+  name: string
+  interface: string
+  state: MemberState
+  paused_reason: string | null
+}
+
+export interface QueueCaller {
+  linked_id: string
+  caller_number: string
+  position: number
+  waited_s: number
+}
+
+export interface Queue {
+  queue: string
+  waiting: number
+  longest_wait_s: number
+  members: Record<MemberState, number>
+  member_list: QueueMember[]
+  callers: QueueCaller[]
+  stale: boolean
+  stale_since: string | null
+  as_of: string
+}
+
+export type Speaker = 'caller' | 'operator'
+export const CALL_STATES = ['arrived', 'queued', 'talking', 'ended'] as const
+export type CallState = (typeof CALL_STATES)[number]
+export const OUTCOMES = [
+  'answered', 'abandoned', 'message', 'callback', 'self_service', 'overflow', 'failed', 'interrupted',
+] as const
+export type Outcome = (typeof OUTCOMES)[number]
+
+export interface Call {
+  linked_id: string
+  state: CallState
+  outcome: Outcome | null
+  channel: string
+  caller_number: string
+  caller_name: string
+  called_number: string
+  queue: string
+  operator: string
+  arrived_at: string
+  queued_at: string | null
+  answered_at: string | null
+  ended_at: string | null
+  wait_s: number | null
+  talk_s: number | null
+  order: string | null
+}
+
+export interface Recording {
+  track: Speaker
+  seconds: number
+  state: 'pending' | 'leased' | 'transcribed' | 'no_speech' | 'quarantined'
+  problem: string
+}
+
+export interface Word {
+  text: string
+  start_s: number
+  end_s: number
+  confidence: number
+}
+
+export interface Segment {
+  speaker: Speaker
+  start_s: number
+  end_s: number
+  text: string
+  confidence: number
+  words: Word[]
+}
+
+export interface CallDetail extends Call {
+  notice_version: string
+  recording_refused: boolean
+  hangup_by: string
+  hangup_cause: number | null
+  recordings: Recording[]
+  transcript: { state: 'none' | 'pending' | 'complete' | 'partial'; segments: Segment[] }
+}
+
+export interface Peaks {
+  points: number
+  caller: number[]
+  operator: number[]
+}
+
+export interface Coded {
+  code: string
+  name: string
+}
+
+export const FIELDS = ['category', 'matter', 'caller_name', 'callback_number', 'place', 'amount', 'date'] as const
+export type FieldName = (typeof FIELDS)[number]
+
+export interface Evidence {
+  speaker: Speaker
+  text: string
+  start_s: number
+  end_s: number
+  confidence: number
+}
+
+export interface OrderField {
+  field: FieldName
+  ordinal: number
+  value: string
+  display: string
+  source: 'machine' | 'human'
+  rule: string
+  linked_id: string
+  evidence: Evidence | null
+}
+
+export interface Order {
+  number: string
+  state: string
+  channel: string
+  outcome: string | null
+  category: Coded | null
+  matter: Coded | null
+  caller_number: string
+  opened_at: string
+  filled_at: string | null
+  note: string
+  version: number
+  calls: string[]
+}
+
+export interface OrderDetail extends Order {
+  fields: OrderField[]
+}
+
+/** Something that must be seen now; `cleared` or `active: false` takes it away again. */
+export interface Alarm {
+  name: string
+  text?: string
+  message?: string
+  at?: string
+  active?: boolean
+  cleared?: boolean
+}
+
+export interface Snapshot {
+  queues: Queue[]
+  calls: Call[]
+  orders: Order[]
+  alarms?: Alarm[]
+}

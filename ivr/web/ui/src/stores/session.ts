@@ -1,0 +1,40 @@
+import { defineStore } from 'pinia'
+import { ref } from 'vue'
+import { api, Problem, type Credentials } from '../api/client'
+import type { User } from '../api/types'
+
+/** Who is signed in on this PC; the cookie itself is never visible to scripts. */
+export const useSession = defineStore('session', () => {
+  const user = ref<User | null>(null)
+  const asked = ref(false)
+
+  /** Ask once; a server that does not answer throws, so that "signed out" is never guessed. */
+  async function know(): Promise<User | null> {
+    if (asked.value) return user.value
+    try {
+      user.value = (await api.session()).user
+    } catch (error) {
+      if (!(error instanceof Problem) || error.kind !== 'unauthenticated') throw error
+      user.value = null
+    }
+    asked.value = true
+    return user.value
+  }
+
+  async function signIn(credentials: Credentials): Promise<void> {
+    user.value = (await api.signIn(credentials)).user
+    asked.value = true
+  }
+
+  async function signOut(): Promise<void> {
+    await api.signOut()
+    forget()
+  }
+
+  function forget(): void {
+    user.value = null
+    asked.value = true
+  }
+
+  return { user, know, signIn, signOut, forget }
+})

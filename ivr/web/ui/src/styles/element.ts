@@ -1,0 +1,13 @@
+/** The styles of the Element Plus parts in use; the parts themselves are imported where they stand. */
+import 'element-plus/es/components/config-provider/style/css'
+import 'element-plus/es/components/button/style/css'
+import 'element-plus/es/components/input/style/css'
+import 'element-plus/es/components/form/style/css'
+import 'element-plus/es/components/form-item/style/css'
+import 'element-plus/es/components/select/style/css'
+import 'element-plus/es/components/option/style/css'
+import 'element-plus/es/components/segmented/style/css'
+import 'element-plus/es/components/skeleton/style/css'
+import 'element-plus/es/components/tooltip/style/css'
+import 'element-plus/es/components/alert/style/css'
+import 'element-plus/es/components/icon/style/css'
