@@ -270,6 +270,16 @@ class WorkOrderRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class AlarmRecord:
+    """A condition people must see; standing until ``cleared_at``."""
+
+    name: str
+    text: str
+    raised_at: datetime
+    cleared_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class PageMark:
     """Where a keyset page ended: the next one holds rows strictly older than (``at``, ``key``)."""
 
@@ -332,6 +342,10 @@ class Views(Protocol):
     async def work_orders(self, wanted: OrderFilter) -> Sequence[WorkOrderRecord]: ...
 
     async def work_orders_named(self, numbers: Collection[str]) -> Sequence[WorkOrderRecord]: ...
+
+    async def standing_alarms(self) -> Sequence[AlarmRecord]: ...
+
+    async def alarms_named(self, names: Collection[str]) -> Sequence[AlarmRecord]: ...
 
     async def health(self, stale_after_s: float) -> Health:
         """Whether the database answers and whether any queue's picture is old; never raises."""

@@ -10,7 +10,7 @@ import contextlib
 import random
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import structlog
@@ -23,7 +23,8 @@ KEEP_AT_LEAST = timedelta(hours=1)
 _PROBE_S = 15.0
 _log = structlog.get_logger(__name__)
 
-Connection = asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
+if TYPE_CHECKING:
+    Connection = asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
 
 
 async def append(connection: Connection, topic: Topic, key: str) -> int:

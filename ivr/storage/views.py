@@ -14,6 +14,7 @@ import asyncpg
 from ivr.domain.errors import Unavailable
 from ivr.domain.transcript import Word
 from ivr.ports.web import (
+    AlarmRecord,
     CallDetail,
     CallFilter,
     CallRecord,
@@ -236,6 +237,20 @@ class PostgresViews:
             order_id = members.pop("id")
             orders.append(WorkOrderRecord(**members, calls=calls_of[order_id], fields=fields_of[order_id]))
         return orders
+
+    async def standing_alarms(self) -> Sequence[AlarmRecord]:
+        return await self._alarms("cleared_at IS NULL")
+
+    async def alarms_named(self, names: Collection[str]) -> Sequence[AlarmRecord]:
+        return await self._alarms("name = ANY($1::text[])", list(names))
+
+    async def _alarms(self, condition: str, *values: object) -> list[AlarmRecord]:
+        async with connected(self._pool) as connection:
+            rows = await connection.fetch(
+                f"SELECT name, text, raised_at, cleared_at FROM alarm WHERE {condition} ORDER BY raised_at DESC LIMIT 100",
+                *values,
+            )
+        return [AlarmRecord(**row) for row in rows]
 
     async def health(self, stale_after_s: float) -> Health:
         try:

@@ -110,7 +110,7 @@ def create_app(services: WebServices, options: WebOptions) -> web.Application:
 def create_runner(app: web.Application) -> web.AppRunner:
     """A runner with our limits: header lines of 8 KiB, ten seconds to end what is under way, no access log of addresses."""
     # Requests its parser refuses never reach on_response_prepare; there aiohttp would name itself and its version.
-    web_response.SERVER_SOFTWARE = "ivr"
+    web_response.SERVER_SOFTWARE = "ivr"  # type: ignore[attr-defined]
     return web.AppRunner(
         app, access_log=None, shutdown_timeout=10.0, keepalive_timeout=75.0, max_line_size=8190, max_field_size=8190
     )

@@ -16,8 +16,8 @@ from aiohttp import web
 
 from ivr.domain.errors import Unavailable
 from ivr.ports.web import Busy, FeedEntry, OrderFilter, Topic, WebOptions, WebServices
-from ivr.web.models import LiveAlarm, LiveClock, LiveSnapshot, Wire
-from ivr.web.present import call_row, queue_status, work_order
+from ivr.web.models import LiveClock, LiveSnapshot, Wire
+from ivr.web.present import alarm, call_row, queue_status, work_order
 
 RECENT = 50
 _BATCH = 500
@@ -170,7 +170,8 @@ class LiveHub:
         calls = [call_row(c) for c in await views.live_calls(RECENT)]
         recent = await views.work_orders(OrderFilter(limit=RECENT))
         orders = [work_order(o, self._services.codes) for o in recent]
-        return head, frame("snapshot", LiveSnapshot(queues=queues, calls=calls, orders=orders), head)
+        alarms = [alarm(a) for a in await views.standing_alarms()]
+        return head, frame("snapshot", LiveSnapshot(queues=queues, calls=calls, orders=orders, alarms=alarms), head)
 
     async def _follow(self) -> None:
         """Look at the feed on every hint, every poll, and for a second after news every tenth of a second."""
@@ -265,8 +266,9 @@ class LiveHub:
         if "order" in named:
             for order in await views.work_orders_named(named["order"]):
                 states["order", order.number] = work_order(order, self._services.codes)
-        for key in named.get("alarm", ()):
-            states["alarm", key] = LiveAlarm(name=key, at=last["alarm", key].at)
+        if "alarm" in named:
+            for stored in await views.alarms_named(named["alarm"]):
+                states["alarm", stored.name] = alarm(stored)
         return [
             Change(key, entry.seq, frame(entry.topic, states[key], entry.seq))
             for key, entry in last.items()

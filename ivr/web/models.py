@@ -229,17 +229,22 @@ class WorkOrderList(Wire):
     next: str | None = Field(description="cursor of the next page, null on the last one")
 
 
+class Alarm(Wire):
+    """A condition people must see; ``active`` false takes it away again."""
+
+    name: str
+    text: str
+    at: Moment
+    active: bool
+
+
 class LiveSnapshot(Wire):
-    """First event of a live stream: ``orders`` and ``calls`` hold the open and the last 50."""
+    """First event of a live stream: every queue, the open and the last 50 calls, the last 50 orders, standing alarms."""
 
     queues: list[QueueStatus]
     calls: list[CallRow]
     orders: list[WorkOrder]
-
-
-class LiveAlarm(Wire):
-    name: str
-    at: Moment
+    alarms: list[Alarm]
 
 
 class LiveClock(Wire):

@@ -16,7 +16,7 @@ from ivr.web.errors import PROBLEM_TYPE
 from ivr.web.routes import Route, problems_of
 
 _REF = "#/components/schemas/{model}"
-_STREAMED = (models.LiveSnapshot, models.LiveAlarm, models.LiveClock)
+_STREAMED = (models.LiveSnapshot, models.Alarm, models.LiveClock)
 _RETRY = {"Retry-After": {"description": "seconds", "schema": {"type": "integer", "minimum": 1}}}
 
 
@@ -103,7 +103,7 @@ def _answer(status: int, kind: type[BaseModel] | str | None) -> dict[str, Any]:
     elif kind == "text/event-stream":
         answer["description"] = (
             "Events: snapshot (LiveSnapshot), queue (QueueStatus), call (CallRow), order (WorkOrder), "
-            "alarm (LiveAlarm), each with its number as id; clock (LiveClock) without."
+            "alarm (Alarm), each with its number as id; clock (LiveClock) without."
         )
         answer["content"] = {kind: {"schema": {"type": "string"}}}
     elif kind is not None:

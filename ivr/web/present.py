@@ -6,7 +6,16 @@ import unicodedata
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from ivr.ports.web import CallDetail, CallRecord, CodeTables, OrderField, QueueLive, RecordingTrack, WorkOrderRecord
+from ivr.ports.web import (
+    AlarmRecord,
+    CallDetail,
+    CallRecord,
+    CodeTables,
+    OrderField,
+    QueueLive,
+    RecordingTrack,
+    WorkOrderRecord,
+)
 from ivr.web import models
 
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
@@ -133,6 +142,16 @@ def call_answer(detail: CallDetail) -> models.CallAnswer:
                 ],
             },
         }
+    )
+
+
+def alarm(stored: AlarmRecord) -> models.Alarm:
+    """One alarm; its time is when it was raised, or cleared."""
+    return models.Alarm(
+        name=stored.name,
+        text=stored.text,
+        at=stored.cleared_at or stored.raised_at,
+        active=stored.cleared_at is None,
     )
 
 

@@ -1,0 +1,110 @@
+"""The whole web edge on a real database and a real socket, with clients that behave like a browser or a machine."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import asyncpg
+from aiohttp.test_utils import TestServer
+from argon2 import PasswordHasher
+
+from ivr.ports.web import WebOptions, WebServices
+from ivr.storage.accounts import LoginPolicy, PostgresAccounts
+from ivr.storage.audit import PostgresAudit
+from ivr.storage.feed import PostgresFeed
+from ivr.storage.views import PostgresViews
+from ivr.web.app import create_app
+from tests.fakes.web_world import FileArchive, TwoCodes
+from tests.integration.web_database import WebDatabase
+
+PASSWORD = "correct horse battery"
+CHEAP = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1)
+OPTIONS = WebOptions(
+    recordings_dir=Path("/nonexistent"),
+    static_dir=Path("/nonexistent"),
+    live_poll_s=0.2,
+    live_heartbeat_s=0.3,
+    live_recheck_s=0.2,
+)
+
+
+@dataclass
+class Site:
+    pool: asyncpg.Pool[asyncpg.Record]
+    accounts: PostgresAccounts
+    services: WebServices
+    server: TestServer
+
+    @property
+    def origin(self) -> str:
+        return str(self.server.make_url("")).rstrip("/")
+
+    @asynccontextmanager
+    async def browser(self, name: str | None = None, password: str = PASSWORD) -> AsyncIterator[aiohttp.ClientSession]:
+        """A client with cookies, logged in when a name is given."""
+        jar = aiohttp.CookieJar(unsafe=True)
+        async with aiohttp.ClientSession(self.origin, cookie_jar=jar, headers={"Origin": self.origin}) as client:
+            if name is not None:
+                async with client.post("/api/v1/session", json={"name": name, "password": password}) as response:
+                    assert response.status == 200, await response.text()
+            yield client
+
+    @asynccontextmanager
+    async def machine(self, *roles: str) -> AsyncIterator[aiohttp.ClientSession]:
+        """A client with a token of these roles."""
+        secret = await self.accounts.create_token(f"m-{len(await self.accounts.tokens())}", roles)
+        async with aiohttp.ClientSession(self.origin, headers={"Authorization": f"Bearer {secret}"}) as client:
+            yield client
+
+
+@asynccontextmanager
+async def site(database: WebDatabase, *, policy: LoginPolicy | None = None, **options: Any) -> AsyncIterator[Site]:
+    async with database.pool() as pool:
+        name = await pool.fetchval("SELECT current_database()")
+        accounts = PostgresAccounts(pool, policy, CHEAP)
+        services = WebServices(
+            views=PostgresViews(pool),
+            accounts=accounts,
+            audit=PostgresAudit(pool),
+            feed=PostgresFeed(pool, lambda: database.connect(name), longest_backoff_s=0.5),
+            audio=FileArchive(),
+            codes=TwoCodes(),
+        )
+        server = TestServer(create_app(services, replace(OPTIONS, **options)))
+        await server.start_server()
+        try:
+            yield Site(pool, accounts, services, server)
+        finally:
+            await server.close()
+
+
+class Events:
+    """Server-sent events read one by one."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+
+    async def next(self, *wanted: str) -> tuple[str, int | None, Any]:
+        """The next event of a wanted kind (any but clock when none is named) as (event, id, data)."""
+        event, number, data = "", None, ""
+        while True:
+            line = (await self._response.content.readline()).decode()
+            if not line:
+                raise EOFError
+            line = line.rstrip("\n")
+            if line.startswith("event: "):
+                event = line[7:]
+            elif line.startswith("id: "):
+                number = int(line[4:])
+            elif line.startswith("data: "):
+                data = line[6:]
+            elif not line and event:
+                if event in wanted or (not wanted and event != "clock"):
+                    return event, number, json.loads(data)
+                event, number, data = "", None, ""
