@@ -19,17 +19,27 @@ _LANDLINE: Final = re.compile(r"0(?:10|2[0-9])[0-9]{8}|0[3-9][0-9]{2}[0-9]{7,8}"
 _IDENTITY: Final = re.compile(r"[1-8][0-9]{5}(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])[0-9]{3,4}")
 _DIGITS: Final = re.compile(f"[{''.join(DIGIT_VALUES)}]+")
 _NOT_A_ROW: Final = re.compile(r"[十百千万亿年月号日点个块元岁天次位]")
-_PAUSE_WORDS: Final = re.compile(r"(?:嗯|呃|额|啊|哦|噢|哎|那个|这个|就是|然后|后面|再|杠|转|对|好|的|是|吧|呢|\s|[,,。、.\-])*")
-_LISTENING: Final = re.compile(rf"(?:嗯|呃|啊|哦|噢|对|好|的|是|请|您|你|说|继续|然后|呢|还有|后面|记|下|了|吧|吗|\s|[,,。、.?\-]|[{''.join(DIGIT_VALUES)}])*")
-_CORRECTION: Final = re.compile(r"(?:嗯|呃|啊|哦|哎|哎呀|等一下|对不起|\s|[,,。、])*(?:不对|不是|错了|说错|我说错|更正|重新说|重说|应该是$)")
+_PAUSE_WORDS: Final = re.compile(
+    r"(?:嗯|呃|额|啊|哦|噢|哎|那个|这个|就是|然后|后面|再|杠|转|对|好|的|是|吧|呢|\s|[,\uff0c。、.\-])*"
+)
+_LISTENING: Final = re.compile(
+    rf"(?:嗯|呃|啊|哦|噢|对|好|的|是|请|您|你|说|继续|然后|呢|还有|后面|记|下|了|吧|吗|\s|[,\uff0c。、.?\uff1f\-]|[{''.join(DIGIT_VALUES)}])*"
+)
+_CORRECTION: Final = re.compile(
+    r"(?:嗯|呃|啊|哦|哎|哎呀|等一下|对不起|\s|[,\uff0c。、])*(?:不对|不是|错了|说错|我说错|更正|重新说|重说|应该是$)"
+)
 _THEIR_NUMBER: Final = re.compile(
     r"(?:他|她|他们|对方|老板|公司|单位|包工头|房东|邻居|中介|物业|商家|老公|老婆|爱人|前夫|前妻|法院|社区|村委会|派出所|亲戚|儿子|女儿|朋友)"
     r"(?:们|那边|家里|家)?的?(?:联系)?(?:电话|手机|号码|号)[^我]{0,8}$"
 )
-_OWN_NUMBER: Final = re.compile(r"(?:我|本人)(?:这个|这边|现在)?的?(?:联系)?(?:电话|手机|号码)|打我|联系我|打给我|记一下")
+_OWN_NUMBER: Final = re.compile(
+    r"(?:我|本人)(?:这个|这边|现在)?的?(?:联系)?(?:电话|手机|号码)|打我|联系我|打给我|记一下"
+)
 _IDENTITY_ASKED: Final = re.compile(r"身份证|银行卡|卡号|账号|案号|编号|工单")
 _NUMBER_ASKED: Final = re.compile(r"电话|手机|号码|联系方式|怎么联系|回电|回拨|联系您|联系你")
-_THIS_NUMBER: Final = re.compile(r"(?:就)?(?:是|打|用|拨|留)(?:我)?(?:现在)?(?:打的|打过来的|来电的?)?(?:这个|这)(?:电话|号码|号|手机)(?!打不|不)|就?是?来电的?(?:号码|电话)")
+_THIS_NUMBER: Final = re.compile(
+    r"(?:就)?(?:是|打|用|拨|留)(?:我)?(?:现在)?(?:打的|打过来的|来电的?)?(?:这个|这)(?:电话|号码|号|手机)(?!打不|不)|就?是?来电的?(?:号码|电话)"
+)
 _YES: Final = re.compile(r"(?:嗯|啊|哦)*(?:对(?!不|方|面|于|我)|没错|是的|是啊|是呢|是$)")
 
 
@@ -51,7 +61,7 @@ class _Row:
         return self.chunks[0][0].segment.start_s
 
     def numbers(self) -> dict[str, Evidence]:
-        """Dialable numbers in the row: all of it, or else any run of whole chunks (a number said twice, or begun anew)."""
+        """Dialable numbers in the row: all of it, or else any run of whole chunks (said twice, or begun anew)."""
         if _IDENTITY.fullmatch(self.digits) or _IDENTITY_ASKED.search(self.before):
             return {}
         if is_dialable(self.digits):
@@ -94,19 +104,25 @@ def find_callback_number(heard: Sequence[Heard], caller_number: str, thresholds:
     for row in caller:
         numbers = row.numbers()
         if numbers and _CORRECTION.match(row.after):
-            refused = Reason("callback_number", "corrected", "来电人更正了号码,但没有听到完整的新号码", _evidence(row.chunks))
+            refused = Reason(
+                "callback_number", "corrected", "来电人更正了号码，但没有听到完整的新号码", _evidence(row.chunks)
+            )
         elif numbers and _THEIR_NUMBER.search(row.before):
             refused = refused or Reason("callback_number", "third_party", "说的是别人的号码", _evidence(row.chunks))
         elif not numbers and _looks_like_a_number(row):
             count = len(row.digits)
-            refused = Reason("callback_number", "incomplete", f"只听到 {count} 位数字,不成完整号码", _evidence(row.chunks))
+            refused = Reason(
+                "callback_number", "incomplete", f"只听到 {count} 位数字，不成完整号码", _evidence(row.chunks)
+            )
         candidates.update({number: (row, evidence) for number, evidence in numbers.items() if not _taken_back(row)})
     if len(candidates) > 1:
         own = {n: found for n, found in candidates.items() if _OWN_NUMBER.search(found[0].before)}
         candidates = own if len(own) == 1 else candidates
     if len(candidates) > 1:
         evidence = max((evidence for _, evidence in candidates.values()), key=lambda e: e.start_s)
-        return Reason("callback_number", "conflict", f"听到 {len(candidates)} 个不同的号码:{'、'.join(candidates)}", evidence)
+        return Reason(
+            "callback_number", "conflict", f"听到 {len(candidates)} 个不同的号码：{'、'.join(candidates)}", evidence
+        )
     if candidates:
         number, (row, evidence) = next(iter(candidates.items()))
         return _judge(number, row, evidence, operator, thresholds)
@@ -133,8 +149,11 @@ def _judge(
     number: str, row: _Row, evidence: Evidence, operator: Iterable[_Row], thresholds: Thresholds
 ) -> Field | Reason:
     kind = "mobile" if _MOBILE.fullmatch(number) else "landline"
-    confidence, support = evidence.confidence, ()
-    read_back = [(said, back) for other in operator if other.start_s >= row.start_s for said, back in other.numbers().items()]
+    confidence = evidence.confidence
+    support: tuple[Evidence, ...] = ()
+    read_back = [
+        (said, back) for other in operator if other.start_s >= row.start_s for said, back in other.numbers().items()
+    ]
     same = [back for said, back in read_back if said == number]
     if same:
         confidence, support = agreeing(confidence, same[-1].confidence), (same[-1],)
@@ -142,7 +161,7 @@ def _judge(
     else:
         for said, back in read_back:
             if _differ_by(said, number) <= 2:
-                message = f"来电人说 {number},坐席复述为 {said},不一致"
+                message = f"来电人说 {number}，坐席复述为 {said}，不一致"
                 return Reason("callback_number", "conflict", message, back)
     if not confidence >= thresholds.digit:
         return Reason("callback_number", "unclear", "号码里有听不清的数字", evidence)
@@ -217,7 +236,9 @@ def _rows(heard: Sequence[Heard], longest_pause_s: float) -> list[_Row]:
             else:
                 if row:
                     row.after = own[h.speaker][:24]
-                row = _Row([chunk], before=h.text[max(0, match.start() - 16) : match.start()], asked=other[h.speaker][-24:])
+                row = _Row(
+                    [chunk], before=h.text[max(0, match.start() - 16) : match.start()], asked=other[h.speaker][-24:]
+                )
                 current[h.speaker] = row
                 done.append(row)
             own[h.speaker] = other[h.speaker] = ""

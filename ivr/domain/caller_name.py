@@ -20,16 +20,24 @@ SURNAMES: Final = frozenset(
     "寿通边扈燕冀浦尚农温别庄晏柴瞿阎充慕连茹习宦艾鱼容向古易慎戈廖庾终暨居衡步都耿满弘匡国文寇广禄阙东欧利师巩聂关荆游权盖益桓公仝佟付肖闫代覃辛"
     "哈撒纳拜虎妥沙海洒者丑锁剡麦买朵达苟岳晁税铁摆喜"
 )
+# fmt: off
 COMPOUND_SURNAMES: Final = (
-    "欧阳 司马 上官 诸葛 东方 皇甫 尉迟 公孙 慕容 令狐 司徒 夏侯 长孙 宇文 端木 独孤 南宫 闻人 呼延 轩辕 赫连 澹台 鲜于 申屠 拓跋".split()
+    "欧阳", "司马", "上官", "诸葛", "东方", "皇甫", "尉迟", "公孙", "慕容",
+    "令狐", "司徒", "夏侯", "长孙", "宇文", "端木", "独孤", "南宫", "闻人",
+    "呼延", "轩辕", "赫连", "澹台", "鲜于", "申屠", "拓跋",
 )
+# fmt: on
 
-_SAYS_NAME: Final = re.compile(r"(?<![跟随])(?:我的?(?:名字)?(?:就)?叫做?|我的?(?:名字|姓名)(?:是|叫做?)|本人叫?|姓名是?|名字叫)")
+_SAYS_NAME: Final = re.compile(
+    r"(?<![跟随])(?:我的?(?:名字)?(?:就)?叫做?|我的?(?:名字|姓名)(?:是|叫做?)|本人叫?|姓名是?|名字叫)"
+)
 _SAYS_SURNAME: Final = re.compile(r"(?<![跟随])(?:我(?:是)?姓|免贵姓|贵姓|本人姓)")
-_ASKS_NAME: Final = re.compile(r"贵姓|怎么称呼|如何称呼|称呼您|您叫什么|你叫什么|叫什么名|[您你]的?(?:姓名|名字)|姓名是|姓什么")
-_ANSWER: Final = re.compile(r"(?:嗯|呃|啊|哦|那个|您好|你好|好的|免贵|我|的|名字|就|,|。|\s)*(?P<cue>姓|叫|是)?")
-_THEN: Final = re.compile(r"(?:,|,|。|\s|名|名字|全名)*(?:叫做?|是)")
-_LEADING_FILLER: Final = re.compile(r"(?:嗯|呃|啊|哦|就是|那个|,|。|\s)*")
+_ASKS_NAME: Final = re.compile(
+    r"贵姓|怎么称呼|如何称呼|称呼您|您叫什么|你叫什么|叫什么名|[您你]的?(?:姓名|名字)|姓名是|姓什么"
+)
+_ANSWER: Final = re.compile(r"(?:嗯|呃|啊|哦|那个|您好|你好|好的|免贵|我|的|名字|就|,|\uff0c|。|\s)*(?P<cue>姓|叫|是)?")
+_THEN: Final = re.compile(r"(?:,|。|\s|名|名字|全名)*(?:叫做?|是)")
+_LEADING_FILLER: Final = re.compile(r"(?:嗯|呃|啊|哦|就是|那个|,|\uff0c|。|\s)*")
 # Where a name ends: ordinary speech that follows it, and titles.
 _ENDS_NAME: Final = re.compile(
     r"电话|手机|号码|身份|住|在|今年|去年|昨天|今天|是|的|我|你|您|他|她|想|要|家|来自|啊|呀|呢|吧|吗|了|嗯|呃|哦|因为|从|和|跟|老板|老公|老婆|公司|单位|对|好|就|也|都"
@@ -69,11 +77,11 @@ def find_caller_name(heard: Sequence[Heard], thresholds: Thresholds) -> Field | 
         return Reason("caller_name", "not_said", "来电人没有说姓名")
     if len({name.value for name in chosen}) > 1:
         said_names = "、".join(dict.fromkeys(name.value for name in chosen))
-        return Reason("caller_name", "conflict", f"听到不同的姓名:{said_names}", chosen[-1].evidence)
+        return Reason("caller_name", "conflict", f"听到不同的姓名：{said_names}", chosen[-1].evidence)
     best = max(chosen, key=lambda n: n.evidence.confidence)
     if not best.evidence.confidence >= thresholds.word:
         return Reason("caller_name", "unclear", "姓名没有听清", best.evidence)
-    display = best.value if best.whole else f"{best.value}(只说了姓)"
+    display = best.value if best.whole else f"{best.value}（只说了姓）"
     return Field("caller_name", best.value, display, best.rule, best.evidence, best.evidence.confidence)
 
 
@@ -156,7 +164,7 @@ def _given_end(h: Heard, start: int) -> int:
 
 
 def _inside_long_word(text: str, start: int) -> int:
-    """The name stands inside one long word, as in text without word boundaries: two characters unless speech goes on."""
+    """The name stands inside one long word, as in unsegmented text: two characters unless speech goes on."""
     end = start
     while end < len(text) and end - start < 2 and not _ENDS_NAME.match(text, end):
         end += 1

@@ -39,7 +39,7 @@ class Code:
 
 @dataclass(frozen=True, slots=True)
 class Cue:
-    """A phrase that speaks for a code with a weight; weight 0 hides shorter cues inside it (法律援助中心 as a place)."""
+    """A phrase that speaks for a code with a weight; weight 0 only hides shorter cues inside it (调解书)."""
 
     kind: Kind
     code: str
@@ -77,17 +77,17 @@ class CodeTables:
 
     @classmethod
     def of(cls, tables: Iterable[CodeTable], current: str = "") -> CodeTables:
-        """Versions side by side; without ``current`` the highest one. BadSetting for none, two alike or an unknown one."""
+        """Versions side by side; without ``current`` the highest. BadSetting for none, two alike or an unknown one."""
         versions: dict[str, CodeTable] = {}
         for table in tables:
             if table.version in versions:
                 raise BadSetting(f"代码表 {table.version} 载入了两次")
             versions[table.version] = table
         if not versions:
-            raise BadSetting("没有任何代码表,至少需要一个版本")
+            raise BadSetting("没有任何代码表，至少需要一个版本")
         newest = max(versions, key=lambda v: tuple(int(part) for part in v.split(".")))
         if (current or newest) not in versions:
-            raise BadSetting(f"没有代码表 {current},现有:{'、'.join(sorted(versions))}")
+            raise BadSetting(f"没有代码表 {current}，现有：{'、'.join(sorted(versions))}")
         return cls(versions, versions[current or newest])
 
     def name(self, version: str, kind: Kind, code: str) -> str:
@@ -121,13 +121,13 @@ def parse_code_table(version: str, codes: str, cues: str) -> CodeTable:
             continue
         first = seen.setdefault((cue.kind, cue.phrase), line)
         if first != line:
-            problems.append(f"{where}:线索“{cue.phrase}”与第 {first} 行重复,一个线索只能指向一个{cue.kind}")
+            problems.append(f"{where}：线索“{cue.phrase}”与第 {first} 行重复，一个线索只能指向一个{cue.kind}")
             continue
         by_kind[cue.kind].append(cue)
-    problems += [f"codes:没有任何 {kind}" for kind in KINDS if not any(key[0] == kind for key in entries)]
+    problems += [f"codes：没有任何 {kind}" for kind in KINDS if not any(key[0] == kind for key in entries)]
     if problems:
         more = f"\n……共 {len(problems)} 处" if len(problems) > _MOST_PROBLEMS else ""
-        raise BadSetting(f"代码表 {version} 不能使用:\n" + "\n".join(problems[:_MOST_PROBLEMS]) + more)
+        raise BadSetting(f"代码表 {version} 不能使用：\n" + "\n".join(problems[:_MOST_PROBLEMS]) + more)
     cue_rows: dict[Kind, tuple[Cue, ...]] = {kind: tuple(by_kind[kind]) for kind in KINDS}
     index: dict[Kind, PhraseIndex] = {kind: PhraseIndex([cue.phrase for cue in cue_rows[kind]]) for kind in KINDS}
     return CodeTable(version, tuple(entries.values()), cue_rows, index)
@@ -145,23 +145,23 @@ def _rows(file: str, text: str, columns: tuple[str, ...], problems: list[str]) -
             if not header:
                 header = tuple(cells)
                 if header != columns:
-                    problems.append(f"{file} 第 {reader.line_num} 行:表头应为 {','.join(columns)}")
+                    problems.append(f"{file} 第 {reader.line_num} 行：表头应为 {','.join(columns)}")
                     return
             elif len(cells) != len(columns):
-                problems.append(f"{file} 第 {reader.line_num} 行:应有 {len(columns)} 列,实有 {len(cells)} 列")
+                problems.append(f"{file} 第 {reader.line_num} 行：应有 {len(columns)} 列，实有 {len(cells)} 列")
             else:
                 yield reader.line_num, dict(zip(columns, cells, strict=True))
     except csv.Error as error:
-        problems.append(f"{file} 第 {reader.line_num} 行:不是合格的 CSV({error})")
+        problems.append(f"{file} 第 {reader.line_num} 行：不是合格的 CSV（{error}）")
     if not header:
-        problems.append(f"{file}:文件是空的")
+        problems.append(f"{file}：文件是空的")
 
 
 def _kind(row: dict[str, str], problems: list[str], where: str) -> Kind | None:
     for kind in KINDS:
         if row["kind"] == kind:
             return kind
-    problems.append(f"{where}:kind 应为 category 或 matter,不是 {row['kind']!r}")
+    problems.append(f"{where}：kind 应为 category 或 matter，不是 {row['kind']!r}")
     return None
 
 
@@ -171,19 +171,19 @@ def _code(row: dict[str, str], known: Mapping[tuple[str, str], Code], problems: 
         return None
     wrong = ""
     if not _CODE.fullmatch(row["code"]):
-        wrong = f"code {row['code']!r} 应为小写字母、数字、点和下划线,字母开头"
+        wrong = f"code {row['code']!r} 应为小写字母、数字、点和下划线，字母开头"
     elif (kind, row["code"]) in known:
         wrong = f"code {row['code']} 重复"
     elif not 1 <= len(row["name"]) <= 20:
         wrong = "name 应为 1–20 字"
     elif row["gives_way"] not in ("", "yes"):
-        wrong = f"gives_way 应为空或 yes,不是 {row['gives_way']!r}"
+        wrong = f"gives_way 应为空或 yes，不是 {row['gives_way']!r}"
     elif row["parent"] and (kind, row["parent"]) not in known:
         wrong = f"上级 {row['parent']!r} 不在本行之前"
     elif row["parent"] and known[kind, row["parent"]].parent:
-        wrong = f"上级 {row['parent']!r} 自己已有上级,只支持两级"
+        wrong = f"上级 {row['parent']!r} 自己已有上级，只支持两级"
     if wrong:
-        problems.append(f"{where}:{wrong}")
+        problems.append(f"{where}：{wrong}")
         return None
     return Code(kind, row["code"], row["name"], row["parent"], row["gives_way"] == "yes")
 
@@ -197,12 +197,12 @@ def _cue(row: dict[str, str], codes: Mapping[tuple[str, str], Code], problems: l
     if (kind, row["code"]) not in codes:
         wrong = f"{kind} {row['code']!r} 不在 codes 表里"
     elif not all(parts) or len(row["cue"]) > 30 or re.search(r"\s", row["cue"]):
-        wrong = f"线索 {row['cue']!r} 应为 1–30 字,不含空格,省略号 {GAP} 只能在中间"
+        wrong = f"线索 {row['cue']!r} 应为 1–30 字，不含空格，省略号 {GAP} 只能在中间"
     elif len("".join(parts)) < 2:
-        wrong = f"线索“{row['cue']}”太短,一个字会到处误中"
+        wrong = f"线索“{row['cue']}”太短，一个字会到处误中"
     elif not re.fullmatch(r"[0-9](?:\.[0-9])?", row["weight"]):
         wrong = f"weight {row['weight']!r} 应为 0–9"
     if wrong:
-        problems.append(f"{where}:{wrong}")
+        problems.append(f"{where}：{wrong}")
         return None
     return Cue(kind, row["code"], row["cue"], float(row["weight"]))

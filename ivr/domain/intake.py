@@ -1,6 +1,6 @@
-"""From a transcript to the draft of a work order: each entry with the words it came from, each blank with its reason.
+"""From a transcript to the draft of a work order: entries with their words, blanks with their reason.
 
-Rules over data, no guessing: what is unclear, tied, contradictory or unsaid stays blank, and a person confirms the rest.
+Rules over data, no guessing: what is unclear, tied, contradictory or unsaid stays blank; a person confirms the rest.
 """
 
 from __future__ import annotations
@@ -108,7 +108,9 @@ def _classify(kind: Kind, heard: Sequence[Heard], table: CodeTable, thresholds: 
     level = [c for c in ranked if totals[first] - totals[c] < thresholds.lead]
     if len(level) > 1:
         names = "、".join(codes[c].name for c in level)
-        return Reason(kind, "tied", f"{names}不相上下", _strongest(v for v in votes if _family(codes, v) == first)[0].evidence)
+        return Reason(
+            kind, "tied", f"{names}不相上下", _strongest(v for v in votes if _family(codes, v) == first)[0].evidence
+        )
     family_votes = _strongest(vote for vote in votes if _family(codes, vote) == first)
     code = _child(first, family_votes, codes, thresholds)
     ordered = [v for v in family_votes if v.code == code] + [v for v in family_votes if v.code != code]

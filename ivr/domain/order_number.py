@@ -59,13 +59,13 @@ class OrderNumber:
 
     def __post_init__(self) -> None:
         if self.channel not in CHANNEL_DIGITS:
-            raise BadOrderNumber(f"未知渠道 {self.channel!r},可用:{'、'.join(CHANNELS)}")
+            raise BadOrderNumber(f"未知渠道 {self.channel!r}，可用：{'、'.join(CHANNELS)}")
         if not 2000 <= self.day.year <= 2099:
-            raise BadOrderNumber(f"编号只有两位年份,{self.day.year} 年不能编号")
+            raise BadOrderNumber(f"编号只有两位年份，{self.day.year} 年不能编号")
         if not 1 <= self.serial <= MAX_SERIAL:
-            raise BadOrderNumber(f"当日序号 {self.serial} 超出 1–{MAX_SERIAL},请改用另一渠道或次日编号")
+            raise BadOrderNumber(f"当日序号 {self.serial} 超出 1–{MAX_SERIAL}，请改用另一渠道或次日编号")
         if not re.fullmatch(r"[0-9]{6}", self.district):
-            raise BadOrderNumber(f"区划代码应为 6 位数字:{self.district!r}")
+            raise BadOrderNumber(f"区划代码应为 6 位数字：{self.district!r}")
 
     def __str__(self) -> str:
         body = f"{self.district}{CHANNEL_DIGITS[self.channel]}{self.day:%y%m%d}{self.serial:05d}"
@@ -107,11 +107,13 @@ def parse(text: str, district: str = DISTRICT) -> OrderNumber:
     if len(digits) == _SHORT_LENGTH:
         digits = district + digits
     if len(digits) != _FULL_LENGTH:
-        raise BadOrderNumber(f"工单编号应为 {_FULL_LENGTH} 位,或 {district} 之后的 {_SHORT_LENGTH} 位;收到 {len(digits)} 位")
+        raise BadOrderNumber(
+            f"工单编号应为 {_FULL_LENGTH} 位，或 {district} 之后的 {_SHORT_LENGTH} 位；收到 {len(digits)} 位"
+        )
     if not digits.startswith(district):
-        raise BadOrderNumber(f"不是本区({district})的工单编号")
+        raise BadOrderNumber(f"不是本区（{district}）的工单编号")
     if check_digit(digits[:-1]) != digits[-1]:
-        raise BadOrderNumber("校验位不符,编号里有数字输错,请核对后重输")
+        raise BadOrderNumber("校验位不符，编号里有数字输错，请核对后重输")
     channel = _CHANNEL_OF_DIGIT.get(int(digits[6]))
     if channel is None:
         raise BadOrderNumber(f"渠道位 {digits[6]} 未使用")

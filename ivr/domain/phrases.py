@@ -13,9 +13,10 @@ import ahocorasick  # type: ignore[import-not-found, import-untyped, unused-igno
 GAP: Final = "…"
 MAX_GAP: Final = 12
 
-# 不是要离婚, 不想咨询, 不离婚 deny; 是不是要, 要不要, 需不需要 and …吗 ask.
+# 不是要离婚, 不想咨询 deny; 不交社保 does not, it is the complaint itself; 是不是要, 要不要, 需不需要 and …吗 ask.
 _DENIAL: Final = re.compile(
-    r"(?:不是|不|没有要|没有想|没想|没打算|别)(?:要|想|打算|准备|需要|用|去|来|说|问|咨询|申请|办理|办|住在|在)*$"
+    r"(?:不是|不想|不要|不用|不需要|不打算|不准备|不去|没有要|没有想|没想|没打算|别)"
+    r"(?:要|想|打算|准备|需要|用|去|来|说|问|咨询|申请|办理|办|住在|在)*$"
 )
 _A_NOT_A: Final = re.compile(r"(.)不\1")
 _QUESTION: Final = re.compile(r".{0,4}[吗么嘛]")
@@ -105,7 +106,7 @@ def _longest(hits: list[Hit]) -> list[Hit]:
 
 
 def is_denied(text: str, start: int, end: int) -> bool:
-    """Whether the words just before text[start:end] deny it: 我不是要离婚; not in a question: 是不是要公证, 不用公证吗."""
+    """Whether the words before text[start:end] deny it (我不是要离婚), which a question does not (是不是要公证)."""
     before = text[max(0, start - 10) : start]
     if not _DENIAL.search(before):
         return False

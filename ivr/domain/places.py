@@ -1,8 +1,8 @@
-"""Towns and villages of the district: the table's rows, its checks, its changes, and the gazetteer that finds them in speech.
+"""Towns and villages of the district: the table's rows, their checks and changes, and the gazetteer made of them.
 
-A village carries the official 12-digit code when the office imports one, else a *local* one, ``640105001-L01``, which no
-authority issued. A row with status ``placeholder`` only keeps count (81 villages, ten of them known): it is never found
-in speech and never shown as a real place.
+A village carries the official 12-digit code when the office imports one, else a *local* one, ``640105001-L01``,
+which no authority issued. A row with status ``placeholder`` only keeps count (81 villages, ten of them known): it is
+never found in speech and never shown as a real place.
 """
 
 from __future__ import annotations
@@ -29,10 +29,25 @@ DISTRICT: Final = "640105"
 _CHINESE_COLUMNS: Final = dict(zip(("编码", "名称", "类型", "所属镇街", "别名", "状态"), COLUMNS, strict=True))
 _KINDS: Final[Mapping[str, PlaceKind]] = {"town": "town", "village": "village", "镇街": "town", "村居": "village"}
 _STATUSES: Final[Mapping[str, PlaceStatus]] = {
-    "": "confirmed", "confirmed": "confirmed", "placeholder": "placeholder", "已核实": "confirmed", "占位": "placeholder"
-}  # fmt: skip
-_ALIAS_SEPARATOR: Final = re.compile(r"[|、;;]")
-_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "=", "+", "-", "@")
+    "": "confirmed",
+    "confirmed": "confirmed",
+    "placeholder": "placeholder",
+    "已核实": "confirmed",
+    "占位": "placeholder",
+}
+_ALIAS_SEPARATOR: Final = re.compile(r"[|、;\uff1b]")
+_FORMULA_STARTS: Final = (
+    "=",
+    "+",
+    "-",
+    "@",
+    "\t",
+    "\r",
+    "\uff1d",
+    "\uff0b",
+    "\uff0d",
+    "\uff20",
+)  # and their full-width forms
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +120,7 @@ class Gazetteer:
 
 
 def parse_places(text: str, known_towns: Iterable[str] = (), district: str = DISTRICT) -> PlacesFile:
-    """Read a CSV with the columns code, name, kind, town_code, aliases, status (or 编码, 名称, 类型, 所属镇街, 别名, 状态).
+    """Read a CSV with the columns code, name, kind, town_code, aliases, status (or their Chinese names).
 
     ``text`` is decoded already (a byte-order mark is ignored); aliases are separated by ``|`` or ``、``; an empty
     status means confirmed. Towns may stand anywhere in the file or be known already. Never raises: every row is either
@@ -163,15 +178,15 @@ def _read(text: str) -> tuple[list[tuple[int, dict[str, str]]], list[BadRow]]:
             if not header:
                 header = [_CHINESE_COLUMNS.get(cell.strip(), cell.strip().lower()) for cell in raw]
                 if sorted(header) != sorted(COLUMNS):
-                    return [], [BadRow(begins, f"表头应为 {','.join(COLUMNS)}(或 {','.join(_CHINESE_COLUMNS)})")]
+                    return [], [BadRow(begins, f"表头应为 {','.join(COLUMNS)}（或 {','.join(_CHINESE_COLUMNS)}）")]
             elif len(raw) != len(header):
-                bad.append(BadRow(begins, f"应有 {len(header)} 列,实有 {len(raw)} 列"))
+                bad.append(BadRow(begins, f"应有 {len(header)} 列，实有 {len(raw)} 列"))
             elif len(rows) >= MOST_ROWS:
-                return rows, [*bad, BadRow(begins, f"超过 {MOST_ROWS} 行,此行及以后都没有读")]
+                return rows, [*bad, BadRow(begins, f"超过 {MOST_ROWS} 行，此行及以后都没有读")]
             else:
                 rows.append((begins, dict(zip(header, raw, strict=True))))
     except csv.Error as error:
-        bad.append(BadRow(line, f"不是合格的 CSV,此行及以后都没有读({error})"))
+        bad.append(BadRow(line, f"不是合格的 CSV，此行及以后都没有读（{error}）"))
     if not header and not bad:
         bad.append(BadRow(1, "文件是空的"))
     return rows, bad
@@ -181,15 +196,15 @@ def _place(row: dict[str, str], towns: set[str], district: str) -> Place | str:
     """The row as a place, or what is wrong with it."""
     for column, cell in row.items():
         if wrong := _hostile(cell):
-            return f"{column}:{wrong}"
+            return f"{column}：{wrong}"
     cells = {column: cell.strip() for column, cell in row.items()}
     kind, status = _KINDS.get(cells["kind"]), _STATUSES.get(cells["status"])
     code, name = cells["code"], cells["name"]
     aliases = tuple(dict.fromkeys(a for a in (part.strip() for part in _ALIAS_SEPARATOR.split(cells["aliases"])) if a))
     if kind is None:
-        return f"类型应为 town 或 village(镇街、村居),不是 {cells['kind']!r}"
+        return f"类型应为 town 或 village（镇街、村居），不是 {cells['kind']!r}"
     if status is None:
-        return f"状态应为 confirmed 或 placeholder(已核实、占位),不是 {cells['status']!r}"
+        return f"状态应为 confirmed 或 placeholder（已核实、占位），不是 {cells['status']!r}"
     town_code = cells["town_code"] or (code if kind == "town" else "")
     wrong = (
         _wrong_code(code, kind, status, town_code, towns, district)
@@ -205,8 +220,8 @@ def _wrong_code(code: str, kind: PlaceKind, status: PlaceStatus, town_code: str,
         return "编码为空"
     if kind == "town":
         if not re.fullmatch(rf"{re.escape(district)}[0-9]{{3}}", code):
-            return f"镇街编码应为 {district} 加 3 位数字:{code[:30]!r}"
-        return "" if town_code == code else f"镇街的所属镇街应为空或它自己的编码,不是 {town_code[:30]!r}"
+            return f"镇街编码应为 {district} 加 3 位数字：{code[:30]!r}"
+        return "" if town_code == code else f"镇街的所属镇街应为空或它自己的编码，不是 {town_code[:30]!r}"
     if status == "placeholder" and not town_code:
         return "" if re.fullmatch(rf"{re.escape(district)}-P[0-9]{{2,3}}", code) else f"占位编码应形如 {district}-P01"
     if not town_code:
@@ -214,7 +229,7 @@ def _wrong_code(code: str, kind: PlaceKind, status: PlaceStatus, town_code: str,
     if town_code not in towns:
         return f"所属镇街 {town_code[:30]!r} 不存在"
     if not re.fullmatch(rf"{re.escape(town_code)}(?:[0-9]{{3}}|-L[0-9]{{2,3}})", code):
-        return f"村居编码应为 {town_code} 加 3 位数字(正式编码)或 -L01(本地编号):{code[:30]!r}"
+        return f"村居编码应为 {town_code} 加 3 位数字（正式编码）或 -L01（本地编号）：{code[:30]!r}"
     return ""
 
 
@@ -224,8 +239,8 @@ def _wrong_name(what: str, name: str) -> str:
     if len(name) > LONGEST_NAME:
         return f"{what}超过 {LONGEST_NAME} 字"
     if len(name) < 2:
-        return f"{what}“{name}”只有一个字,会到处误中"
-    if strange := [c for c in name if unicodedata.category(c)[0] not in "LN" and c not in "·()()"]:
+        return f"{what}“{name}”只有一个字，会到处误中"
+    if strange := [c for c in name if unicodedata.category(c)[0] not in "LN" and c not in "·()\uff08\uff09"]:
         return f"{what}含有不允许的字符 {strange[0]!r}"
     return ""
 
@@ -233,7 +248,7 @@ def _wrong_name(what: str, name: str) -> str:
 def _hostile(cell: str) -> str:
     """What a spreadsheet would run, or what hides text from the reader; '' for an honest cell."""
     if cell.startswith(_FORMULA_STARTS):
-        return f"以 {cell[0]!r} 开头,表格软件会当作公式执行"
+        return f"以 {cell[0]!r} 开头，表格软件会当作公式执行"
     for char in cell:
         if unicodedata.category(char) in ("Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"):
             return f"含有不可见或控制字符 U+{ord(char):04X}"

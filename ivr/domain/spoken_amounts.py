@@ -10,7 +10,9 @@ from typing import Final
 from ivr.domain.spoken_numbers import NUMERAL_CHARS, Quantity, parse_quantity
 
 _NUMERAL: Final = re.compile(rf"(?<![{NUMERAL_CHARS}幺])[{re.escape(NUMERAL_CHARS)}]{{1,24}}(?![{NUMERAL_CHARS}幺])")
-_UNIT: Final = re.compile(r"(?P<unit>块钱|块|元钱|元|圆|毛钱|毛)(?P<jiao>[一二两三四五六七八九](?:毛|角)?(?![年月天个岁号次]))?(?P<about>左右|上下)?")
+_UNIT: Final = re.compile(
+    r"(?P<unit>块钱|块|元钱|元|圆|毛钱|毛)(?P<jiao>[一二两三四五六七八九](?:毛|角)?(?![年月天个岁号次]))?(?P<about>左右|上下)?"
+)
 _AFTER_UNIT_ONLY: Final = re.compile(r"块(?:地|田|儿|石|砖|玻璃|宅|土|木|板|肉|布)")
 _ABOUT_BEFORE: Final = re.compile(r"(?:大概|大约|差不多|约|将近|接近|估计|可能|也就|快)(?:是|有|要|就)?$")
 _AT_BOUNDS: Final = re.compile(r"(?:左右|上下)")
@@ -48,7 +50,7 @@ class Amount:
 
 
 def find_amounts(text: str) -> list[Amount]:
-    """Every sum of money in one segment's text, in order; a bare number counts only beside a word of owing or paying."""
+    """Every sum of money in one segment, in order; a bare number counts only beside a word of owing or paying."""
     return [amount for match in _NUMERAL.finditer(text) if (amount := _amount(text, match)) is not None]
 
 
@@ -76,9 +78,11 @@ def _amount(text: str, match: re.Match[str]) -> Amount | None:
     about = bool(_ABOUT_BEFORE.search(text[max(0, start - 6) : start]))
     if unit is None:
         return _without_unit(text, start, end, quantity, about)
-    if unit["unit"] == "块" and not unit["jiao"] and (_AFTER_UNIT_ONLY.match(text, unit.start("unit")) or (
-        quantity.high < 10 and unit.end() < len(text)
-    )):
+    if (
+        unit["unit"] == "块"
+        and not unit["jiao"]
+        and (_AFTER_UNIT_ONLY.match(text, unit.start("unit")) or (quantity.high < 10 and unit.end() < len(text)))
+    ):
         return None  # 一块地, 这三块
     jiao = unit["unit"] in ("毛", "毛钱")
     scale = Decimal("0.1") if jiao else Decimal(1)

@@ -15,27 +15,46 @@ MOST_DAYS_AHEAD: Final = 60
 """三月五号 without a year is this year's, unless that lies further ahead than this: then last year's is meant."""
 
 _NUMBER: Final = r"[零〇一二三四五六七八九十0-9]"
-_YEAR: Final = r"(?:(?P<year_word>大前年|前年|去年|今年|明年)|(?P<year>[零〇一二三四五六七八九0-9]{4}|[零〇一二三四五六七八九0-9]{2})年)的?"
+_DIGIT: Final = r"[零〇一二三四五六七八九0-9]"
+_YEAR: Final = rf"(?:(?P<year_word>大前年|前年|去年|今年|明年)|(?P<year>{_DIGIT}{{4}}|{_DIGIT}{{2}})年)的?"
 _MONTH_WORD: Final = r"(?P<month_word>上上个?月|上个?月|这个月|本月|下个?月)的?"
 _RULES: Final = tuple(
     (name, re.compile(pattern))
     for name, pattern in (
-        ("date.month_day", rf"(?:{_YEAR})?(?<!{_NUMBER})(?P<month>{_NUMBER}{{1,2}})月份?的?(?P<day>{_NUMBER}{{1,3}})[号日](?!楼|院|线|门)"),
+        (
+            "date.month_day",
+            rf"(?:{_YEAR})?(?<!{_NUMBER})(?P<month>{_NUMBER}{{1,2}})月份?的?(?P<day>{_NUMBER}{{1,3}})[号日](?!楼|院|线|门)",
+        ),
         ("date.year_month", rf"{_YEAR}(?P<month>{_NUMBER}{{1,2}})月份?"),
         ("date.month", rf"(?<!{_NUMBER})(?P<month>{_NUMBER}{{1,2}})月份"),
         ("date.relative_month_day", rf"{_MONTH_WORD}(?P<day>{_NUMBER}{{1,3}})[号日]"),
         ("date.relative_month", _MONTH_WORD),
         ("date.weekday", r"(?P<week>上上|上|这|本|下)个?(?:周|星期|礼拜)(?P<weekday>[一二三四五六天日])(?![个次])"),
         ("date.week", r"(?P<week>上上|上|这|本|下)个?(?:周(?!围|边|转|岁)|星期|礼拜)"),
-        ("date.ago", r"(?P<ago>[零一二两三四五六七八九十百几0-9]{1,5}|半)(?P<unit>天|个?星期|周|个月|年)(?:以前|之前|前(?![妻夫面后任台门]))"),
+        (
+            "date.ago",
+            r"(?P<ago>[零一二两三四五六七八九十百几0-9]{1,5}|半)(?P<unit>天|个?星期|周|个月|年)(?:以前|之前|前(?![妻夫面后任台门]))",
+        ),
         ("date.year", _YEAR + r"(?!龄|纪|级|轻)"),
         ("date.day", r"大前天|前天|昨天|昨晚|今天|今早|明天|大后天|后天"),
     )
 )
-_DAY_WORDS: Final = {"大前天": -3, "前天": -2, "昨天": -1, "昨晚": -1, "今天": 0, "今早": 0, "明天": 1, "后天": 2, "大后天": 3}
+_DAY_WORDS: Final = {
+    "大前天": -3,
+    "前天": -2,
+    "昨天": -1,
+    "昨晚": -1,
+    "今天": 0,
+    "今早": 0,
+    "明天": 1,
+    "后天": 2,
+    "大后天": 3,
+}
 _YEAR_WORDS: Final = {"大前年": -3, "前年": -2, "去年": -1, "今年": 0, "明年": 1}
 _WEEK_WORDS: Final = {"上上": -2, "上": -1, "这": 0, "本": 0, "下": 1}
-_AGE: Final = re.compile(r"(?:已经|都|快|才)?(?:多大|多少岁|几岁|[零一二两三四五六七八九十百几0-9]{1,4}(?:多)?(?:周)?岁)")
+_AGE: Final = re.compile(
+    r"(?:已经|都|快|才)?(?:多大|多少岁|几岁|[零一二两三四五六七八九十百几0-9]{1,4}(?:多)?(?:周)?岁)"
+)
 _BIRTH: Final = re.compile(r".{0,6}(?:出生|生的|生人)")
 _OPENING_HOURS: Final = re.compile(r".{0,6}(?:上班|开门|营业)")
 _COUNT_OF_YEARS: Final = re.compile(r"一二|两三|二三|三四|四五|五六|六七|七八|八九|三五")
@@ -43,7 +62,7 @@ _COUNT_OF_YEARS: Final = re.compile(r"一二|两三|二三|三四|四五|五六|
 
 @dataclass(frozen=True, slots=True)
 class SpokenDate:
-    """The days text[start:end] names, first and last included; ``approximate`` when the year or day had to be assumed."""
+    """The days text[start:end] names, both included; ``approximate`` when the year or day had to be assumed."""
 
     start: int
     end: int
@@ -55,7 +74,9 @@ class SpokenDate:
     @property
     def value(self) -> str:
         """ISO 8601: ``2026-03-05``, or an interval ``2026-02-01/2026-02-28``."""
-        return self.first.isoformat() if self.first == self.last else f"{self.first.isoformat()}/{self.last.isoformat()}"
+        return (
+            self.first.isoformat() if self.first == self.last else f"{self.first.isoformat()}/{self.last.isoformat()}"
+        )
 
     @property
     def display(self) -> str:

@@ -13,19 +13,23 @@ from typing import Final
 
 DIGIT_VALUES: Final[dict[str, str]] = {
     **{char: str(value) for value, char in enumerate("零一二三四五六七八九")},
-    **{char: str(value) for value, char in enumerate("0123456789")},
-    **{char: str(value) for value, char in enumerate("0123456789")},
+    **{str(value): str(value) for value in range(10)},
+    **{chr(0xFF10 + value): str(value) for value in range(10)},  # full-width
     "〇": "0",
     "幺": "1",
     "两": "2",
 }
-NUMERAL_CHARS: Final = "零〇一二两三四五六七八九十百千万亿几多来余好数点.0123456789"
+NUMERAL_CHARS: Final = "零〇一二两三四五六七八九十百千万亿几多来余好数点.0123456789" + "".join(
+    map(chr, range(0xFF10, 0xFF1A))
+)
 
 _SMALL_UNITS: Final = {"十": 10, "百": 100, "千": 1000}
 _BIG_UNITS: Final = {"万": 10_000, "亿": 100_000_000}
 _LONGEST: Final = 24  # characters: 九千九百九十九万九千九百九十九亿… and no more
 _SPOKEN_DIGIT: Final = {char: value for value, char in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2}
-_SECTION: Final = re.compile(r"(?:([一二两三四五六七八九])千)?(零?(?:[一二两三四五六七八九])百)?(零?(?:[一二三四五六七八九])?十)?(零?[一二两三四五六七八九])?")
+_SECTION: Final = re.compile(
+    r"(?:([一二两三四五六七八九])千)?(零?(?:[一二两三四五六七八九])百)?(零?(?:[一二三四五六七八九])?十)?(零?[一二两三四五六七八九])?"
+)
 _MORE: Final = re.compile(r"[多来余]")
 _NEIGHBOURS: Final = re.compile(r"(一[二两]|[二两]三|三四|三五|四五|五六|六七|七八|八九)(?=[十百千万亿]|$)")
 
@@ -53,7 +57,13 @@ def parse_quantity(text: str) -> Quantity | None:
     """The quantity a numeral names, exact or as a range; None when it names none (also for a row of digits)."""
     if not text or len(text) > _LONGEST:
         return None
-    text = text.replace("好几", "几").replace("数十", "几十").replace("数百", "几百").replace("数千", "几千").replace("数万", "几万")
+    text = (
+        text.replace("好几", "几")
+        .replace("数十", "几十")
+        .replace("数百", "几百")
+        .replace("数千", "几千")
+        .replace("数万", "几万")
+    )
     if "几" in text:
         return _some(text)
     if _MORE.search(text):
@@ -84,7 +94,7 @@ def parse_exact(text: str) -> Decimal | None:
     return None if number is None else Decimal(number)
 
 
-_ASCII: Final = str.maketrans("0123456789", "0123456789")
+_ASCII: Final = {0xFF10 + value: str(value) for value in range(10)}
 
 
 def _unit(char: str) -> int:
