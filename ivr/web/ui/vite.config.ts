@@ -4,6 +4,8 @@ import vue from '@vitejs/plugin-vue'
 /** One build for the web server to hand out: hashed files under /assets, one index.html, nothing inlined (strict CSP). */
 export default defineConfig({
   plugins: [vue()],
+  // The server puts a fresh nonce in its place on every answer; wavesurfer's shadow style needs it (src/csp.ts).
+  html: { cspNonce: '__CSP_NONCE__' },
   build: {
     outDir: '../static',
     emptyOutDir: true,

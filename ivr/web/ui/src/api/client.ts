@@ -30,6 +30,9 @@ export function whenUnauthenticated(act: () => void): void {
   onUnauthenticated = act
 }
 
+/** The session is over, found out by other means than a request. */
+export const signedOut = (): void => onUnauthenticated()
+
 async function problemFrom(response: Response): Promise<Problem> {
   const body: unknown = await response.json().catch(() => null)
   const told = (typeof body === 'object' && body !== null ? body : {}) as Record<string, unknown>

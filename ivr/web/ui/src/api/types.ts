@@ -13,7 +13,7 @@ export interface QueueMember {
   name: string
   interface: string
   state: MemberState
-  paused_reason: string | null
+  paused_reason: string
 }
 
 export interface QueueCaller {
@@ -86,6 +86,8 @@ export interface Segment {
 }
 
 export interface CallDetail extends Call {
+  caller_name_raw: string
+  caller_number_raw: string
   notice_version: string
   recording_refused: boolean
   hangup_by: string
@@ -100,6 +102,7 @@ export interface Peaks {
   operator: number[]
 }
 
+/** Both '' when unclear and left for a person. */
 export interface Coded {
   code: string
   name: string
@@ -111,9 +114,9 @@ export type FieldName = (typeof FIELDS)[number]
 export interface Evidence {
   speaker: Speaker
   text: string
-  start_s: number
-  end_s: number
-  confidence: number
+  start_s: number | null
+  end_s: number | null
+  confidence: number | null
 }
 
 export interface OrderField {
@@ -131,9 +134,9 @@ export interface Order {
   number: string
   state: string
   channel: string
-  outcome: string | null
-  category: Coded | null
-  matter: Coded | null
+  outcome: string
+  category: Coded
+  matter: Coded
   caller_number: string
   opened_at: string
   filled_at: string | null
@@ -146,14 +149,19 @@ export interface OrderDetail extends Order {
   fields: OrderField[]
 }
 
-/** Something that must be seen now; `cleared` or `active: false` takes it away again. */
+/** Something that must be seen now; with `cleared_at` it is over. */
 export interface Alarm {
   name: string
+  at: string
   text?: string
-  message?: string
-  at?: string
-  active?: boolean
-  cleared?: boolean
+  cleared_at?: string | null
+}
+
+/** Proof of life; `fresh` is false while the server itself cannot read what happens, and `as_of` says since when. */
+export interface Clock {
+  now: string
+  fresh?: boolean
+  as_of?: string | null
 }
 
 export interface Snapshot {

@@ -17,7 +17,7 @@ export interface StreamFacts {
   openedMs: number
   /** Server time minus local time. */
   skewMs: number
-  /** Server times since which a queue's own source is away (`stale_since`); empty when all is well. */
+  /** Server times since which the server's own sources are away (a queue's `stale_since`, the clock's `as_of`). */
   staleSinceMs: readonly number[]
 }
 

@@ -45,6 +45,7 @@ export function usePages<T>(options: {
     }
   }
 
+  watch(() => live.snapshots, (_, before) => { if (before > 0 && first.data.value) void first.load() })
   const stop = live.onChange((change) => {
     if (change.topic !== options.topic || !first.data.value) return
     const row = change.value as T

@@ -1,8 +1,8 @@
 /** One live stream for the whole page: what is true now, and whether that can be believed. */
 import { defineStore } from 'pinia'
 import { computed, ref, shallowRef, triggerRef } from 'vue'
-import { api, Problem } from '../api/client'
-import type { Snapshot } from '../api/types'
+import { api, Problem, signedOut } from '../api/client'
+import type { Alarm, Clock, Snapshot } from '../api/types'
 import {
   applyChange, callsEnded, callsInProgress, emptyView, fromSnapshot, ordersNewest, type Change,
 } from '../live/changes'
@@ -13,9 +13,15 @@ const TOPICS = ['queue', 'call', 'order', 'alarm'] as const
 export const useLive = defineStore('live', () => {
   const view = shallowRef(emptyView())
   const known = ref(false)
+  /** Grows with each snapshot: after a gap a list read before it must be read anew. */
+  const snapshots = ref(0)
   const heardMs = ref<number | null>(null)
   const openedMs = ref(0)
   const skewMs = ref(0)
+  /** Server time since which the server cannot read what happens; null while it can. */
+  const feedStaleMs = ref<number | null>(null)
+  /** Local time at which each queue was last told: its waits were true then, and tick from there. */
+  const queueHeardMs = new Map<string, number>()
   const nowMs = ref(Date.now())
   const listeners = new Set<(change: Change) => void>()
   let source: EventSource | null = null
@@ -34,10 +40,10 @@ export const useLive = defineStore('live', () => {
     heardMs: heardMs.value,
     openedMs: openedMs.value,
     skewMs: skewMs.value,
-    staleSinceMs: queues.value
-      .filter((q) => q.stale)
-      .map((q) => Date.parse(q.stale_since ?? q.as_of))
-      .filter((ms) => !Number.isNaN(ms)),
+    staleSinceMs: [
+      ...queues.value.filter((q) => q.stale).map((q) => Date.parse(q.stale_since ?? q.as_of)),
+      feedStaleMs.value ?? Number.NaN,
+    ].filter((ms) => !Number.isNaN(ms)),
   }))
   const fresh = computed(() => freshness(facts.value, nowMs.value))
   /** Server time up to which waiting times tick. */
@@ -68,12 +74,21 @@ export const useLive = defineStore('live', () => {
     stream.addEventListener('snapshot', (event) => {
       const snapshot = read<Snapshot>(event)
       if (!snapshot) return
+      // Alarms are not in a snapshot of every server: those still standing here stay until they are cleared.
+      const standing = snapshot.alarms ? undefined : view.value.alarms
       view.value = fromSnapshot(snapshot)
+      if (standing) view.value.alarms = standing
+      for (const queue of snapshot.queues) queueHeardMs.set(queue.queue, Date.now())
       known.value = true
+      snapshots.value += 1
     })
     stream.addEventListener('clock', (event) => {
-      const told = Date.parse(read<{ now: string }>(event)?.now ?? '')
-      if (!Number.isNaN(told)) skewMs.value = told - Date.now()
+      const told = read<Clock>(event)
+      const now = Date.parse(told?.now ?? '')
+      if (Number.isNaN(now)) return
+      skewMs.value = now - Date.now()
+      const asOf = Date.parse(told?.as_of ?? '')
+      feedStaleMs.value = told?.fresh === false ? (Number.isNaN(asOf) ? (feedStaleMs.value ?? now) : asOf) : null
     })
     for (const topic of TOPICS) {
       stream.addEventListener(topic, (event) => {
@@ -81,6 +96,7 @@ export const useLive = defineStore('live', () => {
         if (!value) return
         const change = { topic, value } as Change
         applyChange(view.value, change)
+        if (change.topic === 'queue') queueHeardMs.set(change.value.queue, Date.now())
         triggerRef(view)
         for (const tell of listeners) tell(change)
       })
@@ -95,9 +111,9 @@ export const useLive = defineStore('live', () => {
   async function refused(): Promise<void> {
     failures += 1
     try {
-      await api.queues()
+      await api.session()
     } catch (error) {
-      if (error instanceof Problem && error.kind === 'unauthenticated') return
+      if (error instanceof Problem && error.kind === 'unauthenticated') return signedOut()
     }
     clearTimeout(reopening)
     const pause = Math.min(30_000, 1000 * 2 ** Math.min(failures, 5)) * (0.75 + Math.random() / 2)
@@ -126,6 +142,23 @@ export const useLive = defineStore('live', () => {
     view.value = emptyView()
     known.value = false
     heardMs.value = null
+    feedStaleMs.value = null
+    queueHeardMs.clear()
+  }
+
+  /** Seconds a waiting time has grown since this queue was last told; none while its source has stopped. */
+  function grownS(queue: string, stale: boolean): number {
+    const heard = queueHeardMs.get(queue)
+    return stale || heard === undefined ? 0 : Math.max(0, (tickMs.value - skewMs.value - heard) / 1000)
+  }
+
+  /** The person's name behind a member's interface, as the queue knows it; the interface itself when it does not. */
+  const memberNames = computed(() => new Map(queues.value.flatMap((q) => q.member_list.map((m) => [m.interface, m.name] as const))))
+  const memberName = (member: string): string => memberNames.value.get(member) || member
+
+  function dismiss(alarm: Alarm): void {
+    view.value.alarms.delete(alarm.name)
+    triggerRef(view)
   }
 
   /** Be told of each change as it comes; returns the way to stop. */
@@ -134,5 +167,5 @@ export const useLive = defineStore('live', () => {
     return () => listeners.delete(tell)
   }
 
-  return { queues, inProgress, ended, orders, alarms, known, fresh, tickMs, now, open, close, onChange }
+  return { queues, inProgress, ended, orders, alarms, known, snapshots, fresh, tickMs, now, open, close, onChange, grownS, memberName, dismiss }
 })
