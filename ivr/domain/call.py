@@ -14,6 +14,7 @@ from typing import Literal
 
 from ivr.domain.caller_number import normalise
 from ivr.domain.events import Fact
+from ivr.domain.order_number import Channel
 
 CallState = Literal["arrived", "queued", "talking", "ended"]
 CallOutcome = Literal[
@@ -30,7 +31,7 @@ class Call:
     """A citizen's call. Times are Unix seconds; numbers are digits or ''; ``*_raw`` is what the line sent, untouched."""
 
     linked_id: str
-    channel: str
+    channel: Channel
     state: CallState
     outcome: CallOutcome | None
     called_number: str

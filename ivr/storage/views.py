@@ -58,6 +58,7 @@ async def connected(
         OSError,
         TimeoutError,
         asyncpg.InterfaceError,
+        asyncpg.InternalClientError,  # a connection whose server ended between two reads
         asyncpg.PostgresConnectionError,
         asyncpg.InsufficientResourcesError,
         asyncpg.OperatorInterventionError,

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from ivr.domain.call import Call
 from ivr.domain.intake import Draft
-from ivr.domain.order_number import OrderNumber, channel_digit
+from ivr.domain.order_number import CHANNEL_DIGITS, Channel, compose
 from ivr.domain.recording import OPEN_STATES
 from ivr.domain.transcript import Segment, Transcript, Word
 from ivr.domain.work_order import note_after_transcription, note_at_opening
@@ -103,13 +103,12 @@ class WorkOrders:
         return [r["opened_by_call"] for r in rows]
 
 
-async def _next_number(connection: Connection, channel: str, day: date) -> str:
-    digit = channel_digit(channel)
+async def _next_number(connection: Connection, channel: Channel, day: date) -> str:
     serial = await connection.fetchval(
         "INSERT INTO order_serial (channel_digit, day, last) VALUES ($1, $2, 1)"
-        " ON CONFLICT (channel_digit, day) DO UPDATE SET last = order_serial.last + 1 RETURNING last", digit, day,
+        " ON CONFLICT (channel_digit, day) DO UPDATE SET last = order_serial.last + 1 RETURNING last", CHANNEL_DIGITS[channel], day,
     )
-    return str(OrderNumber.issue(channel, day, serial))
+    return str(compose(channel, day, serial))
 
 
 async def _transcript(connection: Connection, linked_id: str) -> Transcript:

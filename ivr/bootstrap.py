@@ -1,0 +1,315 @@
+"""The one place where adapters meet the core: settings in, running parts out."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from ivr.domain.errors import BadSetting, Unavailable
+from ivr.intake_tables import CodeNames, load_intake
+from ivr.pipeline.collect_recordings import RecordingCollector
+from ivr.pipeline.track_calls import LedgerTracker, LiveTracker
+from ivr.pipeline.transcribe import TranscriptionWorker
+from ivr.ports.web import WebOptions, WebServices
+from ivr.settings import PROJECT_ROOT, Settings, default_state_dir
+from ivr.speech.archive import RecordingArchive
+from ivr.speech.models import ModelChoice, resolve_model
+from ivr.speech.recognizer import VoskRecognizer
+from ivr.speech.spool import RecordingSpool
+from ivr.storage.accounts import LoginPolicy, PostgresAccounts
+from ivr.storage.alarms import PostgresAlarms
+from ivr.storage.audit import PostgresAudit
+from ivr.storage.database import connect, open_pool, transaction
+from ivr.storage.embedded import EmbeddedPostgres
+from ivr.storage.feed import PostgresFeed, prune
+from ivr.storage.ledger import PostgresLedger
+from ivr.storage.queue_live import PostgresQueueLive
+from ivr.storage.recordings import PostgresTracks
+from ivr.storage.views import PostgresViews
+from ivr.storage.work_orders import WorkOrders
+from ivr.telephony.ami import AmiClient
+from ivr.telephony.asterisk_root import find_asterisk
+from ivr.telephony.credentials import Credentials, load_credentials
+from ivr.telephony.dialplan import ExchangePlan, SecureWebSocket, render, write
+from ivr.telephony.embedded import Console
+from ivr.telephony.exchange import AsteriskExchange
+from ivr.telephony.ledger import LedgerReader
+from ivr.telephony.ledger_source import LedgerFiles
+from ivr.telephony.prompts import build_prompts, read_manifest
+from ivr.web.app import create_app
+from ivr.web.server import serve
+from ivr.web.tls import ServerCertificate, given_certificate, local_certificate, server_context
+
+if TYPE_CHECKING:
+    from ivr.storage.database import Pool
+
+log = structlog.get_logger(__name__)
+
+_SWEEP_EVERY_S = 10.0
+_PRUNE_EVERY = 360
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where things lie under the state folder."""
+
+    state: Path
+
+    @property
+    def asterisk(self) -> Path:
+        """Asterisk's run directory."""
+        return self.state / "run/asterisk"
+
+    @property
+    def prompts(self) -> Path:
+        """Spoken prompts."""
+        return self.state / "run/prompts"
+
+    @property
+    def credentials(self) -> Path:
+        """Secrets made at first start."""
+        return self.state / "credentials.json"
+
+    @property
+    def postgres(self) -> Path:
+        """The embedded server's folder."""
+        return self.state / "pg"
+
+    @property
+    def logs(self) -> Path:
+        """Logs of the product's own processes."""
+        return self.state / "log"
+
+
+def cache_folder() -> Path:
+    """What every install on this machine shares: the unpacked Asterisk that `make setup` fetched."""
+    return default_state_dir() / "cache"
+
+
+def database_url(settings: Settings) -> str:
+    """The configured server, else the embedded one's socket."""
+    return settings.database_url or EmbeddedPostgres(Places(settings.state_dir).postgres).url
+
+
+def credentials(settings: Settings) -> Credentials:
+    """The install's secrets, made when missing."""
+    return load_credentials(Places(settings.state_dir).credentials, [f"seat-{s.name}" for s in settings.seats])
+
+
+def certificate(settings: Settings) -> ServerCertificate | None:
+    """The certificate of pages, secure WebSocket and SIP over TLS; None for plain http on loopback."""
+    web = settings.web
+    if web.tls == "off":
+        return None
+    if web.tls == "files" and web.certificate and web.key:
+        return given_certificate(web.certificate, web.key)
+    return local_certificate(settings.state_dir / "tls", list(dict.fromkeys(["localhost", "127.0.0.1", web.host, *web.names])))
+
+
+def plan_exchange(settings: Settings, boot: int) -> ExchangePlan:
+    """Asterisk's configuration as data. Blocking: looks for Asterisk, reads the prompt manifest, makes secrets."""
+    places = Places(settings.state_dir)
+    secrets = credentials(settings)
+    held = certificate(settings)
+    asterisk = settings.asterisk
+    wss = None
+    if asterisk.wss_port and held:
+        wss = SecureWebSocket(asterisk.sip_host, asterisk.wss_port, _free_port(), held.certificate, held.key)
+    return ExchangePlan(
+        run=places.asterisk, root=find_asterisk(asterisk.root, cache_folder()), system_name=f"{asterisk.name}-{boot}",
+        recordings=settings.recordings_dir, prompts=places.prompts,
+        notice_version=read_manifest(PROJECT_ROOT / "dialplans/prompts/prompts.yaml").version,
+        hotline=settings.hotline.model_dump(), queues=[q.model_dump() for q in settings.queues],
+        seats=[
+            s.model_dump() | {"endpoint": f"seat-{s.name}", "secret": secrets.endpoints[f"seat-{s.name}"]}
+            for s in settings.seats
+        ],
+        trunks=[t.model_dump() | {"secret": _trunk_secret(t.secret_file)} for t in settings.trunks],
+        duty_numbers=[d.model_dump() for d in settings.duty_numbers],
+        credentials={"ami_controller": secrets.ami_controller, "ami_probe": secrets.ami_probe},
+        sip={"host": asterisk.sip_host, "port": asterisk.sip_port, "tls_port": asterisk.sip_tls_port},
+        rtp_first=asterisk.rtp_first, rtp_last=asterisk.rtp_last, ami_port=asterisk.ami_port, wss=wss,
+        tls_certificate=held.certificate if held else None, tls_key=held.key if held else None,
+        extra_modules=asterisk.extra_modules,
+    )
+
+
+def prepare_exchange(settings: Settings, *, new_boot: bool = True) -> ExchangePlan:
+    """Render, lint and write Asterisk's configuration and speak its prompts. Blocking; nothing is written on error."""
+    places = Places(settings.state_dir)
+    counter = settings.state_dir / "asterisk-boots.json"
+    boot = int(json.loads(counter.read_text())["boots"]) if counter.exists() else 0
+    if new_boot:
+        boot += 1
+    plan = plan_exchange(settings, boot)
+    files = render(plan, PROJECT_ROOT / "dialplans/templates")
+    settings.state_dir.mkdir(parents=True, exist_ok=True)
+    settings.recordings_dir.mkdir(parents=True, exist_ok=True)
+    build_prompts(
+        read_manifest(PROJECT_ROOT / "dialplans/prompts/prompts.yaml"), PROJECT_ROOT / "dialplans/prompts/recorded",
+        places.prompts,
+    )
+    fresh = counter.with_suffix(".new")
+    fresh.write_text(json.dumps({"boots": boot}))
+    fresh.rename(counter)
+    write(plan, files)
+    return plan
+
+
+def _trunk_secret(file: Path | None) -> str:
+    if file is None:
+        return ""
+    try:
+        return file.read_text().strip()
+    except OSError as wrong:
+        raise BadSetting(f"the trunk's secret_file {file} cannot be read: {wrong.strerror}") from wrong
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def choose_model(settings: Settings) -> ModelChoice:
+    """The Vosk model to hear with."""
+    return resolve_model(
+        settings.speech.model, settings.state_dir, PROJECT_ROOT / "models/tiny/vosk-model-tiny-cn-hotline"
+    )
+
+
+async def work_orders(pool: Pool) -> WorkOrders:
+    """Orders with the rules and the gazetteer in force."""
+    intake = await load_intake(pool)
+    return WorkOrders(intake.compose, intake.version)
+
+
+@asynccontextmanager
+async def patient_pool(settings: Settings, application: str, size: int = 8) -> AsyncIterator[Pool]:
+    """A pool, waiting up to a minute for a database that is still starting."""
+    url = database_url(settings)
+    deadline = asyncio.get_running_loop().time() + 60
+    while True:
+        try:
+            pool = await open_pool(url, application=application, size=size)
+            break
+        except Unavailable as away:
+            if asyncio.get_running_loop().time() > deadline:
+                raise
+            log.warning("database_awaited", reason=str(away))
+            await asyncio.sleep(0.5)
+    try:
+        yield pool
+    finally:
+        try:
+            async with asyncio.timeout(5):
+                await pool.close()
+        except TimeoutError:
+            pool.terminate()
+
+
+async def run_controller(settings: Settings) -> None:
+    """Follow Asterisk and the spool until cancelled."""
+    places = Places(settings.state_dir)
+    prefixes: Mapping[str, Mapping[str, str]] = {t.name: t.caller_prefixes for t in settings.trunks}
+    root = find_asterisk(settings.asterisk.root, cache_folder())
+    console = Console(root, places.asterisk)
+    secret = credentials(settings).ami_controller
+    instance = settings.asterisk.name
+
+    async def reopen_queue_log() -> None:
+        await console.command("logger reload")
+
+    async with patient_pool(settings, "controller") as pool:
+        orders = await work_orders(pool)
+        ledger, tracks, alarms = PostgresLedger(pool, orders), PostgresTracks(pool, orders), PostgresAlarms(pool)
+        log_folder = places.asterisk / "log"
+        calls = LedgerTracker(
+            LedgerFiles(LedgerReader("cel", log_folder / "cel-custom", "ledger.csv", instance)), ledger, prefixes
+        )
+        queue_log = LedgerTracker(
+            LedgerFiles(LedgerReader("queue_log", log_folder, "queue_log", instance), reopen_queue_log), ledger, prefixes
+        )
+        client = AmiClient("127.0.0.1", settings.asterisk.ami_port, "controller", secret)
+        live = LiveTracker(AsteriskExchange(client), PostgresQueueLive(pool), calls)
+        collector = RecordingCollector(
+            RecordingSpool(settings.recordings_dir), tracks, alarms, settings.disk_reserve_mb << 20
+        )
+        async with asyncio.TaskGroup() as tasks:
+            for part in (client, calls, queue_log, live, collector):
+                tasks.create_task(part.run(), name=type(part).__name__)
+            tasks.create_task(_sweep(pool, tracks), name="sweep")
+
+
+async def _sweep(pool: Pool, tracks: PostgresTracks) -> None:
+    """What a crash may have left undone, every ten seconds; the feed's old rows, every hour."""
+    round_number = 0
+    while True:
+        try:
+            filled = await tracks.sweep()
+            if filled:
+                log.warning("orders_filled_late", count=filled)
+            if round_number % _PRUNE_EVERY == 0:
+                async with transaction(pool) as connection:
+                    await prune(connection, timedelta(hours=24))
+        except Unavailable as away:
+            log.warning("sweep_waits", reason=str(away))
+        round_number += 1
+        await asyncio.sleep(_SWEEP_EVERY_S)
+
+
+async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
+    """Transcribe until ``stop`` is set; tracks in hand are finished first."""
+    choice = choose_model(settings)
+    log.info("model_chosen", model=choice.name, tiny=choice.is_tiny)
+    slots = settings.speech.slots
+    async with patient_pool(settings, "worker", size=slots + 2) as pool, VoskRecognizer(choice.path, slots=slots) as ears:
+        tracks = PostgresTracks(pool, await work_orders(pool))
+        name = f"{socket.gethostname()}:{os.getpid()}"
+        worker = TranscriptionWorker(name, tracks, ears, settings.recordings_dir, slots)
+        running = asyncio.create_task(worker.run())
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        worker.drain()
+        stopping.cancel()
+        await running
+
+
+async def run_web(settings: Settings, stop: asyncio.Event) -> None:
+    """Serve pages, API and live stream until ``stop`` is set."""
+    held = await asyncio.to_thread(certificate, settings)
+    url = database_url(settings)
+    async with patient_pool(settings, "web", size=16) as pool:
+        services = WebServices(
+            views=PostgresViews(pool),
+            accounts=PostgresAccounts(pool, LoginPolicy(idle=timedelta(minutes=settings.web.session_idle_minutes))),
+            audit=PostgresAudit(pool),
+            feed=PostgresFeed(pool, lambda: connect(url, application="web-feed")),
+            audio=RecordingArchive(),
+            codes=CodeNames((await load_intake(pool)).tables),
+        )
+        wss = settings.asterisk.wss_port
+        options = WebOptions(
+            recordings_dir=settings.recordings_dir, static_dir=PROJECT_ROOT / "ivr/web/static", tls=held is not None,
+            connect_sources=(f"wss://{settings.web.host}:{wss}",) if wss else (),
+        )
+        context = server_context(held) if held else None
+        await serve(create_app(services, options), settings.web.host, settings.web.port, context, stop)
+
+
+def describe(settings: Settings) -> dict[str, Any]:
+    """The settings in force, for `ivr settings`; nothing in them is secret."""
+    shown = settings.model_dump(mode="json")
+    if shown.get("database_url"):
+        shown["database_url"] = shown["database_url"].split("@")[-1]
+    return shown

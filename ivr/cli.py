@@ -1,0 +1,202 @@
+"""The command line: run the product, look after it, ask what is wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import json
+import os
+import signal
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from ivr import __version__, bootstrap
+from ivr.cli_accounts import token_app, user_app
+from ivr.cli_places import places_app
+from ivr.cli_terminal import err, out, plain_errors
+from ivr.demo.command import demo
+from ivr.doctor import examine
+from ivr.logs import configure_logs
+from ivr.settings import PROJECT_ROOT, Settings, config_file, load_settings
+from ivr.settings_reference import reference
+from ivr.speech.models_cli import models_app
+from ivr.stack import Stack
+from ivr.storage.accounts import PostgresAccounts
+from ivr.storage.migrate import migrate as migrate_database
+from ivr.telephony.prompts import build_prompts, read_manifest
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+    help="The server behind the 12348 legal-service hotline.",
+)
+app.add_typer(models_app, name="models")
+app.add_typer(user_app, name="user")
+app.add_typer(token_app, name="token")
+app.add_typer(places_app, name="places")
+app.command()(demo)
+
+LogFile = Annotated[Path | None, typer.Option("--log-file", help="Write the log here instead of stderr.")]
+Parent = Annotated[int, typer.Option("--parent", hidden=True)]
+_PR_SET_PDEATHSIG = 1
+
+
+def _part(run: Callable[[Settings, asyncio.Event], Coroutine[Any, Any, None]], log_file: Path | None, parent: int) -> None:
+    """Run one long-lived part until a signal: the first drains it, the second ends it at once."""
+    if parent:
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:
+            raise typer.Exit(1)
+    with plain_errors():
+        settings = load_settings()
+        configure_logs(settings.log_level, log_file)
+        asyncio.run(_until_signal(lambda stop: run(settings, stop)))
+
+
+async def _until_signal(run: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def on_signal() -> None:
+        if stop.is_set():
+            os._exit(1)
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal)
+    await run(stop)
+
+
+async def _cancelled_at(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
+    running, stopping = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
+    await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not running.done():
+        running.cancel()
+    try:
+        await running
+    except asyncio.CancelledError:
+        pass
+
+
+@app.command()
+def run() -> None:
+    """Start everything on this machine: database (unless IVR_DATABASE_URL is set), Asterisk, controller, worker, pages."""
+    with plain_errors():
+        settings = load_settings()
+        configure_logs(settings.log_level, bootstrap.Places(settings.state_dir).logs / "run.log")
+        asyncio.run(_until_signal(lambda stop: _run(settings, stop)))
+
+
+async def _run(settings: Settings, stop: asyncio.Event) -> None:
+    stack = Stack(settings, config_file(), lambda text: out.print(f"[green]✓[/green] {text}"))
+    choice = await asyncio.to_thread(bootstrap.choose_model, settings)
+    starting, stopping = asyncio.ensure_future(stack.start()), asyncio.ensure_future(stop.wait())
+    await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    if not starting.done():
+        starting.cancel()
+    try:
+        await starting
+        if choice.is_tiny:
+            out.print("[yellow]![/yellow] 没有真实的语音模型，正在使用只认识合成语音的小模型；真实热线请先运行 `ivr models fetch vosk-model-small-cn-0.22`")
+        if not settings.seats:
+            out.print("[yellow]![/yellow] 还没有配置坐席；见 docs/how-to/first-phones.md")
+        out.print(f"网页  [bold]{stack.web_url}[/bold]   首次登录：`ivr user login-link admin`   结束：Ctrl-C")
+        await stopping
+    except asyncio.CancelledError:
+        pass
+    finally:
+        out.print("正在结束……")
+        await stack.stop()
+
+
+@app.command()
+def controller(log_file: LogFile = None, parent: Parent = 0) -> None:
+    """Follow Asterisk: ledger, live queues, recordings, orders."""
+    _part(lambda settings, stop: _cancelled_at(stop, bootstrap.run_controller(settings)), log_file, parent)
+
+
+@app.command()
+def worker(log_file: LogFile = None, parent: Parent = 0) -> None:
+    """Transcribe recordings."""
+    _part(bootstrap.run_worker, log_file, parent)
+
+
+@app.command()
+def web(log_file: LogFile = None, parent: Parent = 0) -> None:
+    """Serve pages, API and live stream."""
+    _part(bootstrap.run_web, log_file, parent)
+
+
+@app.command()
+def asterisk() -> None:
+    """Render the configuration and become Asterisk (for containers and service units)."""
+    with plain_errors():
+        settings = load_settings()
+        configure_logs(settings.log_level)
+        plan = bootstrap.prepare_exchange(settings)
+        command = plan.root.command(plan.run / "etc/asterisk.conf", "-f", "-n")
+    os.execv(command[0], command)
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to this version."""
+    with plain_errors():
+        before, now = asyncio.run(migrate_database(bootstrap.database_url(load_settings())))
+    out.print(f"[green]✓[/green] 数据库结构 {before or '空'} → {now}")
+
+
+@app.command()
+def doctor() -> None:
+    """Say in plain words what is missing or unhealthy, and what to do."""
+    with plain_errors():
+        settings = load_settings()
+        findings = asyncio.run(examine(settings))
+    signs = {"ok": "[green]✓[/green]", "warning": "[yellow]![/yellow]", "fault": "[red]✗[/red]"}
+    for finding in findings:
+        out.print(f"{signs[finding.state]} {finding.subject:<12} {finding.text}")
+        if finding.remedy:
+            out.print(f"  → {finding.remedy}", style="bold")
+    if any(f.state == "fault" for f in findings):
+        raise typer.Exit(1)
+
+
+@app.command()
+def settings(markdown: Annotated[bool, typer.Option(help="The reference page instead of the values.")] = False) -> None:
+    """Show every setting in force, or the reference of all settings."""
+    if markdown:
+        print(reference(), end="")
+        return
+    with plain_errors():
+        out.print_json(json.dumps(bootstrap.describe(load_settings()), ensure_ascii=False))
+
+
+@app.command()
+def prompts() -> None:
+    """Speak the prompts that are missing and show how long each lasts."""
+    with plain_errors():
+        held = load_settings()
+        table = Table("prompt", "seconds", "text")
+        manifest = read_manifest(PROJECT_ROOT / "dialplans/prompts/prompts.yaml")
+        build_prompts(
+            manifest, PROJECT_ROOT / "dialplans/prompts/recorded", bootstrap.Places(held.state_dir).prompts,
+            lambda name, seconds: table.add_row(name, f"{seconds:.1f}", manifest.prompts[name]),
+        )
+    out.print(table)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    print(__version__)
+
+
+if __name__ == "__main__":
+    app()

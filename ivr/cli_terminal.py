@@ -1,0 +1,34 @@
+"""What every command shares on the terminal: output, errors, and the one-message rule."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from ivr.domain.errors import IvrError
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """Every expected error as one message that says what to do, and exit status 1; anything else is a fault of ours."""
+    try:
+        yield
+    except* IvrError as group:
+        for error in _leaves(group):
+            err.print(Text("✗ ", style="red") + Text(str(error), style="default"), soft_wrap=True)
+        raise typer.Exit(1) from None
+
+
+def _leaves(group: BaseExceptionGroup[IvrError]) -> Iterator[IvrError]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error

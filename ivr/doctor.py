@@ -1,0 +1,141 @@
+"""What is missing or unhealthy, in plain words, with what to do; each check stands alone and never raises."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import asyncpg
+
+from ivr import bootstrap
+from ivr.domain.errors import IvrError
+from ivr.ports_in_use import refuse_ports_in_use
+from ivr.settings import PROJECT_ROOT, Settings
+from ivr.storage.migrate import latest
+from ivr.telephony.asterisk_root import find_asterisk
+from ivr.telephony.probe import probe
+
+_EACH_WITHIN_S = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at: its state, what was seen, and what to do when it is not well."""
+
+    subject: str
+    state: Literal["ok", "warning", "fault"]
+    text: str
+    remedy: str = ""
+
+
+async def examine(settings: Settings) -> list[Finding]:
+    """Every check, side by side, each within 15 seconds."""
+    checks: list[tuple[str, Callable[[Settings], Awaitable[Finding]]]] = [
+        ("Asterisk", _asterisk), ("AMI", _ami), ("数据库", _database), ("语音模型", _model), ("语音合成", _voice),
+        ("磁盘", _disk), ("端口", _ports), ("网页", _pages), ("坐席与中继", _phones),
+    ]
+    return list(await asyncio.gather(*(_guarded(subject, check, settings) for subject, check in checks)))
+
+
+async def _guarded(subject: str, check: Callable[[Settings], Awaitable[Finding]], settings: Settings) -> Finding:
+    try:
+        async with asyncio.timeout(_EACH_WITHIN_S):
+            return await check(settings)
+    except TimeoutError:
+        return Finding(subject, "fault", f"{_EACH_WITHIN_S} 秒内没有回应", "查看 `ivr run` 的日志")
+    except (IvrError, OSError) as failed:
+        text, _, remedy = str(failed).partition("; ")
+        return Finding(subject, "fault", text, remedy)
+
+
+async def _asterisk(settings: Settings) -> Finding:
+    root = await asyncio.to_thread(find_asterisk, settings.asterisk.root, bootstrap.cache_folder())
+    return Finding("Asterisk", "ok", f"{'.'.join(map(str, root.version))}，位于 {root.root}")
+
+
+def _running(settings: Settings) -> bool:
+    return (bootstrap.Places(settings.state_dir).asterisk / "run/asterisk.ctl").exists()
+
+
+async def _ami(settings: Settings) -> Finding:
+    if not _running(settings):
+        return Finding("AMI", "warning", "Asterisk 没有运行，无法检查", "运行 `make run`")
+    secret = bootstrap.credentials(settings).ami_probe
+    answer = await asyncio.to_thread(probe, settings.asterisk.ami_port, secret)
+    if answer.may_run_commands:
+        return Finding("AMI", "fault", "只读用户能执行命令，权限过大", "删除 manager.conf 的改动并重新运行 `make run`")
+    return Finding("AMI", "ok", f"Asterisk {answer.version} 应答正常，正在进行的通话 {answer.calls} 路，只读用户不能执行命令")
+
+
+async def _database(settings: Settings) -> Finding:
+    url = bootstrap.database_url(settings)
+    try:
+        connection = await asyncpg.connect(url, timeout=5)
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as away:
+        if settings.database_url:
+            return Finding("数据库", "fault", f"连接失败：{away}", "检查 IVR_DATABASE_URL 的地址、用户和密码")
+        return Finding("数据库", "warning", "内置数据库没有运行", "运行 `make run`，或设置 IVR_DATABASE_URL")
+    try:
+        version = await connection.fetchval("SHOW server_version")
+        if int(str(version).split(".")[0]) < 15:
+            return Finding("数据库", "fault", f"PostgreSQL {version} 太旧", "使用 15 或更新的版本")
+        present = await connection.fetchval("SELECT to_regclass('alembic_version') IS NOT NULL")
+        revision = await connection.fetchval("SELECT version_num FROM alembic_version") if present else None
+    finally:
+        await connection.close()
+    if revision != latest():
+        return Finding("数据库", "fault", f"结构版本 {revision or '空'}，需要 {latest()}", "运行 `ivr migrate`")
+    return Finding("数据库", "ok", f"PostgreSQL {version}，结构版本 {revision}")
+
+
+async def _model(settings: Settings) -> Finding:
+    choice = await asyncio.to_thread(bootstrap.choose_model, settings)
+    if choice.is_tiny:
+        return Finding(
+            "语音模型", "warning", "只有自带的小模型，它只认识合成语音", "真实热线请运行 `ivr models fetch vosk-model-small-cn-0.22`"
+        )
+    return Finding("语音模型", "ok", choice.name)
+
+
+async def _voice(settings: Settings) -> Finding:
+    if shutil.which("espeak-ng"):
+        return Finding("语音合成", "ok", "espeak-ng 可用")
+    return Finding("语音合成", "fault", "没有 espeak-ng，提示音无法生成", "运行 `make setup`")
+
+
+async def _disk(settings: Settings) -> Finding:
+    folder = settings.recordings_dir
+    while not folder.exists():
+        folder = folder.parent
+    usage = shutil.disk_usage(folder)
+    if not os.access(folder, os.W_OK):
+        return Finding("磁盘", "fault", f"{folder} 不能写入", "修改权限，或用 IVR_RECORDINGS_DIR 换一个目录")
+    free_mb = usage.free >> 20
+    hours = usage.free / 32_000 / 3600
+    if free_mb < settings.disk_reserve_mb:
+        return Finding("磁盘", "fault", f"{folder} 只剩 {free_mb} MB", "清理，或用 IVR_RECORDINGS_DIR 换一个磁盘")
+    return Finding("磁盘", "ok", f"{folder} 剩余 {free_mb / 1024:.1f} GB，约可录 {hours:.0f} 小时通话")
+
+
+async def _ports(settings: Settings) -> Finding:
+    if _running(settings):
+        return Finding("端口", "ok", "由正在运行的服务使用")
+    await asyncio.to_thread(refuse_ports_in_use, settings)
+    return Finding("端口", "ok", "全部空闲")
+
+
+async def _pages(settings: Settings) -> Finding:
+    if (PROJECT_ROOT / "ivr/web/static/index.html").exists():
+        return Finding("网页", "ok", "页面已构建")
+    return Finding("网页", "fault", "页面还没有构建", "运行 `make pages`")
+
+
+async def _phones(settings: Settings) -> Finding:
+    seats, trunks = len(settings.seats), len(settings.trunks)
+    if not seats or not trunks:
+        return Finding("坐席与中继", "warning", f"坐席 {seats} 个，中继 {trunks} 条，电话打不进来或没人接", "见 docs/how-to/first-phones.md")
+    return Finding("坐席与中继", "ok", f"坐席 {seats} 个，中继 {trunks} 条")
