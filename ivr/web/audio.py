@@ -22,7 +22,7 @@ from ivr.web.query import AudioQuery, PeaksQuery, read_query
 
 _CHUNK = 64 * 1024
 _SEND_TIMEOUT_S = 30.0
-_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
+_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 _log = structlog.get_logger(__name__)
 
 

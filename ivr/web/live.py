@@ -103,7 +103,7 @@ class LiveHub:
         self._seq: int | None = None
         self._fresh = False
         self._as_of: datetime | None = None
-        self._stale_queues: dict[str, bool] = {}
+        self._stale_told: dict[str, bool] = {}
         self._queues_read_at = float("-inf")
         self._snapshot: tuple[float, int, bytes] | None = None
         self._snapshot_lock = asyncio.Lock()
@@ -167,6 +167,9 @@ class LiveHub:
         views = self._services.views
         head = (await self._services.feed.after(0, 0)).head
         queues = [queue_status(q, self._options.stale_after_s) for q in await views.queues()]
+        for status in queues:
+            if self._stale_told.get(status.queue) != status.stale:
+                self._stale_told.pop(status.queue, None)  # one page now knows otherwise: tell all at the next look
         calls = [call_row(c) for c in await views.live_calls(RECENT)]
         recent = await views.work_orders(OrderFilter(limit=RECENT))
         orders = [work_order(o, self._services.codes) for o in recent]
@@ -218,7 +221,7 @@ class LiveHub:
                 return True
             if not batch.entries:
                 break
-            changes = await self._changes(batch.entries)
+            changes = await self._changes(batch.entries, self._stale_told)
             self._seq = batch.entries[-1].seq
             self._publish(changes)
             anything = True
@@ -241,13 +244,16 @@ class LiveHub:
         changes = []
         for live in await self._services.views.queues():
             status = queue_status(live, self._options.stale_after_s)
-            if self._stale_queues.get(status.queue, status.stale) != status.stale:
+            if self._stale_told.get(status.queue) != status.stale:
                 changes.append(Change(("queue", status.queue), None, frame("queue", status)))
-            self._stale_queues[status.queue] = status.stale
+            self._stale_told[status.queue] = status.stale
         self._publish(changes)
 
-    async def _changes(self, entries: Sequence[FeedEntry]) -> list[Change]:
-        """The current state of each thing named, once each, in the order of its last number; what is gone is skipped."""
+    async def _changes(self, entries: Sequence[FeedEntry], stale_told: dict[str, bool] | None = None) -> list[Change]:
+        """The current state of each thing named, once each, in the order of its last number; what is gone is skipped.
+
+        ``stale_told`` is brought up to date when the changes go to every page.
+        """
         last: dict[Key, FeedEntry] = {}
         for entry in entries:
             last.pop((entry.topic, entry.key), None)
@@ -259,7 +265,10 @@ class LiveHub:
         views = self._services.views
         if "queue" in named:
             for live in await views.queues():
-                states["queue", live.queue] = queue_status(live, self._options.stale_after_s)
+                status = queue_status(live, self._options.stale_after_s)
+                states["queue", live.queue] = status
+                if stale_told is not None and live.queue in named["queue"]:
+                    stale_told[live.queue] = status.stale
         if "call" in named:
             for call in await views.calls_named(named["call"]):
                 states["call", call.linked_id] = call_row(call)

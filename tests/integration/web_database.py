@@ -62,6 +62,19 @@ class WebDatabase:
         asyncio.run(self._template())
 
     def start(self) -> None:
+        self._spawn()
+        asyncio.run(self._until_ready())
+
+    async def start_in_loop(self) -> None:
+        """The same from inside a test."""
+        self._spawn()
+        await self._until_ready()
+
+    def stop_in_loop(self) -> None:
+        """End the server under a test's feet; the test starts it again."""
+        self.stop()
+
+    def _spawn(self) -> None:
         settings = {
             "listen_addresses": "",
             "unix_socket_directories": str(self.folder),
@@ -77,7 +90,6 @@ class WebDatabase:
             stderr=(self.folder / "log").open("ab"),
             **self._as,  # type: ignore[call-overload]
         )
-        asyncio.run(self._until_ready())
 
     def stop(self) -> None:
         if self._process is not None:
