@@ -17,7 +17,7 @@ from ivr.domain.spoken_numbers import DIGIT_VALUES, digit_row
 _MOBILE: Final = re.compile(r"1[3-9][0-9]{9}")
 _LANDLINE: Final = re.compile(r"0(?:10|2[0-9])[0-9]{8}|0[3-9][0-9]{2}[0-9]{7,8}")
 _IDENTITY: Final = re.compile(r"[1-8][0-9]{5}(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])[0-9]{3,4}")
-_DIGITS: Final = re.compile(f"[{''.join(DIGIT_VALUES)}]+")
+_DIGITS: Final = re.compile(f"(?:[{''.join(d for d in DIGIT_VALUES if d != '一')}]|一(?![直共下样定些点般起边]))+")
 _NOT_A_ROW: Final = re.compile(r"[十百千万亿年月号日点个块元岁天次位]")
 _PAUSE_WORDS: Final = re.compile(
     r"(?:嗯|呃|额|啊|哦|噢|哎|那个|这个|就是|然后|后面|再|杠|转|对|好|的|是|吧|呢|\s|[,\uff0c。、.\-])*"

@@ -18,13 +18,26 @@ SURNAMES: Final = frozenset(
     "郭梅盛林刁钟徐邱骆高夏蔡田樊胡凌霍虞万支柯管卢莫经房裘缪干解应宗丁宣邓郁单杭洪包诸左石崔吉龚程嵇邢裴陆荣翁荀羊甄曲封芮储靳段富巫乌焦巴弓牧车侯"
     "宓全班仰秋仲伊宫宁仇栾甘厉戎祖武符刘景詹束龙叶幸司韶黎薄印宿白怀蒲邰从鄂索咸籍赖卓蔺屠蒙池乔阴胥能苍双闻莘党翟谭贡劳逄姬申扶堵冉宰郦雍桑桂濮牛"
     "寿通边扈燕冀浦尚农温别庄晏柴瞿阎充慕连茹习宦艾鱼容向古易慎戈廖庾终暨居衡步都耿满弘匡国文寇广禄阙东欧利师巩聂关荆游权盖益桓公仝佟付肖闫代覃辛"
-    "哈撒纳拜虎妥沙海洒者丑锁剡麦买朵达苟岳晁税铁摆喜"
+    "曾涂兰游敖楚黑冶哈撒纳拜虎妥沙海洒者丑锁剡麦买朵达苟岳晁税铁摆喜"
 )
 # fmt: off
 COMPOUND_SURNAMES: Final = (
     "欧阳", "司马", "上官", "诸葛", "东方", "皇甫", "尉迟", "公孙", "慕容",
     "令狐", "司徒", "夏侯", "长孙", "宇文", "端木", "独孤", "南宫", "闻人",
     "呼延", "轩辕", "赫连", "澹台", "鲜于", "申屠", "拓跋",
+)
+# fmt: on
+
+# Everyday words that begin with the character of a surname.
+# fmt: off
+_NOT_NAMES: Final = (
+    "谢谢", "方便", "应该", "高兴", "安全", "安排", "平时", "时候", "时间", "明天", "明白", "从来", "从前",
+    "都是", "于是", "解决", "解释", "能不", "经常", "经济", "经理", "常常", "何必", "成功", "麻烦", "危险",
+    "严重", "申请", "单位", "司机", "司法", "金额", "包工", "房东", "房子", "房产", "毛病", "马上", "计划",
+    "连续", "关于", "关系", "利息", "师傅", "国家", "车祸", "车子", "万一", "万块", "路上", "白天", "强制",
+    "喜欢", "买了", "买房", "向他", "和他", "水费", "金波", "宁夏", "宁华", "文昌", "文萃", "西夏", "怀远",
+    "贺兰", "江苏", "广告", "党员", "曾经", "游戏", "钱不", "钱都", "家里", "别人", "管理", "车牌", "连我",
+    "黑社",
 )
 # fmt: on
 
@@ -67,8 +80,7 @@ def find_caller_name(heard: Sequence[Heard], thresholds: Thresholds) -> Field | 
             continue
         said = _said(h)
         if not said and asked:
-            answer = _answered(h)
-            said = [answer] if answer else []
+            said = _answered(h)
         asked = asked and not said and len(h.text) <= 2
         names += said
     whole = [name for name in names if name.whole]
@@ -91,14 +103,13 @@ def _said(h: Heard) -> list[_Name]:
         start = _skip(h.text, match.end())
         end = _full_name_end(h, start)
         if end:
-            names.append(_Name(h.text[start:end], True, "caller_name.i_am_called", evidence_of(h, start, end)))
+            names.append(_name(h, start, end, "caller_name.i_am_called"))
     for match in _SAYS_SURNAME.finditer(h.text):
-        name = _from_surname(h, _skip(h.text, match.end()), "caller_name.my_surname")
-        names += [name] if name else []
+        names += _from_surname(h, _skip(h.text, match.end()), "caller_name.my_surname")
     return names
 
 
-def _answered(h: Heard) -> _Name | None:
+def _answered(h: Heard) -> list[_Name]:
     """A name given as the answer to 您贵姓; a bare name only when nothing but speech that ends it follows."""
     match = _ANSWER.match(h.text)
     start = _skip(h.text, match.end()) if match else 0
@@ -106,27 +117,37 @@ def _answered(h: Heard) -> _Name | None:
         return _from_surname(h, start, "caller_name.answer")
     end = _full_name_end(h, start)
     if end and (end == len(h.text) or _ENDS_NAME.match(h.text, end)):
-        return _Name(h.text[start:end], True, "caller_name.answer", evidence_of(h, start, end))
+        return [_name(h, start, end, "caller_name.answer")]
     surname = _surname_end(h.text, start)
     if surname and surname == len(h.text):
-        return _Name(h.text[start:surname], False, "caller_name.answer", evidence_of(h, start, surname))
-    return None
+        return [_name(h, start, surname, "caller_name.answer", whole=False)]
+    return []
 
 
-def _from_surname(h: Heard, start: int, rule: str) -> _Name | None:
-    """姓马, 姓马叫建国, 姓马叫马建国, 姓马马建国: the surname, and the given name when it follows."""
+def _from_surname(h: Heard, start: int, rule: str) -> list[_Name]:
+    """姓马, 姓马叫建国, 姓马叫马建国, 姓马马建国: the surname, and the given name when it follows.
+
+    姓郑叫蔡丽娟 gives both, which contradict each other.
+    """
     surname_end = _surname_end(h.text, start)
     if not surname_end:
-        return None
+        return []
     surname = h.text[start:surname_end]
     then = _THEN.match(h.text, surname_end)
     follows = _skip(h.text, then.end() if then else surname_end)
-    if h.text.startswith(surname, follows) and (end := _full_name_end(h, follows)):
-        return _Name(h.text[follows:end], True, rule, evidence_of(h, follows, end))
+    full_end = _full_name_end(h, follows)
+    if full_end and h.text.startswith(surname, follows):
+        return [_name(h, follows, full_end, rule)]
+    if then and full_end - follows > 2:  # too long for a given name: another surname
+        return [_name(h, start, surname_end, rule), _name(h, follows, full_end, rule)]
     given_end = _given_end(h, follows) if then else 0
     if given_end:
-        return _Name(surname + h.text[follows:given_end], True, rule, evidence_of(h, start, given_end))
-    return _Name(surname, False, rule, evidence_of(h, start, surname_end))
+        return [_Name(surname + h.text[follows:given_end], True, rule, evidence_of(h, start, given_end))]
+    return [_name(h, start, surname_end, rule, whole=False)]
+
+
+def _name(h: Heard, start: int, end: int, rule: str, whole: bool = True) -> _Name:
+    return _Name(h.text[start:end], whole, rule, evidence_of(h, start, end))
 
 
 def _skip(text: str, at: int) -> int:
@@ -135,7 +156,9 @@ def _skip(text: str, at: int) -> int:
 
 
 def _surname_end(text: str, start: int) -> int:
-    """End of the surname at ``start``; 0 when there is none."""
+    """End of the surname at ``start``; 0 when there is none, or an everyday word begins like one."""
+    if text.startswith(_NOT_NAMES, start):
+        return 0
     if text[start : start + 2] in COMPOUND_SURNAMES:
         return start + 2
     return start + 1 if text[start : start + 1] in SURNAMES else 0

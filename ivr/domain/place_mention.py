@@ -36,7 +36,7 @@ def find_place(heard: Sequence[Heard], gazetteer: Gazetteer, thresholds: Thresho
     mentions, unsure = _mentions(heard, gazetteer, thresholds)
     homes = [mention for mention in mentions if mention.lives_here]
     inside = {home.town for home in homes}
-    mentions = [m for m in mentions if m.lives_here or m.code != m.town and m.town in inside] if homes else mentions
+    mentions = [m for m in mentions if m.lives_here or (m.code != m.town and m.town in inside)] if homes else mentions
     villages = [mention for mention in mentions if mention.code != mention.town]
     towns = {mention.town for mention in mentions if mention.code == mention.town}
     if villages and towns:

@@ -10,6 +10,8 @@ from typing import Final
 from ivr.domain.spoken_numbers import NUMERAL_CHARS, Quantity, parse_quantity
 
 _NUMERAL: Final = re.compile(rf"(?<![{NUMERAL_CHARS}幺])[{re.escape(NUMERAL_CHARS)}]{{1,24}}(?![{NUMERAL_CHARS}幺])")
+# 一 that belongs to the next word and not to the number before it: 欠我三万一直不给, 三千一个月.
+_EVERYDAY_ONE: Final = re.compile(r"一(?=[直共下样定些点般起边家辈旦个年月天套次人亩平周位户间张份辆台只头季])")
 _UNIT: Final = re.compile(
     r"(?P<unit>块钱|块|元钱|元|圆|毛钱|毛)(?P<jiao>[一二两三四五六七八九](?:毛|角)?(?![年月天个岁号次]))?(?P<about>左右|上下)?"
 )
@@ -51,7 +53,12 @@ class Amount:
 
 def find_amounts(text: str) -> list[Amount]:
     """Every sum of money in one segment, in order; a bare number counts only beside a word of owing or paying."""
-    return [amount for match in _NUMERAL.finditer(text) if (amount := _amount(text, match)) is not None]
+    spoken = _EVERYDAY_ONE.sub("□", text)
+    found: list[Amount] = []
+    for match in _NUMERAL.finditer(spoken):
+        amount = _amount(spoken, match) if not found or match.start() >= found[-1].end else None
+        found += [amount] if amount else []
+    return found
 
 
 def plain(yuan: Decimal) -> str:

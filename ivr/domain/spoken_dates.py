@@ -55,7 +55,7 @@ _WEEK_WORDS: Final = {"上上": -2, "上": -1, "这": 0, "本": 0, "下": 1}
 _AGE: Final = re.compile(
     r"(?:已经|都|快|才)?(?:多大|多少岁|几岁|[零一二两三四五六七八九十百几0-9]{1,4}(?:多)?(?:周)?岁)"
 )
-_BIRTH: Final = re.compile(r".{0,6}(?:出生|生的|生人)")
+_BIRTH: Final = re.compile(r".{0,6}(?:出生|(?<!发)生的|生人)")
 _OPENING_HOURS: Final = re.compile(r".{0,6}(?:上班|开门|营业)")
 _COUNT_OF_YEARS: Final = re.compile(r"一二|两三|二三|三四|四五|五六|六七|七八|八九|三五")
 

@@ -40,10 +40,10 @@ def gazetteer() -> Gazetteer:
 
 
 def dialogue(text: str, confidence: float = 1.0) -> Transcript:
-    """``来电：…`` and ``坐席：…`` lines as a transcript: a quarter of a second a character, half a second between turns.
+    """``来电：…`` and ``坐席：…`` lines as a transcript: 0.25 s a character, 0.5 s between turns.
 
-    Words are separated by spaces, as a recogniser gives them; a line without spaces is one word per character. A word
-    may carry its own confidence after ``@``: ``三@0.3``.
+    Words are separated by spaces, as a recogniser gives them; a line without spaces is one word per character.
+    A word may carry its own confidence after ``@``: ``三@0.3``.
     """
     segments: list[Segment] = []
     now = 0.0

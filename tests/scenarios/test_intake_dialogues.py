@@ -154,6 +154,11 @@ DIALOGUES = {
         ----
         callback_number = 09512078345
     """,
+    "号码后面紧跟一直": """
+        来电：我 的 电话 是 一 三 九 零 九 五 一 一 二 三 四 一直 开 着
+        ----
+        callback_number = 13909511234
+    """,
     "少一位": """
         来电：我 的 电话 是 一 三 九 零 九 五 一 一 二 三
         ----
@@ -312,9 +317,9 @@ DIALOGUES = {
 def test_dialogue(name: str) -> None:
     said, _, expected = DIALOGUES[name].partition("----")
     result = draft(dialogue(said), code_tables(), gazetteer(), "13800000000", date(2026, 11, 23), Thresholds())
-    filled = {field.name: field.value for field in reversed(result.fields)}
-    reasons = {reason.field: reason.code for reason in result.reasons}
-    named = set()
+    filled: dict[str, str] = {field.name: field.value for field in reversed(result.fields)}
+    reasons: dict[str, str] = {reason.field: reason.code for reason in result.reasons}
+    named: set[str] = set()
     for line in filter(None, map(str.strip, expected.splitlines())):
         if line == "only":
             assert set(filled) == named, f"also filled: { {k: v for k, v in filled.items() if k not in named} }"
