@@ -7,20 +7,17 @@ import ctypes
 import json
 import os
 import signal
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
-from datetime import timedelta
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from ivr import __version__, bootstrap
 from ivr.cli_accounts import token_app, user_app
 from ivr.cli_places import places_app
-from ivr.cli_terminal import err, out, plain_errors
+from ivr.cli_terminal import out, plain_errors
 from ivr.demo.command import demo
 from ivr.doctor import examine
 from ivr.logs import configure_logs
@@ -28,7 +25,6 @@ from ivr.settings import PROJECT_ROOT, Settings, config_file, load_settings
 from ivr.settings_reference import reference
 from ivr.speech.models_cli import models_app
 from ivr.stack import Stack
-from ivr.storage.accounts import PostgresAccounts
 from ivr.storage.migrate import migrate as migrate_database
 from ivr.telephony.prompts import build_prompts, read_manifest
 
@@ -104,7 +100,10 @@ async def _run(settings: Settings, stop: asyncio.Event) -> None:
     try:
         await starting
         if choice.is_tiny:
-            out.print("[yellow]![/yellow] 没有真实的语音模型，正在使用只认识合成语音的小模型；真实热线请先运行 `ivr models fetch vosk-model-small-cn-0.22`")
+            out.print(
+                "[yellow]![/yellow] 没有真实的语音模型，正在使用只认识合成语音的小模型；"
+                "真实热线请先运行 `ivr models fetch vosk-model-small-cn-0.22`"
+            )
         if not settings.seats:
             out.print("[yellow]![/yellow] 还没有配置坐席；见 docs/how-to/first-phones.md")
         out.print(f"网页  [bold]{stack.web_url}[/bold]   首次登录：`ivr user login-link admin`   结束：Ctrl-C")
@@ -142,7 +141,7 @@ def asterisk() -> None:
         configure_logs(settings.log_level)
         plan = bootstrap.prepare_exchange(settings)
         command = plan.root.command(plan.run / "etc/asterisk.conf", "-f", "-n")
-    os.execv(command[0], command)
+    os.execv(command[0], command)  # noqa: S606 - it becomes Asterisk; there is no shell
 
 
 @app.command()

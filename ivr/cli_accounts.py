@@ -13,13 +13,14 @@ from rich.table import Table
 from ivr import bootstrap
 from ivr.cli_terminal import err, out, plain_errors
 from ivr.domain.errors import NotFound
+from ivr.ports.web import ROLES
 from ivr.settings import load_settings
 from ivr.storage.accounts import PostgresAccounts
 
 user_app = typer.Typer(help="People who may log in.", no_args_is_help=True)
 token_app = typer.Typer(help="Tokens for machines.", no_args_is_help=True)
 
-Roles = Annotated[list[str], typer.Option("--role", help="operator, supervisor, dispatcher, handler, adviser, administrator, auditor")]
+Roles = Annotated[list[str], typer.Option("--role", help=", ".join(ROLES))]
 T = TypeVar("T")
 
 

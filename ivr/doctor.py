@@ -68,7 +68,8 @@ async def _ami(settings: Settings) -> Finding:
     answer = await asyncio.to_thread(probe, settings.asterisk.ami_port, secret)
     if answer.may_run_commands:
         return Finding("AMI", "fault", "只读用户能执行命令，权限过大", "删除 manager.conf 的改动并重新运行 `make run`")
-    return Finding("AMI", "ok", f"Asterisk {answer.version} 应答正常，正在进行的通话 {answer.calls} 路，只读用户不能执行命令")
+    text = f"Asterisk {answer.version} 应答正常，正在进行的通话 {answer.calls} 路，只读用户不能执行命令"
+    return Finding("AMI", "ok", text)
 
 
 async def _database(settings: Settings) -> Finding:
@@ -137,5 +138,6 @@ async def _pages(settings: Settings) -> Finding:
 async def _phones(settings: Settings) -> Finding:
     seats, trunks = len(settings.seats), len(settings.trunks)
     if not seats or not trunks:
-        return Finding("坐席与中继", "warning", f"坐席 {seats} 个，中继 {trunks} 条，电话打不进来或没人接", "见 docs/how-to/first-phones.md")
+        text = f"坐席 {seats} 个，中继 {trunks} 条，电话打不进来或没人接"
+        return Finding("坐席与中继", "warning", text, "见 docs/how-to/first-phones.md")
     return Finding("坐席与中继", "ok", f"坐席 {seats} 个，中继 {trunks} 条")

@@ -198,7 +198,9 @@ class Stack:
                     await asyncio.sleep(0.05)
         except TimeoutError:
             words = "\n".join(f"{p.name}: {p.last_words()}" for p in self.processes.values() if p.last_words())
-            raise Unavailable(f"the product was not ready within {within_s:.0f} s; logs lie in {self._places.logs}\n{words}") from None
+            raise Unavailable(
+                f"the product was not ready within {within_s:.0f} s; logs lie in {self._places.logs}\n{words}"
+            ) from None
 
     async def stop(self) -> None:
         """End everything, what takes calls first, the database last."""

@@ -26,11 +26,14 @@ from ivr.demo.demonstration import Demonstration
 from ivr.demo.script import speak_dialogue, write_silence
 from ivr.demo.summary import shortcomings, write_summary
 from ivr.domain.errors import BadSetting, Unavailable
+from ivr.domain.evidence import FIELD_LABELS
+from ivr.domain.order_number import CHANNEL_NAMES
 from ivr.logs import configure_logs
 from ivr.settings import Settings, default_state_dir, load_settings
 from ivr.stack import Stack
 from ivr.storage.accounts import PostgresAccounts
 
+_WHO = {"caller": ("市民", "cyan"), "operator": ("坐席", "green")}
 _CONFIGURATION = """# The demonstration's own settings, written anew at each start.
 [asterisk]
 name = "demo"
@@ -69,7 +72,7 @@ def demo(
         raise typer.Exit(1)
 
 
-class _only_one:  # noqa: N801 - reads as a statement
+class _only_one:
     """One demonstration at a time on a state folder, which is emptied first."""
 
     def __init__(self, state: Path) -> None:
@@ -116,7 +119,8 @@ def _free_ports(count: int) -> list[int]:
 async def _demo(settings: Settings, file: Path, began: float, once: bool, json: Path | None) -> bool:
     def told(heading: str, text: str) -> None:
         seconds = time.monotonic() - began
-        out.print(Text(f"{int(seconds // 60):02}:{seconds % 60:04.1f}  ", style="dim") + Text(f"{heading}  ", style="bold") + Text(text))
+        clock = Text(f"{int(seconds // 60):02}:{seconds % 60:04.1f}  ", style="dim")
+        out.print(clock + Text(f"{heading}  ", style="bold") + Text(text))
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -165,7 +169,8 @@ async def _play(stack: Stack, settings: Settings, told: Any, began: float) -> di
     os.environ["IVR_DATABASE_URL"] = stack.database_url
     stack.settings = load_settings()
     async with bootstrap.patient_pool(stack.settings, "demo", size=2) as pool:
-        token = await PostgresAccounts(pool).create_token(f"demo-{int(time.time())}", ["supervisor", "operator"], timedelta(hours=1))
+        accounts = PostgresAccounts(pool)
+        token = await accounts.create_token(f"demo-{int(time.time())}", ["supervisor", "operator"], timedelta(hours=1))
     secret = (await asyncio.to_thread(bootstrap.credentials, settings)).endpoints[f"seat-{settings.seats[0].name}"]
     async with HotlineClient(stack.web_url, token) as client:
         play = Demonstration(settings, secret, client, await speaking, silence, settings.state_dir / "phones", told)
@@ -180,24 +185,31 @@ def _show(summary: dict[str, Any]) -> None:
     """Recordings, transcript and orders, as a person would want to read them."""
     out.print()
     for track in summary["recordings"]:
-        out.print(Text("录音  ", style="bold") + Text(f"{track['track']:<9}{track['seconds']:6.2f} 秒  {track['path']}"), soft_wrap=True)
+        words = f"{_WHO[track['track']][0]}  {track['seconds']:6.2f} 秒  {track['path']}"
+        out.print(Text("录音  ", style="bold") + Text(words), soft_wrap=True)
     for transcript in summary["transcripts"]:
         for s in transcript["segments"]:
-            who, style = ("市民", "cyan") if s["speaker"] == "caller" else ("坐席", "green")
-            out.print(Text(f"{s['start_s']:6.2f}–{s['end_s']:5.2f}  ", style="dim") + Text(f"{who}  ", style=style) + Text(s["text"]))
+            who, style = _WHO[s["speaker"]]
+            when = Text(f"{s['start_s']:6.2f}–{s['end_s']:5.2f}  ", style="dim")
+            out.print(when + Text(f"{who}  ", style=style) + Text(s["text"]), soft_wrap=True)
     for order in summary["orders"]:
         out.print()
-        out.print(
-            Text(f"工单 {order['number']}  ", style="bold")
-            + Text(f"渠道 {order['channel']}  来电 {order['caller_number']}  类别 {order['category'] or '—'}  事项 {order['matter'] or '—'}")
+        facts = (
+            f"渠道 {CHANNEL_NAMES[order['channel']]}  来电 {order['caller_number']}"
+            f"  类别 {order['category'] or '—'}  事项 {order['matter'] or '—'}"
         )
+        out.print(Text(f"工单 {order['number']}  ", style="bold") + Text(facts), soft_wrap=True)
         if order["note"]:
             out.print(Text(f"      {order['note']}", style="yellow"))
         if order["fields"]:
             table = Table("字段", "内容", "依据（机器听到的话）", "秒", "可信度", box=None, pad_edge=False)
             for field in order["fields"]:
                 e = field["evidence"]
-                table.add_row(field["field"], Text(field["display"]), Text(e["text"] if e else ""),
-                              f"{e['start_s']:.2f}–{e['end_s']:.2f}" if e else "", f"{e['confidence']:.2f}" if e else "")
+                table.add_row(
+                    FIELD_LABELS[field["field"]], Text(field["display"]), Text(e["text"] if e else ""),
+                    f"{e['start_s']:.2f}–{e['end_s']:.2f}" if e else "", f"{e['confidence']:.2f}" if e else "",
+                )
             out.print(table)
-    out.print(Text("用时  ", style="bold") + Text("  ".join(f"{k} {v:.2f} 秒" for k, v in summary["seconds"].items())))
+    names = {"setup": "准备", "hangup_to_order": "挂机到工单", "hangup_to_transcript": "挂机到转写"}
+    times = "  ".join(f"{names[k]} {v:.2f} 秒" for k, v in summary["seconds"].items())
+    out.print(Text("用时  ", style="bold") + Text(times))

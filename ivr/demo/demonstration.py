@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -65,7 +64,10 @@ class Demonstration:
         self.queue_while_waiting = {
             k: queue[k] for k in ("queue", "waiting", "longest_wait_s", "members", "stale")
         }
-        self._told("队列状态", f"HTTP 查询：等待 {queue['waiting']} 人，最长 {queue['longest_wait_s']:.1f} 秒，坐席 {queue['members']}")
+        names = {"available": "空闲", "ringing": "振铃", "talking": "通话", "paused": "小休", "offline": "离线"}
+        members = "、".join(f"{names[k]} {v}" for k, v in queue["members"].items())
+        waited = f"等待 {queue['waiting']} 人，最长 {queue['longest_wait_s']:.1f} 秒"
+        self._told("队列状态", f"HTTP 查询：{waited}；坐席 {members}")
         await operator.answer()
         await self._state(linked_id, "talking")
         self._told("接通", "坐席应答，双轨录音开始")

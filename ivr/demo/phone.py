@@ -124,7 +124,8 @@ class ScriptedPhone:
                     await self._news.wait()
         except TimeoutError:
             seen = [e.get("type") for e in self.events]
-            raise Unavailable(f"the phone {self.name} saw no {kind} within {within_s:.0f} s, only {seen}; {self._last_words()}") from None
+            what = f"the phone {self.name} saw no {kind} within {within_s:.0f} s, only {seen}"
+            raise Unavailable(f"{what}; {self._last_words()}") from None
 
     async def command(self, name: str, parameters: str = "") -> dict[str, Any]:
         """One control command and its answer."""

@@ -74,7 +74,8 @@ class QueueBoard:
                     return {queue}
             case CallerLeft(queue, unique_id):
                 view = self.queues.get(queue)
-                if view is not None and view.callers.pop(unique_id, None):
+                if view is not None and unique_id in view.callers:
+                    del view.callers[unique_id]
                     return {queue}
             case MemberChanged(queue, member):
                 view = self.queues.get(queue)
@@ -83,6 +84,7 @@ class QueueBoard:
                     return {queue}
             case MemberRemoved(queue, interface):
                 view = self.queues.get(queue)
-                if view is not None and view.members.pop(interface, None):
+                if view is not None and interface in view.members:
+                    del view.members[interface]
                     return {queue}
         return set()

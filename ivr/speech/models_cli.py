@@ -104,7 +104,7 @@ class _Bars:
         self._bars.update(self._tasks[stage], completed=done, total=total)
 
 
-class _plain_errors:  # noqa: N801 - reads as a statement
+class _plain_errors:
     """Expected errors become one line on stderr and exit code 1."""
 
     def __enter__(self) -> None:

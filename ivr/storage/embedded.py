@@ -15,6 +15,7 @@ import signal
 import subprocess
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from ivr.domain.errors import Unavailable
@@ -162,7 +163,7 @@ class EmbeddedPostgres:
                 signal.sigtimedwait([], 0.05)
 
 
-def _identity() -> dict[str, str | int | list[int]]:
+def _identity() -> dict[str, Any]:
     """Keyword arguments that start a child as the unprivileged owner, when we are root; else none."""
     if os.geteuid() != 0:
         return {}

@@ -118,7 +118,7 @@ def render(plan: ExchangePlan, templates: Path) -> dict[str, str]:
     }
     files = {name: environment.get_template(f"{name}.j2").render(values) for name in _TEMPLATES}
     empty = environment.get_template("empty.conf.j2").render()
-    files |= {name: empty for name in _EMPTY}
+    files |= dict.fromkeys(_EMPTY, empty)
     complaints = lint(files["extensions.conf"])
     if complaints:
         raise BadSetting("the rendered dialplan is unsafe:\n" + "\n".join(f"  {c}" for c in complaints))

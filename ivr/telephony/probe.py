@@ -48,11 +48,11 @@ def probe(port: int, secret: str, username: str = "probe") -> ProbeAnswer:
     finally:
         try:
             client.logoff()
-        except Exception:  # noqa: BLE001 - the library raises plain errors on a closed socket; there is nothing to do
+        except Exception:
             pass
         try:
             client.disconnect()
-        except Exception:  # noqa: BLE001
+        except Exception:
             pass
 
 

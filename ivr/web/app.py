@@ -46,7 +46,7 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         return response
     except web.HTTPException as error:
         return problem_of_http(error)
-    except Exception:  # noqa: BLE001 - the last place where it can still become an answer
+    except Exception:
         _log.exception("request_failed", path=request.path, method=request.method)
         return problem(500, "internal", "Something failed here that should not have. It is in the server's log.")
 
@@ -108,7 +108,7 @@ def create_app(services: WebServices, options: WebOptions) -> web.Application:
 
 
 def create_runner(app: web.Application) -> web.AppRunner:
-    """A runner with our limits: header lines of 8 KiB, ten seconds to end what is under way, no access log of addresses."""
+    """A runner with our limits: header lines of 8 KiB, ten seconds to end what is under way, no access log."""
     # Requests its parser refuses never reach on_response_prepare; there aiohttp would name itself and its version.
     web_response.SERVER_SOFTWARE = "ivr"  # type: ignore[attr-defined]
     return web.AppRunner(

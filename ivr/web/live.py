@@ -39,7 +39,7 @@ def frame(event: str, data: Wire, seq: int | None = None) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """The current state of one thing, ready to send; without ``seq`` it was noticed, not written (a board gone stale)."""
+    """The current state of one thing, ready to send; no ``seq``: noticed, not written (a board gone stale)."""
 
     key: Key
     seq: int | None
@@ -195,7 +195,7 @@ class LiveHub:
             except Unavailable:
                 self._note_lost("database_away")
                 await asyncio.sleep(_PACE_S)
-            except Exception:  # noqa: BLE001 - the one reader must outlive any single failure
+            except Exception:
                 _log.exception("live_feed_failed")
                 self._note_lost("failure")
                 await asyncio.sleep(self._options.live_poll_s)
@@ -295,7 +295,7 @@ class LiveHub:
                 valid = await self._services.accounts.still_valid(credentials)
             except Unavailable:
                 continue  # nothing new is sent while the database is away
-            except Exception:  # noqa: BLE001 - the one reader must outlive any single failure
+            except Exception:
                 _log.exception("live_recheck_failed")
                 continue
             for client in [c for c in self._clients if c.credential in credentials - valid]:

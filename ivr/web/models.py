@@ -239,7 +239,7 @@ class Alarm(Wire):
 
 
 class LiveSnapshot(Wire):
-    """First event of a live stream: every queue, the open and the last 50 calls, the last 50 orders, standing alarms."""
+    """First event of a live stream: every queue, open and last 50 calls, last 50 orders, standing alarms."""
 
     queues: list[QueueStatus]
     calls: list[CallRow]

@@ -35,7 +35,7 @@ HEALTH: web.AppKey[HealthCheck] = web.AppKey("health", HealthCheck)
 
 
 async def healthz(request: web.Request) -> web.Response:
-    """GET /healthz: 200 while this process serves; what it stands on is in the body, so nobody restarts the wrong part."""
+    """GET /healthz: 200 while this process serves; what it stands on is in the body: restart the right part."""
     health = await request.app[HEALTH].current(request.app)
     good = health.database and not health.queue_live_stale
     return answer(

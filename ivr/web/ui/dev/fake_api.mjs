@@ -39,7 +39,7 @@ const memberList = seats.map(([name, state, reason], i) => ({ name, interface: `
 const count = (state) => memberList.filter((m) => m.state === state).length
 const callersWaiting = (n) => Array.from({ length: n }, (_, i) => ({
   linked_id: `ivr1-${Math.floor(T0 / 1000)}.${200 + i}`, position: i + 1,
-  caller_number: worst && i === 1 ? HOSTILE : ['13909510027', '09518877665', '15209578812', ''][i % 4], waited_s: 42 - i * 7 + (worst ? 4200 : 0),
+  caller_number: worst && i === 1 ? HOSTILE : ['13909510027', '09518877665', '15209578812', ''][i % 4], waited_s: 42 - i * 7 + (worst ? 4200 : 0) + (SCENE === 'stale' ? 0 : (Date.now() - T0) / 1000),
 }))
 const queue = (name, n) => {
   const callers = callersWaiting(n)
@@ -50,8 +50,7 @@ const queue = (name, n) => {
     stale_since: stale ? iso(95) : null, as_of: iso(stale ? 95 : 0),
   }
 }
-const queues = SCENE === 'empty' ? [] : worst ? [queue(LONG, 128), queue('qwertyuiopasdfghjklzxcvbnmqwertyuiopasdf', 0), queue('mediation', 3)] : [queue('12348', 3)]
-if (worst) queues[1].member_list = []
+const boards = () => SCENE === 'empty' ? [] : worst ? [queue(LONG, 128), { ...queue('qwertyuiopasdfghjklzxcvbnmqwertyuiopasdf', 0), member_list: [] }, queue('mediation', 3)] : [queue('12348', 3)]
 
 // ---- calls
 const CALLERS = [
@@ -70,7 +69,7 @@ const call = (i, state, ago, outcome = null) => {
     talk_s: state === 'ended' && answered ? 185 + i * 31 : null, order: state === 'ended' ? orderNumber(i) : null,
   }
 }
-const liveCalls = [call(0, 'queued', 49), call(1, 'queued', 42), call(2, 'queued', 35), call(41, 'talking', 312), call(42, 'talking', 77), call(43, 'arrived', 4)]
+const liveCalls = [call(0, 'queued', 49), call(1, 'queued', 42), call(2, 'queued', 35), call(501, 'talking', 312), call(502, 'talking', 77), call(504, 'arrived', 4)]
 const endedCalls = Array.from({ length: worst ? 400 : 46 }, (_, i) => call(i + 3, 'ended', 500 + i * 640 + (i > 20 ? 90_000 : 0), OUTCOMES[i % OUTCOMES.length]))
 const calls = SCENE === 'empty' ? [] : [...liveCalls, ...endedCalls]
 
@@ -141,7 +140,10 @@ const detail = (c) => {
     transcript: heard ? { state: 'complete', segments } : { state: 'none', segments: [] },
   }
 }
-const speaking = (speaker, t) => segments.some((s) => s.speaker === speaker && s.words.some((w) => w.start_s <= t && t < w.end_s))
+/** Who speaks in each hundredth of a second: 1 the caller, 2 the operator. */
+const voices = new Uint8Array(Math.ceil(SECONDS * 100) + 1)
+for (const s of segments) for (const w of s.words) voices.fill(s.speaker === 'caller' ? 1 : 2, w.start_s * 100, w.end_s * 100)
+const speaking = (speaker, t) => voices[Math.floor(t * 100)] === (speaker === 'caller' ? 1 : 2)
 const peaks = (points) => Object.fromEntries([['points', points], ...['caller', 'operator'].map((speaker) => [
   speaker, Array.from({ length: points }, (_, i) => (speaking(speaker, (i / points) * SECONDS) ? 0.25 + 0.6 * Math.abs(Math.sin(i * 12.9898) * Math.cos(i * 4.1)) : 0.004)),
 ])])
@@ -178,7 +180,7 @@ function live(res) {
   const send = (event, data, id) => res.write(`${id ? `id: ${id}\n` : ''}event: ${event}\ndata: ${JSON.stringify(data)}\n\n`)
   const clock = () => send('clock', { now: new Date().toISOString(), fresh: true, as_of: new Date().toISOString() })
   res.write('retry: 2000\n\n')
-  send('snapshot', { queues, calls: calls.slice(0, 56), orders: orders.slice(0, 50) }, 1)
+  send('snapshot', { queues: boards(), calls: calls.slice(0, 56), orders: orders.slice(0, 50) }, 1)
   clock()
   if (worst) send('alarm', { name: 'recordings_disk', at: iso(60), text: '录音磁盘只剩 118 MB，请清理或扩容；通话照常进行，但新录音可能丢失。' }, 2)
   if (SCENE === 'silent') return
@@ -214,7 +216,7 @@ function answerApi(req, res, url, body) {
   if (SCENE === 'denied') return problem(res, 403, 'denied', 'role missing')
   if (SCENE === 'error') return problem(res, 503, 'unavailable', 'database away')
   if (path === 'live') return live(res)
-  if (path === 'queues') return json(res, 200, { queues })
+  if (path === 'queues') return json(res, 200, { queues: boards() })
   if (path === 'calls') { const [rows, next] = page(calls, url); return json(res, 200, { calls: rows, next }) }
   if (path === 'work-orders') { const [rows, next] = page(orders, url); return json(res, 200, { orders: rows, next }) }
   const [, kind, id, part] = /^(calls|work-orders)\/([^/]+)(?:\/(\w+))?$/.exec(decodeURIComponent(path)) ?? []

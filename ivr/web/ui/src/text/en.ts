@@ -213,6 +213,7 @@ export const en: Messages = {
   'order.lowConfidence': 'Not heard clearly, check it',
   'order.calls': 'Recordings',
   'order.callLink': 'Whole call',
+  'order.note': 'Note',
   'order.version': 'Version {n}',
   'order.outcome': 'Outcome of the call',
   'orders.search': 'Order or phone number',

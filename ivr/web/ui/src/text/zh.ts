@@ -212,6 +212,7 @@ export const zh = {
   'order.lowConfidence': '没听准，请核对',
   'order.calls': '来电录音',
   'order.callLink': '听全程',
+  'order.note': '说明',
   'order.version': '第 {n} 版',
   'order.outcome': '来电结果',
   'orders.search': '工单号、号码',

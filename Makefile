@@ -1,0 +1,42 @@
+# Two commands do everything on a fresh machine: make demo, make test.
+SHELL := /bin/bash
+PYTHON_RUN := .venv/bin/python -m ivr.cli
+
+.PHONY: help demo run doctor setup setup-test pages check test bench test-faults lock tiny-model screenshots
+
+help: ## show the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+setup: ## make this machine ready to run the product
+	@scripts/setup.sh demo
+
+setup-test: ## make this machine ready to test it too
+	@scripts/setup.sh test
+
+demo: ## two real calls with scripted phones; ONCE=1 ends afterwards, JSON=file writes a summary
+	@began=$$(date +%s.%N); scripts/setup.sh demo && \
+	IVR_SETUP_SECONDS=$$(echo "$$(date +%s.%N) - $$began" | awk '{print $$1 - $$3}') exec $(PYTHON_RUN) demo $(if $(ONCE),--once) $(if $(JSON),--json $(JSON))
+
+run: setup ## the same stack for real phones and operators
+	@exec $(PYTHON_RUN) run
+
+doctor: setup ## what is missing or unhealthy, and what to do
+	@$(PYTHON_RUN) doctor
+
+pages: setup ## build the pages
+	@scripts/build-pages.sh
+
+check: setup-test ## style, types, layers, locks, container files
+	@scripts/check.sh
+
+test: setup-test ## every test but the long faults
+	@.venv/bin/python -m pytest
+
+bench: setup-test ## figures as ratios; ONLY=name runs one, JSON=file writes them
+	@.venv/bin/python -m tests.bench $(if $(ONLY),--only $(ONLY)) $(if $(JSON),--json $(JSON))
+
+tiny-model: setup ## rebuild the tiny speech model from pip and Debian packages alone
+	@models/tiny/build.sh
+
+lock: setup-test ## resolve the locks anew (needs uv)
+	@scripts/lock.sh
