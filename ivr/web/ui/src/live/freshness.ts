@@ -8,7 +8,7 @@ export const REOPEN_AFTER_MS = 25_000
 export type Freshness =
   | { kind: 'connecting' }
   | { kind: 'live' }
-  | { kind: 'stale'; sinceMs: number; because: 'silence' | 'source' }
+  | { kind: 'stale'; sinceMs: number; because: 'silence' | 'feed' | 'queue' }
 
 export interface StreamFacts {
   /** Local time at which the last message of any kind came; null before the first. */
@@ -17,8 +17,10 @@ export interface StreamFacts {
   openedMs: number
   /** Server time minus local time. */
   skewMs: number
-  /** Server times since which the server's own sources are away (a queue's `stale_since`, the clock's `as_of`). */
-  staleSinceMs: readonly number[]
+  /** Server time since which the server itself cannot read what happens; null while it can. */
+  feedStaleMs: number | null
+  /** Server times since which queues' own source is away (`stale_since`); empty when all is well. */
+  queueStaleMs: readonly number[]
 }
 
 /** All results in server time, so that the page shows one clock. */
@@ -30,7 +32,8 @@ export function freshness(facts: StreamFacts, nowMs: number): Freshness {
       : { kind: 'connecting' }
   }
   if (nowMs - heard > SILENCE_LIMIT_MS) return { kind: 'stale', sinceMs: heard + facts.skewMs, because: 'silence' }
-  if (facts.staleSinceMs.length) return { kind: 'stale', sinceMs: Math.min(...facts.staleSinceMs), because: 'source' }
+  if (facts.feedStaleMs !== null) return { kind: 'stale', sinceMs: facts.feedStaleMs, because: 'feed' }
+  if (facts.queueStaleMs.length) return { kind: 'stale', sinceMs: Math.min(...facts.queueStaleMs), because: 'queue' }
   return { kind: 'live' }
 }
 
@@ -38,5 +41,6 @@ export function freshness(facts: StreamFacts, nowMs: number): Freshness {
 export function ticksUntil(facts: StreamFacts, nowMs: number): number {
   const heard = facts.heardMs
   if (heard === null) return nowMs + facts.skewMs
-  return (nowMs - heard > SILENCE_LIMIT_MS ? heard : nowMs) + facts.skewMs
+  if (nowMs - heard > SILENCE_LIMIT_MS) return heard + facts.skewMs
+  return facts.feedStaleMs ?? nowMs + facts.skewMs
 }

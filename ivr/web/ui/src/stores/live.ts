@@ -13,6 +13,8 @@ const TOPICS = ['queue', 'call', 'order', 'alarm'] as const
 export const useLive = defineStore('live', () => {
   const view = shallowRef(emptyView())
   const known = ref(false)
+  /** Why there is no stream, as far as the server says; null once there is. */
+  const problem = shallowRef<Problem | null>(null)
   /** Grows with each snapshot: after a gap a list read before it must be read anew. */
   const snapshots = ref(0)
   const heardMs = ref<number | null>(null)
@@ -40,10 +42,11 @@ export const useLive = defineStore('live', () => {
     heardMs: heardMs.value,
     openedMs: openedMs.value,
     skewMs: skewMs.value,
-    staleSinceMs: [
-      ...queues.value.filter((q) => q.stale).map((q) => Date.parse(q.stale_since ?? q.as_of)),
-      feedStaleMs.value ?? Number.NaN,
-    ].filter((ms) => !Number.isNaN(ms)),
+    feedStaleMs: feedStaleMs.value,
+    queueStaleMs: queues.value
+      .filter((q) => q.stale)
+      .map((q) => Date.parse(q.stale_since ?? q.as_of))
+      .filter((ms) => !Number.isNaN(ms)),
   }))
   const fresh = computed(() => freshness(facts.value, nowMs.value))
   /** Server time up to which waiting times tick. */
@@ -80,6 +83,7 @@ export const useLive = defineStore('live', () => {
       if (standing) view.value.alarms = standing
       for (const queue of snapshot.queues) queueHeardMs.set(queue.queue, Date.now())
       known.value = true
+      problem.value = null
       snapshots.value += 1
     })
     stream.addEventListener('clock', (event) => {
@@ -112,8 +116,11 @@ export const useLive = defineStore('live', () => {
     failures += 1
     try {
       await api.session()
+      if (!known.value) await api.queues()
     } catch (error) {
-      if (error instanceof Problem && error.kind === 'unauthenticated') return signedOut()
+      if (!(error instanceof Problem)) throw error
+      if (error.kind === 'unauthenticated') return signedOut()
+      problem.value = error
     }
     clearTimeout(reopening)
     const pause = Math.min(30_000, 1000 * 2 ** Math.min(failures, 5)) * (0.75 + Math.random() / 2)
@@ -141,6 +148,7 @@ export const useLive = defineStore('live', () => {
     clearTimeout(reopening)
     view.value = emptyView()
     known.value = false
+    problem.value = null
     heardMs.value = null
     feedStaleMs.value = null
     queueHeardMs.clear()
@@ -161,11 +169,18 @@ export const useLive = defineStore('live', () => {
     triggerRef(view)
   }
 
+  /** Try now instead of at the next turn. */
+  function retry(): void {
+    clearTimeout(reopening)
+    problem.value = null
+    if (source) listen()
+  }
+
   /** Be told of each change as it comes; returns the way to stop. */
   function onChange(tell: (change: Change) => void): () => void {
     listeners.add(tell)
     return () => listeners.delete(tell)
   }
 
-  return { queues, inProgress, ended, orders, alarms, known, snapshots, fresh, tickMs, now, open, close, onChange, grownS, memberName, dismiss }
+  return { queues, inProgress, ended, orders, alarms, known, problem, snapshots, fresh, tickMs, now, open, close, retry, onChange, grownS, memberName, dismiss }
 })
