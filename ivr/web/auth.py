@@ -6,8 +6,10 @@ itself: a page left open, which only listens, is not a person at work.
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from aiohttp import web
-from pydantic import TypeAdapter
+from pydantic import Discriminator, Tag, TypeAdapter
 
 from ivr.domain.errors import Unauthenticated
 from ivr.ports.web import Identity, LockedOut, LoginRefused, OpenedSession, WebOptions
@@ -17,7 +19,19 @@ from ivr.web.models import PasswordLogin, SessionAnswer, TicketLogin, User
 from ivr.web.query import NoQuery, read_body, read_query
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-LOGIN: TypeAdapter[PasswordLogin | TicketLogin] = TypeAdapter(PasswordLogin | TicketLogin)
+
+
+def _way(body: object) -> str:
+    """Which login a body is meant to be, so that what is wrong with it is said once and of that one."""
+    return "ticket" if isinstance(body, dict) and "ticket" in body else "password"
+
+
+LOGIN: TypeAdapter[PasswordLogin | TicketLogin] = TypeAdapter(
+    Annotated[
+        Annotated[PasswordLogin, Tag("password")] | Annotated[TicketLogin, Tag("ticket")],
+        Discriminator(_way),
+    ]
+)
 
 
 def cookie_name(options: WebOptions) -> str:

@@ -155,7 +155,9 @@ def _refuse(where: str, error: ValidationError) -> BadRequest:
     """Names every wrong parameter with what is wrong; never repeats a value, which may be a password."""
     errors = []
     for one in error.errors(include_url=False, include_input=False, include_context=False):
-        name = next((part for part in one["loc"] if isinstance(part, str)), "") or where
+        parts = [part for part in one["loc"] if isinstance(part, str)]
+        # In a body the first part is which login was meant, in a query the later ones are which form of a time.
+        name = (parts[-1] if len(parts) > 1 else where) if where == "body" else (parts[0] if parts else where)
         problem = (
             "is not a parameter here" if one["type"] == "extra_forbidden" else one["msg"].removeprefix("Value error, ")
         )

@@ -135,7 +135,8 @@ async def _recorded(s: Site, root: Path) -> bytes:
     track = await add_track(s.pool, "r-1.1", "caller", "2026/a-rx.wav")
     await add_track(s.pool, "r-1.1", "operator", "2026/a-tx.wav", state="no_speech")
     await s.pool.execute(
-        "INSERT INTO transcript_segment VALUES ($1, 0, 'r-1.1', 'caller', 0.5, 1.0, '老板欠我工资', 0.9, ($2::text)::jsonb)",
+        "INSERT INTO transcript_segment"
+        " VALUES ($1, 0, 'r-1.1', 'caller', 0.5, 1.0, '老板欠我工资', 0.9, ($2::text)::jsonb)",
         track,
         json.dumps([{"text": "老板", "start_s": 0.5, "end_s": 0.75, "confidence": 0.9}]),
     )
@@ -276,8 +277,8 @@ async def test_work_orders(web_database: WebDatabase) -> None:
         await s.pool.execute(
             "INSERT INTO work_order_field (order_id, field, ordinal, value, display, source, rule, linked_id, speaker,"
             " text, start_s, end_s, confidence) VALUES ($1, 'amount', 0, '3000', '3000元', 'machine', 'money', 'c-1',"
-            " 'caller', '三千块', 1.5, 2.25, 1.0), ($1, 'place', 0, '640105001', '西花园路街道', 'human', '', '', '', '',"
-            " NULL, NULL, NULL)",
+            " 'caller', '三千块', 1.5, 2.25, 1.0), ($1, 'place', 0, '640105001', '西花园路街道', 'human', '', '', '',"
+            " '', NULL, NULL, NULL)",
             order,
         )
         orders = (await (await client.get("/api/v1/work-orders")).json())["orders"]
@@ -315,7 +316,8 @@ async def test_work_orders(web_database: WebDatabase) -> None:
         "calls?limit=0", "calls?limit=201", "calls?limit=1_0", "calls?limit=ten", "calls?sort=up", "calls?state=gone",
         "calls?limit=1&limit=2", "calls?from=yesterday", "calls?from=1700000000", "calls?from=2026-11-23T09:00:00",
         "calls?to=9999-12-31T23:59:59-14:00", "calls?from=0001-01-01T00:00:00%2B14:00", "calls?cursor=abc",
-        "calls?cursor=%F0%9F%98%80", "calls?q=a%00b", "calls/a%00b", "queues?x=1", "work-orders?state=", "calls/x/peaks?points=1e3",
+        "calls?cursor=%F0%9F%98%80", "calls?q=a%00b", "calls/a%00b", "queues?x=1", "work-orders?state=",
+        "calls/x/peaks?points=1e3",
         "calls/x/audio?track=left", "work-orders?q=" + "长" * 101,
     ],
 )  # fmt: skip

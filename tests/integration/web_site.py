@@ -13,6 +13,7 @@ import aiohttp
 import asyncpg
 from aiohttp.test_utils import TestServer
 from argon2 import PasswordHasher
+from blockbuster import BlockBuster
 
 from ivr.ports.web import WebOptions, WebServices
 from ivr.storage.accounts import LoginPolicy, PostgresAccounts
@@ -76,11 +77,14 @@ async def site(database: WebDatabase, *, policy: LoginPolicy | None = None, **op
             audio=FileArchive(),
             codes=TwoCodes(),
         )
+        blocked = BlockBuster("ivr")  # blocking calls made by our own code inside the event loop raise
         server = TestServer(create_app(services, replace(OPTIONS, **options)))
         await server.start_server()
+        blocked.activate()
         try:
             yield Site(pool, accounts, services, server)
         finally:
+            blocked.deactivate()
             await server.close()
 
 

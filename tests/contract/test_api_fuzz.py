@@ -1,0 +1,80 @@
+"""Schemathesis against the served application: no 5xx, no undocumented status, no answer beside its schema."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import schemathesis
+from aiohttp import web
+from hypothesis import HealthCheck, Phase, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    negative_data_rejection,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from ivr.web.app import create_app, create_runner
+from ivr.web.openapi import document
+from ivr.web.routes import ROUTES
+from tests.fakes.web_services import TOKEN, fake_services, options
+from tests.fakes.web_world import wav
+
+schema = schemathesis.openapi.from_dict(document([r for r in ROUTES if r.path != "/api/v1/live"], "ivr_session"))
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    negative_data_rejection,
+]
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The application in a thread with a loop of its own: schemathesis is synchronous."""
+    folder: Path = tmp_path_factory.mktemp("web")
+    (folder / "recordings/2026").mkdir(parents=True)
+    (folder / "recordings/2026/a-rx.wav").write_bytes(wav(1.0, 5))
+    loop = asyncio.new_event_loop()
+    ready: list[str] = []
+    started, stop = threading.Event(), asyncio.Event()
+
+    async def serve() -> None:
+        runner = create_runner(create_app(fake_services(), options(folder)))
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        ready.append("http://{}:{}".format(*runner.addresses[0][:2]))
+        started.set()
+        await stop.wait()
+        await runner.cleanup()
+
+    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
+    thread.start()
+    assert started.wait(10)
+    yield ready[0]
+    loop.call_soon_threadsafe(stop.set)
+    thread.join(20)
+    loop.close()
+
+
+@schema.parametrize()
+@settings(
+    max_examples=25,
+    deadline=None,
+    derandomize=True,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+def test_whatever_is_sent_the_answer_is_documented(case: schemathesis.Case[Any], address: str) -> None:
+    case.call_and_validate(
+        base_url=address, headers={"Authorization": f"Bearer {TOKEN}", "Accept": "application/json"}, checks=CHECKS
+    )

@@ -1,0 +1,148 @@
+"""Web services without a database: one call, one order, one token; for contract tests that need no PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from ivr.domain.transcript import Word
+from ivr.ports.web import (
+    AlarmRecord,
+    CallDetail,
+    CallFilter,
+    CallRecord,
+    FeedBatch,
+    Health,
+    Identity,
+    LoginRefused,
+    OpenedSession,
+    OrderField,
+    OrderFilter,
+    QueueLive,
+    QueueMember,
+    RecordingTrack,
+    StoredSegment,
+    WaitingCaller,
+    WebOptions,
+    WebServices,
+    WorkOrderRecord,
+)
+from tests.fakes.web_world import FileArchive, TwoCodes
+
+TOKEN = "ivr_contract"
+T0 = datetime(2026, 11, 23, 1, 30, tzinfo=UTC)
+CALL = CallRecord(
+    "b1-1764000000.1", "ended", "answered", "hotline", "13912345678", "+8613912345678", "张三", "12348", "legal",
+    "PJSIP/op-1", "v1", False, "2026/a", T0, T0, T0 + timedelta(seconds=9), T0 + timedelta(seconds=99), 16, "caller",
+    "640105126112300001",
+)  # fmt: skip
+TRACKS = [RecordingTrack(1, "2026/a", "caller", "2026/a-rx.wav", 90.0, "transcribed", "")]
+SEGMENT = StoredSegment("caller", 1.0, 2.0, "老板", 0.9, [Word("老板", 1.0, 2.0, 0.9)])
+FIELD = OrderField("amount", 0, "3000", "3000元", "machine", "money", CALL.linked_id, "caller", "三千", 1.0, 2.0, 1.0)
+ORDER = WorkOrderRecord(
+    CALL.order_number, "draft", "hotline", "answered", "v1", "consult", "labour", "13912345678", T0, None, "", 1,
+    [CALL.linked_id], [FIELD],
+)  # fmt: skip
+
+
+class OneCall:
+    """Views that hold one of everything; a call named ``explode`` fails as no code should."""
+
+    async def queues(self) -> Sequence[QueueLive]:
+        now = datetime.now(UTC)
+        callers = [WaitingCaller("b1-1.1", "139", 1, now.timestamp() - 3)]
+        return [QueueLive("legal", callers, [QueueMember("甲", "PJSIP/op-1", "available", "")], True, now, now)]
+
+    async def calls(self, wanted: CallFilter) -> Sequence[CallRecord]:
+        return [CALL]
+
+    async def live_calls(self, recent: int) -> Sequence[CallRecord]:
+        return [CALL]
+
+    async def calls_named(self, linked_ids: Collection[str]) -> Sequence[CallRecord]:
+        return [CALL] if CALL.linked_id in linked_ids else []
+
+    async def call(self, linked_id: str) -> CallDetail | None:
+        if linked_id == "explode":
+            raise ZeroDivisionError("inner secret")
+        return CallDetail(CALL, TRACKS, [SEGMENT]) if linked_id == CALL.linked_id else None
+
+    async def tracks(self, linked_id: str) -> Sequence[RecordingTrack] | None:
+        return TRACKS if linked_id == CALL.linked_id else None
+
+    async def work_orders(self, wanted: OrderFilter) -> Sequence[WorkOrderRecord]:
+        return [ORDER]
+
+    async def work_orders_named(self, numbers: Collection[str]) -> Sequence[WorkOrderRecord]:
+        return [ORDER] if ORDER.number in numbers else []
+
+    async def standing_alarms(self) -> Sequence[AlarmRecord]:
+        return []
+
+    async def alarms_named(self, names: Collection[str]) -> Sequence[AlarmRecord]:
+        return []
+
+    async def health(self, stale_after_s: float) -> Health:
+        return Health(True, False)
+
+
+class OneToken:
+    """Accounts that know one machine and refuse every login."""
+
+    async def sign_in(self, name: str, password: str) -> OpenedSession:
+        raise LoginRefused
+
+    async def redeem_ticket(self, ticket: str) -> OpenedSession:
+        raise LoginRefused
+
+    async def session(self, secret: str, *, activity: bool) -> Identity | None:
+        return None
+
+    async def token(self, secret: str) -> Identity | None:
+        if secret != TOKEN:
+            return None
+        return Identity("token", "contract", "contract", frozenset({"administrator"}), sha256(secret.encode()).digest())
+
+    async def end_session(self, secret: str) -> None:
+        return None
+
+    async def still_valid(self, credentials: Collection[bytes]) -> frozenset[bytes]:
+        return frozenset(credentials)
+
+
+class ListAudit:
+    """Keeps what was written."""
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[str, str, str]] = []
+
+    async def append(self, actor: str, action: str, object_name: str, detail: Mapping[str, str | int | bool]) -> None:
+        self.rows.append((actor, action, object_name))
+
+
+class QuietFeed:
+    """A feed in which nothing happens."""
+
+    async def after(self, seq: int, limit: int) -> FeedBatch:
+        return FeedBatch(0, seq == 0, [])
+
+    async def wait_hint(self, timeout_s: float) -> bool:
+        await asyncio.sleep(timeout_s)
+        return False
+
+    async def listen(self) -> None:
+        await asyncio.Event().wait()
+
+
+def fake_services() -> WebServices:
+    return WebServices(OneCall(), OneToken(), ListAudit(), QuietFeed(), FileArchive(), TwoCodes())
+
+
+def options(folder: Path, **changes: Any) -> WebOptions:
+    """Options with every folder under ``folder``."""
+    return replace(WebOptions(recordings_dir=folder / "recordings", static_dir=folder / "static"), **changes)
