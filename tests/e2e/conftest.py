@@ -1,0 +1,37 @@
+"""One running product for all end-to-end tests of a session; every test ends its own calls."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from ivr.demo.client import HotlineClient
+from tests.e2e.hotline import RunningHotline
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def hotline() -> AsyncIterator[RunningHotline]:
+    """The product with two seats and one line; no process may be left when it ends."""
+    running = RunningHotline()
+    try:
+        await running.start()
+        yield running
+    finally:
+        left = await running.stop()
+        running.remove()
+    assert left == []
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def client(hotline: RunningHotline) -> AsyncIterator[HotlineClient]:
+    """The live stream and the API, seen with a supervisor's token."""
+    async with hotline.client() as connected:
+        yield connected
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "/e2e/" in str(item.path):
+            item.add_marker(pytest.mark.e2e)

@@ -1,0 +1,30 @@
+"""Steps every end-to-end test needs, as waits on what the product itself says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ivr.demo.client import HotlineClient
+
+ORDER = ["arrived", "queued", "talking", "ended"]
+
+
+async def arrival(client: HotlineClient, number: str) -> str:
+    """The linked id of a call from this number that has not ended."""
+    call = await client.until(f"a call from {number}", lambda: next(
+        (c for c in client.calls.values() if c["caller_number"] == number and c["state"] != "ended"), None))
+    return str(call["linked_id"])
+
+
+async def state(client: HotlineClient, linked_id: str, wanted: str, within_s: float = 20) -> dict[str, Any]:
+    """The call once it is in this state or beyond."""
+    return await client.until(f"call {linked_id} {wanted}", lambda: (
+        client.calls[linked_id] if linked_id in client.calls
+        and ORDER.index(client.calls[linked_id]["state"]) >= ORDER.index(wanted) else None), within_s)
+
+
+async def filled_order(client: HotlineClient, linked_id: str, within_s: float = 60) -> dict[str, Any]:
+    """The call's one order, whole, once nothing more is awaited for it."""
+    found = await client.until(f"the order of {linked_id}", lambda: next(
+        (o for o in client.orders.values() if linked_id in o["calls"] and o["filled_at"]), None), within_s)
+    return await client.get(f"/work-orders/{found['number']}")
