@@ -174,6 +174,7 @@ export const en: Messages = {
   'review.both': 'Both',
   'review.waveform': 'Waveform, caller above, operator below',
   'review.noRecording': 'No recording',
+  'review.notYet': 'No recording yet',
   'review.noRecordingRefused': 'The caller refused recording, so there is neither audio nor text.',
   'review.noRecordingUnanswered': 'Nobody answered, so there is neither audio nor text.',
   'review.noRecordingYet': 'The call is still going on; the recording appears after hang-up.',

@@ -173,6 +173,7 @@ export const zh = {
   'review.both': '双方',
   'review.waveform': '录音波形，上为来电人，下为坐席',
   'review.noRecording': '没有录音',
+  'review.notYet': '还没有录音',
   'review.noRecordingRefused': '来电人选择不录音，因此没有录音和文字。',
   'review.noRecordingUnanswered': '没有人接听，因此没有录音和文字。',
   'review.noRecordingYet': '通话还没有结束，录音在挂断后出现。',
