@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import structlog
 from aiohttp import web
@@ -107,6 +107,7 @@ class LiveHub:
         self._queues_read_at = float("-inf")
         self._snapshot: tuple[float, int, bytes] | None = None
         self._snapshot_lock = asyncio.Lock()
+        self._begin_lock = asyncio.Lock()
 
     async def run(self) -> None:
         """Follow the feed until cancelled."""
@@ -134,13 +135,17 @@ class LiveHub:
     def clock(self) -> bytes:
         """Proof of life, also when nothing happens and when the database is away."""
         now = datetime.now(UTC)
-        return b": beat\n\n" + frame("clock", LiveClock(now=now, fresh=self._fresh, as_of=self._as_of))
+        # Judged by age, not by the last verdict: a reader that hangs or died gives no verdict any more.
+        limit = timedelta(seconds=3 * self._options.live_poll_s + 2)
+        fresh = self._fresh and self._as_of is not None and now - self._as_of < limit
+        return b": beat\n\n" + frame("clock", LiveClock(now=now, fresh=fresh, as_of=self._as_of))
 
     async def opening(self, client: LiveClient, last_seen: int | None) -> bytes:
         """What a page is sent first: the changes since ``last_seen`` where the feed still has them, else a snapshot.
 
         The page is subscribed already, so whatever happens from here on is in its slots; ``seen`` drops the overlap.
         """
+        await self._begin()
         if last_seen is not None:
             batch = await self._services.feed.after(last_seen, _RESUME_LIMIT + 1)
             if batch.complete and len(batch.entries) <= _RESUME_LIMIT:
@@ -205,15 +210,22 @@ class LiveHub:
             _log.warning("live_feed_lost", reason=reason)
         self._fresh = False
 
+    async def _begin(self) -> int:
+        """The number this process reads on from, fixed once and before the first page gets its snapshot: a change
+        between that snapshot and a later start would be lost."""
+        async with self._begin_lock:
+            if self._seq is None:
+                self._seq = (await self._services.feed.after(0, 0)).head
+            return self._seq
+
     async def _advance(self) -> bool:
         """Pass on everything new; whether there was anything."""
-        if self._seq is None:
-            self._seq = (await self._services.feed.after(0, 0)).head
+        seen = await self._begin()
         anything = False
         while True:
-            batch = await self._services.feed.after(self._seq, _BATCH)
+            batch = await self._services.feed.after(seen, _BATCH)
             if not batch.complete:
-                _log.warning("live_feed_gap", seen=self._seq, head=batch.head)
+                _log.warning("live_feed_gap", seen=seen, head=batch.head)
                 self._seq = batch.head
                 self._snapshot = None
                 for client in self._clients:
@@ -222,7 +234,7 @@ class LiveHub:
             if not batch.entries:
                 break
             changes = await self._changes(batch.entries, self._stale_told)
-            self._seq = batch.entries[-1].seq
+            self._seq = seen = batch.entries[-1].seq
             self._publish(changes)
             anything = True
             if len(batch.entries) < _BATCH:
