@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import re
 from collections.abc import AsyncIterator
 
 import structlog
@@ -26,6 +27,7 @@ from ivr.web.routes import ROUTES, Route
 
 _ADDRESS_LIMIT = 4096
 _BY_PLACE: dict[tuple[str, str], Route] = {(route.method, route.path): route for route in ROUTES}
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _log = structlog.get_logger(__name__)
 
 
@@ -56,8 +58,8 @@ async def sane_address(request: web.Request, handler: Handler) -> web.StreamResp
     """Refuse what no client of ours sends and PostgreSQL cannot store."""
     if len(request.raw_path) > _ADDRESS_LIMIT:
         raise AddressTooLong(f"The address may have at most {_ADDRESS_LIMIT} characters.")
-    if "\0" in request.path or any("\0" in name or "\0" in value for name, value in request.query.items()):
-        raise BadRequest("The address holds a NUL character.")
+    if any(_UNSTORABLE.search(part) for part in (request.path, *request.query.keys(), *request.query.values())):
+        raise BadRequest("The address holds a NUL character or bytes that are not UTF-8.")
     return await handler(request)
 
 

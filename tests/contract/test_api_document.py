@@ -177,7 +177,7 @@ async def test_without_built_pages_the_page_says_how_to_build_them(tmp_path: Pat
             assert (await response.json(content_type=None))["code"] == "pages_missing"
 
 
-async def test_not_even_a_broken_request_learns_the_version(tmp_path: Path) -> None:
+async def test_broken_requests_are_refused_and_do_not_learn_the_version(tmp_path: Path) -> None:
     from ivr.web.app import create_runner
 
     runner = create_runner(create_app(fake_services(), options(tmp_path)))
@@ -187,6 +187,19 @@ async def test_not_even_a_broken_request_learns_the_version(tmp_path: Path) -> N
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     host, port = runner.addresses[0][:2]
+    for path in (b"calls/\xff\xfe", b"calls?q=\xff", b"calls?q=%ff%fe", b"calls/%ed%a0%80", b"work-orders/\xed\xa0\x80",
+                 b"calls?\xff=1", b"calls/%2e%2e/x", b"calls?cursor=\xed\xa0\x80"):  # fmt: skip
+        reader, writer = await asyncio.open_connection(host, port)
+        head = b"GET /api/v1/" + path + b" HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + TOKEN.encode() + b"\r\n\r\n"
+        writer.write(head)
+        answer = await reader.read(4096)
+        assert int(answer.split()[1]) in (200, 400, 404), (path, answer)
+        writer.close()
+    for secret in (b"Authorization: Bearer ivr_\xff", b"Cookie: ivr_session=\xff\xed\xa0\x80", b"Last-Event-ID: \xff"):
+        reader, writer = await asyncio.open_connection(host, port)
+        writer.write(b"GET /api/v1/live HTTP/1.1\r\nHost: x\r\n" + secret + b"\r\n\r\n")
+        assert int((await reader.read(4096)).split()[1]) in (400, 401)
+        writer.close()
     for request in (b"GARBAGE\r\n\r\n", b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 20_000 + b"\r\n\r\n"):
         reader, writer = await asyncio.open_connection(host, port)
         writer.write(request)
