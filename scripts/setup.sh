@@ -34,7 +34,7 @@ fi
 python=${PYTHON:-python3}
 "$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' ||
   { echo "Python 3.11, 3.12 or 3.13 is needed; $python is $("$python" -V). Set PYTHON to another." >&2; exit 1; }
-wanted=$(cat requirements/dev.lock pyproject.toml | sha256sum | cut -c1-32)
+wanted=$(sha256sum <requirements/dev.lock | cut -c1-32)
 if [ "$(cat .venv/.lock-digest 2>/dev/null)" != "$wanted" ]; then
   say "安装锁定的 Python 环境"
   rm -rf .venv
