@@ -410,7 +410,8 @@ class WebOptions:
     public_origins: frozenset[str] = field(default_factory=frozenset)
     """Further origins pages may come from, e.g. ``https://12348.example`` behind a proxy that changes Host."""
     connect_sources: tuple[str, ...] = ()
-    """Further CSP connect-src entries, e.g. the secure WebSocket of the PBX."""
+    """Further CSP connect-src entries, e.g. ``wss://{host}:8089`` for the secure WebSocket of the PBX; ``{host}`` becomes
+    the name under which the browser reached the page, which a listening address such as 0.0.0.0 cannot say."""
     stale_after_s: float = 6.0
     live_clients: int = 1500
     live_poll_s: float = 1.0

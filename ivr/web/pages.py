@@ -15,6 +15,7 @@ from ivr.web.context import CSP_NONCE, OPTIONS
 from ivr.web.errors import PagesMissing
 
 _ASSET = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,150}")
+_HOST = re.compile(r"[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]")
 _NONCE_MARK = b"__CSP_NONCE__"
 _TYPES = {
     ".js": "text/javascript",
@@ -81,9 +82,11 @@ async def _file(path: Path, cache: str) -> web.StreamResponse:
     return web.FileResponse(path, headers={"Content-Type": content_type, "Cache-Control": cache})
 
 
-def content_security_policy(options: WebOptions, nonce: str | None) -> str:
+def content_security_policy(options: WebOptions, nonce: str | None, host: str) -> str:
     """Only our own files run; styles set by script are allowed as the page's libraries need, markup styles are not."""
     style = "'self'" + (f" 'nonce-{nonce}'" if nonce else "")
+    name = host if host.endswith("]") else host.rpartition(":")[0] or host
+    named = [s.replace("{host}", name) for s in options.connect_sources if "{host}" not in s or _HOST.fullmatch(name)]
     return "; ".join(
         (
             "default-src 'none'",
@@ -93,7 +96,7 @@ def content_security_policy(options: WebOptions, nonce: str | None) -> str:
             "img-src 'self' data: blob:",
             "font-src 'self' data:",
             "media-src 'self' blob:",
-            "connect-src " + " ".join(("'self'", *options.connect_sources)),
+            "connect-src " + " ".join(("'self'", *named)),
             "manifest-src 'self'",
             "base-uri 'none'",
             "form-action 'self'",
@@ -113,7 +116,7 @@ async def secure_headers(request: web.Request, response: web.StreamResponse) -> 
     headers["Cross-Origin-Opener-Policy"] = "same-origin"
     headers["Cross-Origin-Resource-Policy"] = "same-origin"
     headers["Permissions-Policy"] = "camera=(self), microphone=(self), geolocation=(), payment=(), usb=()"
-    headers["Content-Security-Policy"] = content_security_policy(options, request.get(CSP_NONCE))
+    headers["Content-Security-Policy"] = content_security_policy(options, request.get(CSP_NONCE), request.host)
     headers.setdefault("Cache-Control", "no-store")
     if options.tls:
         headers["Strict-Transport-Security"] = "max-age=31536000"
