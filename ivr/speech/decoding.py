@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import soxr  # type: ignore[import-untyped]
-import vosk  # type: ignore[import-untyped]
+import soxr
+import vosk
 
 from ivr.speech.audio import Samples, inspect_mono, read_frames
 from ivr.speech.decoding_settings import DecodingSettings

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import soxr  # type: ignore[import-untyped]
-import webrtcvad  # type: ignore[import-untyped]
+import soxr
+import webrtcvad
 from numpy.typing import NDArray
 
 from ivr.speech.audio import Samples, WavInfo, iter_frames

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import numpy as np
-import soxr  # type: ignore[import-untyped]
+import soxr
 
 from ivr.speech.audio import Samples, inspect_wav, iter_frames, wav_header
 

@@ -15,7 +15,7 @@ import tomllib
 from pathlib import Path
 
 import numpy as np
-import soxr  # type: ignore[import-untyped]
+import soxr
 
 from ivr.speech.audio import inspect_wav, iter_frames, wav_header
 from ivr.speech.recognizer import VoskRecognizer
