@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.cells import cell_len
+from rich.markup import escape
 from rich.table import Table
 
 from ivr import __version__, bootstrap
@@ -25,7 +27,9 @@ from ivr.settings import PROJECT_ROOT, Settings, config_file, load_settings
 from ivr.settings_reference import reference
 from ivr.speech.models_cli import models_app
 from ivr.stack import Stack
+from ivr.state_folder import make_folder
 from ivr.storage.migrate import migrate as migrate_database
+from ivr.telephony.embedded import Console as AsteriskConsole
 from ivr.telephony.prompts import build_prompts, read_manifest
 
 app = typer.Typer(
@@ -86,6 +90,7 @@ def run() -> None:
     """Start everything on this machine: database (unless IVR_DATABASE_URL is set), Asterisk, controller, worker, pages."""
     with plain_errors():
         settings = load_settings()
+        make_folder(settings.state_dir, "IVR_STATE_DIR")
         configure_logs(settings.log_level, bootstrap.Places(settings.state_dir).logs / "run.log")
         asyncio.run(_until_signal(lambda stop: _run(settings, stop)))
 
@@ -93,25 +98,28 @@ def run() -> None:
 async def _run(settings: Settings, stop: asyncio.Event) -> None:
     stack = Stack(settings, config_file(), lambda text: out.print(f"[green]✓[/green] {text}"))
     choice = await asyncio.to_thread(bootstrap.choose_model, settings)
+    started = False
     starting, stopping = asyncio.ensure_future(stack.start()), asyncio.ensure_future(stop.wait())
     await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
     if not starting.done():
         starting.cancel()
     try:
         await starting
+        started = True
         if choice.is_tiny:
             out.print(
                 "[yellow]![/yellow] 没有真实的语音模型，正在使用只认识合成语音的小模型；"
-                "真实热线请先运行 `ivr models fetch vosk-model-small-cn-0.22`"
+                "真实热线请先运行 `ivr models fetch vosk-model-small-cn-0.22`", soft_wrap=True,
             )
         if not settings.seats:
             out.print("[yellow]![/yellow] 还没有配置坐席；见 docs/how-to/first-phones.md")
-        out.print(f"网页  [bold]{stack.web_url}[/bold]   首次登录：`ivr user login-link admin`   结束：Ctrl-C")
+        out.print(f"网页  [bold]{stack.web_url}[/bold]   首次登录：`ivr user login-link admin`   结束：Ctrl-C", soft_wrap=True)
         await stopping
     except asyncio.CancelledError:
         pass
     finally:
-        out.print("正在结束……")
+        if started:
+            out.print("正在结束……")
         await stack.stop()
 
 
@@ -145,6 +153,16 @@ def asterisk() -> None:
 
 
 @app.command()
+def reload() -> None:
+    """Take changed seats, queues, trunks and prompts into use; calls in progress go on."""
+    with plain_errors():
+        settings = load_settings()
+        plan = bootstrap.prepare_exchange(settings, new_boot=False)
+        asyncio.run(AsteriskConsole(plan.root, plan.run).reload())
+    out.print("[green]✓[/green] Asterisk 已载入新配置，进行中的通话不受影响")
+
+
+@app.command()
 def migrate() -> None:
     """Bring the database to this version."""
     with plain_errors():
@@ -160,9 +178,10 @@ def doctor() -> None:
         findings = asyncio.run(examine(settings))
     signs = {"ok": "[green]✓[/green]", "warning": "[yellow]![/yellow]", "fault": "[red]✗[/red]"}
     for finding in findings:
-        out.print(f"{signs[finding.state]} {finding.subject:<12} {finding.text}")
+        subject = finding.subject + " " * (12 - cell_len(finding.subject))
+        out.print(f"{signs[finding.state]} {subject} {escape(finding.text)}", soft_wrap=True)
         if finding.remedy:
-            out.print(f"  → {finding.remedy}", style="bold")
+            out.print(f"  → {escape(finding.remedy)}", style="bold", soft_wrap=True)
     if any(f.state == "fault" for f in findings):
         raise typer.Exit(1)
 

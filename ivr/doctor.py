@@ -17,7 +17,7 @@ from ivr.ports_in_use import refuse_ports_in_use
 from ivr.settings import PROJECT_ROOT, Settings
 from ivr.storage.migrate import latest
 from ivr.telephony.asterisk_root import find_asterisk
-from ivr.telephony.probe import probe
+from ivr.telephony.probe import may_run_commands, probe
 
 _EACH_WITHIN_S = 15
 
@@ -64,11 +64,13 @@ def _running(settings: Settings) -> bool:
 async def _ami(settings: Settings) -> Finding:
     if not _running(settings):
         return Finding("AMI", "warning", "Asterisk 没有运行，无法检查", "运行 `make run`")
-    secret = bootstrap.credentials(settings).ami_probe
-    answer = await asyncio.to_thread(probe, settings.asterisk.ami_port, secret)
-    if answer.may_run_commands:
-        return Finding("AMI", "fault", "只读用户能执行命令，权限过大", "删除 manager.conf 的改动并重新运行 `make run`")
-    text = f"Asterisk {answer.version} 应答正常，正在进行的通话 {answer.calls} 路，只读用户不能执行命令"
+    held, port = bootstrap.credentials(settings), settings.asterisk.ami_port
+    answer = await asyncio.to_thread(probe, port, held.ami_probe)
+    for user, secret in (("probe", held.ami_probe), ("controller", held.ami_controller)):
+        if await asyncio.to_thread(may_run_commands, port, user, secret):
+            remedy = "撤销对 manager.conf 的改动，重新运行 `make run`"
+            return Finding("AMI", "fault", f"用户 {user} 能执行命令，权限过大", remedy)
+    text = f"Asterisk {answer.version} 应答正常，进行中的通话 {answer.calls} 路；两个用户都不能执行命令"
     return Finding("AMI", "ok", text)
 
 
@@ -96,9 +98,8 @@ async def _database(settings: Settings) -> Finding:
 async def _model(settings: Settings) -> Finding:
     choice = await asyncio.to_thread(bootstrap.choose_model, settings)
     if choice.is_tiny:
-        return Finding(
-            "语音模型", "warning", "只有自带的小模型，它只认识合成语音", "真实热线请运行 `ivr models fetch vosk-model-small-cn-0.22`"
-        )
+        remedy = "真实热线请运行 `ivr models fetch vosk-model-small-cn-0.22`"
+        return Finding("语音模型", "warning", "只有自带的小模型，它只认识合成语音", remedy)
     return Finding("语音模型", "ok", choice.name)
 
 

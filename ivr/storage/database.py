@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Pool = asyncpg.Pool[asyncpg.Record]
 
 _AWAY = (
-    asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.CannotConnectNowError,
+    asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.InternalClientError, asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError, asyncpg.CrashShutdownError, asyncpg.TooManyConnectionsError,
     asyncpg.InsufficientResourcesError, asyncpg.QueryCanceledError, OSError, TimeoutError,
 )
@@ -42,6 +42,27 @@ async def open_pool(url: str, *, application: str, size: int = 8) -> Pool:
         raise BadSetting(f"the database refuses IVR_DATABASE_URL: {wrong}; check database, user and password") from wrong
     except _AWAY as away:
         raise Unavailable(f"PostgreSQL cannot be reached: {away or type(away).__name__}") from away
+
+
+async def require_server(url: str, within_s: float) -> None:
+    """Return when the configured server takes queries; BadSetting when it refuses us, Unavailable when it is not there.
+
+    The texts name host and port, never the password. A server that is only starting is waited for.
+    """
+    deadline = asyncio.get_running_loop().time() + within_s
+    while True:
+        try:
+            await (await asyncpg.connect(url, timeout=5)).close()
+            return
+        except (asyncpg.InvalidCatalogNameError, asyncpg.InvalidAuthorizationSpecificationError, ValueError) as wrong:
+            raise BadSetting(f"the database refuses IVR_DATABASE_URL: {wrong}; check address, database, user and password") from wrong
+        except _AWAY as away:
+            if asyncio.get_running_loop().time() > deadline:
+                raise Unavailable(
+                    f"the database of IVR_DATABASE_URL cannot be reached: {away or type(away).__name__}; "
+                    "start it, correct the address, or leave IVR_DATABASE_URL empty for the embedded one"
+                ) from away
+        await asyncio.sleep(0.5)
 
 
 async def connect(url: str, *, application: str) -> asyncpg.Connection[asyncpg.Record]:

@@ -87,10 +87,11 @@ class WorkOrders:
             order["note"], states.count("quarantined"), states.count("no_speech"), len(states)
         )
         await connection.execute(
-            "UPDATE work_order SET filled_at = now(), note = $2, version = version + 1,"
+            "UPDATE work_order SET filled_at = now(), note = $2, blanks = $3, version = version + 1,"
             " category = coalesce((SELECT value FROM work_order_field WHERE order_id = $1 AND field = 'category'), ''),"
             " matter = coalesce((SELECT value FROM work_order_field WHERE order_id = $1 AND field = 'matter'), '')"
             " WHERE id = $1", order["id"], note,
+            [{"field": r.field, "code": r.code, "message": r.message} for r in draft.reasons],
         )
         return [order["number"]]
 
@@ -123,11 +124,12 @@ async def _transcript(connection: Connection, linked_id: str) -> Transcript:
 async def _write_fields(connection: Connection, order_id: int, linked_id: str, draft: Draft) -> None:
     rows: list[tuple[Any, ...]] = [
         (order_id, f.name, f.ordinal, f.value, f.display, f.rule, linked_id, f.evidence.speaker, f.evidence.text,
-         f.evidence.start_s, f.evidence.end_s, f.confidence)
+         f.evidence.start_s, f.evidence.end_s, f.confidence, f.approximate)
         for f in draft.fields
     ]
     await connection.executemany(
         "INSERT INTO work_order_field (order_id, field, ordinal, value, display, source, rule, linked_id, speaker, text,"
-        " start_s, end_s, confidence) VALUES ($1, $2, $3, $4, $5, 'machine', $6, $7, $8, $9, $10, $11, $12)"
+        " start_s, end_s, confidence, approximate)"
+        " VALUES ($1, $2, $3, $4, $5, 'machine', $6, $7, $8, $9, $10, $11, $12, $13)"
         " ON CONFLICT DO NOTHING", rows,
     )

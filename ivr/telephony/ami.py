@@ -12,6 +12,7 @@ import asyncio
 import random
 import re
 import time
+from collections import deque
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -134,7 +135,8 @@ class AmiClient:
         self._address = (host, port)
         self._login = (username, secret)
         self._events: asyncio.Queue[LiveEvent] = asyncio.Queue(queue_size)
-        self._held: list[LiveEvent] | None = None
+        self._held: deque[LiveEvent] | None = None
+        self._reloaded = asyncio.Event()
         self._protocol: _Protocol | None = None
         self.connected = False
 
@@ -191,38 +193,51 @@ class AmiClient:
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(5):
             _, protocol = await loop.create_connection(lambda: _Protocol(self), *self._address)
-        self._protocol, self._held = protocol, []
+        self._protocol, self._held = protocol, deque()
         async with asyncio.timeout(5):
             version = await protocol.greeted
         username, secret = self._login
         await self._request(protocol, "Login", 5, {"Username": username, "Secret": secret, "Events": "on"})
         snapshot = await self._snapshot(protocol)
-        await self._events.put(snapshot)
-        held, self._held = self._held or [], None
-        for event in held:
-            await self._events.put(event)
         self.connected = True
         log.info("ami_link_up", version=version, queues=len(snapshot.queues), calls=len(snapshot.linked_ids))
         return await self._listen(protocol)
 
     async def _snapshot(self, protocol: _Protocol) -> ExchangeSnapshot:
-        """Everything live. Events that arrive meanwhile are held and applied after it; applying one twice is harmless."""
+        """Hand out everything live, then the events that came meanwhile; applying one twice is harmless."""
+        self._held = held = deque[LiveEvent]()
         queues = await self._request(protocol, "QueueStatus", 10, {})
         channels = await self._request(protocol, "CoreShowChannels", 10, {})
         devices = await self._request(protocol, "DeviceStateList", 10, {})
-        return read_snapshot(queues, channels, devices, time.time())
+        snapshot = read_snapshot(queues, channels, devices, time.time())
+        await self._events.put(snapshot)
+        while held:  # still holding, so that what arrives during these puts keeps its place
+            await self._events.put(held.popleft())
+        self._held = None
+        return snapshot
 
     async def _listen(self, protocol: _Protocol) -> str:
-        """Ping until the link is lost; a half-open link is seen within ten seconds."""
+        """Ping until the link is lost (a half-open one is seen within ten seconds); snapshot again after a reload.
+
+        A reload may add and remove queues and members without an event for each.
+        """
         while True:
-            try:
-                async with asyncio.timeout(_PING_EVERY_S):
-                    return await asyncio.shield(protocol.lost)
-            except TimeoutError:
+            reloaded = asyncio.ensure_future(self._reloaded.wait())
+            await asyncio.wait({protocol.lost, reloaded}, timeout=_PING_EVERY_S, return_when=asyncio.FIRST_COMPLETED)
+            reloaded.cancel()
+            if protocol.lost.done():
+                return protocol.lost.result()
+            if self._reloaded.is_set():
+                self._reloaded.clear()
+                await self._snapshot(protocol)
+            else:
                 await self._request(protocol, "Ping", _PING_WITHIN_S, {})
 
     def on_frame(self, frame: Frame) -> None:
         """Turn a frame into an event and queue it; when the consumer is hopelessly behind, begin anew with a snapshot."""
+        if frame.get("event") == "Reload":
+            self._reloaded.set()
+            return
         event = read_event(frame, time.time())
         if event is None:
             return

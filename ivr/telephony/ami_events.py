@@ -19,7 +19,7 @@ from ivr.telephony.ami_framing import Frame
 
 WANTED = frozenset({
     "QueueCallerJoin", "QueueCallerLeave", "QueueMemberStatus", "QueueMemberPause", "QueueMemberAdded",
-    "QueueMemberRemoved", "Hold", "Unhold", "Hangup", "OriginateResponse", "Shutdown", "FullyBooted",
+    "QueueMemberRemoved", "Hold", "Unhold", "Hangup", "OriginateResponse", "Reload", "Shutdown", "FullyBooted",
 })
 """The only events read; all others are cut off by their name before anything is decoded."""
 

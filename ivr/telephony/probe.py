@@ -22,7 +22,6 @@ class ProbeAnswer:
 
     version: str
     calls: int
-    may_run_commands: bool
 
 
 def probe(port: int, secret: str, username: str = "probe") -> ProbeAnswer:
@@ -38,20 +37,32 @@ def probe(port: int, secret: str, username: str = "probe") -> ProbeAnswer:
                 "run `ivr asterisk` or `make run` again so that configuration and credentials match"
             )
         settings, status = _ask(client, "CoreSettings"), _ask(client, "CoreStatus")
-        command = client.send_action(SimpleAction("Command", Command="core show version")).response
-        return ProbeAnswer(
-            settings.get("AsteriskVersion", "?"), int(status.get("CoreCurrentCalls", "0")),
-            command is not None and not command.is_error(),
-        )
+        return ProbeAnswer(settings.get("AsteriskVersion", "?"), int(status.get("CoreCurrentCalls", "0")))
     except (OSError, EOFError) as failed:
         raise Unavailable(f"nothing answers AMI on 127.0.0.1:{port} ({failed}); is Asterisk running?") from failed
     finally:
+        _leave(client)
+
+
+def may_run_commands(port: int, username: str, secret: str) -> bool:
+    """Whether an AMI user could run console commands, which reach the operating system: nobody's user should."""
+    client = AMIClient(address="127.0.0.1", port=port, timeout=_WITHIN_S)
+    try:
+        login = client.login(username=username, secret=secret).response
+        if login is None or login.is_error():
+            raise Unavailable(f"Asterisk refused the AMI login of {username}; run `make run` again so that both match")
+        answer = client.send_action(SimpleAction("Command", Command="core show version")).response
+        return answer is not None and not answer.is_error()
+    except (OSError, EOFError) as failed:
+        raise Unavailable(f"nothing answers AMI on 127.0.0.1:{port} ({failed}); is Asterisk running?") from failed
+    finally:
+        _leave(client)
+
+
+def _leave(client: AMIClient) -> None:
+    for step in (client.logoff, client.disconnect):
         try:
-            client.logoff()
-        except Exception:
-            pass
-        try:
-            client.disconnect()
+            step()
         except Exception:
             pass
 

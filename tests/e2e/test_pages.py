@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -74,7 +75,11 @@ async def test_the_board_follows_a_call_and_its_recording_can_be_reviewed(
         assert await page.title() != "1"
         await expect(page.get_by_test_id("field-row").filter(has_text="马建国")).to_contain_text("机器填写")
         await page.get_by_test_id("play").click()
-        await page.wait_for_function("[...document.querySelectorAll('audio')].some(a => a.currentTime > 0.2)", timeout=10_000)
+        # Playing, the page follows the voice: a later word lights up than the one at the start.
+        first = page.get_by_test_id("word").first
+        await expect(page.locator("[data-testid=word][data-current]").first).to_be_visible(timeout=10_000)
+        await expect(first).not_to_have_attribute("data-current", re.compile(".*"), timeout=15_000)
+        assert float(await page.locator("[data-testid=audio]").evaluate("a => a.currentTime")) > 0
         width = await page.evaluate("document.documentElement.scrollWidth")
         assert width <= 1366
         await page.goto(f"{hotline.url}/orders/{order['number']}")

@@ -104,7 +104,8 @@ CREATE TABLE work_order (
     category_table_version text NOT NULL DEFAULT '',
     category               text NOT NULL DEFAULT '',   -- code; '' = unclear, left for a person
     matter                 text NOT NULL DEFAULT '',
-    note                   text NOT NULL DEFAULT '',   -- why a field is empty: no recording, no speech, quarantined
+    note                   text NOT NULL DEFAULT '',   -- what could not be heard: no recording, no speech, quarantined
+    blanks                 jsonb NOT NULL DEFAULT '[]', -- [{"field", "code", "message"}]: why a field was left to a person
     opened_at              timestamptz NOT NULL DEFAULT now(),
     filled_at              timestamptz,
     version                integer NOT NULL DEFAULT 1
@@ -131,6 +132,7 @@ CREATE TABLE work_order_field (
     start_s     double precision,
     end_s       double precision,
     confidence  double precision,
+    approximate boolean NOT NULL DEFAULT false,  -- a range, or a figure the caller only estimated
     PRIMARY KEY (order_id, field, ordinal)
 );
 
