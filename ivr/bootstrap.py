@@ -26,6 +26,7 @@ from ivr.speech.archive import RecordingArchive
 from ivr.speech.models import ModelChoice, resolve_model
 from ivr.speech.recognizer import VoskRecognizer
 from ivr.speech.spool import RecordingSpool
+from ivr.state_folder import make_folder
 from ivr.storage.accounts import LoginPolicy, PostgresAccounts
 from ivr.storage.alarms import PostgresAlarms
 from ivr.storage.audit import PostgresAudit
@@ -116,6 +117,14 @@ def certificate(settings: Settings) -> ServerCertificate | None:
     return local_certificate(settings.state_dir / "tls", list(dict.fromkeys(["localhost", "127.0.0.1", web.host, *web.names])))
 
 
+def check_files(settings: Settings) -> None:
+    """Refuse, before anything is started, files and folders the settings name that cannot be used. Blocking."""
+    make_folder(settings.recordings_dir, "IVR_RECORDINGS_DIR")
+    certificate(settings)
+    for trunk in settings.trunks:
+        _trunk_secret(trunk.secret_file)
+
+
 def plan_exchange(settings: Settings, boot: int) -> ExchangePlan:
     """Asterisk's configuration as data. Blocking: looks for Asterisk, reads the prompt manifest, makes secrets."""
     places = Places(settings.state_dir)
@@ -124,7 +133,7 @@ def plan_exchange(settings: Settings, boot: int) -> ExchangePlan:
     asterisk = settings.asterisk
     wss = None
     if asterisk.wss_port and held:
-        wss = SecureWebSocket(asterisk.sip_host, asterisk.wss_port, _free_port(), held.certificate, held.key)
+        wss = SecureWebSocket(asterisk.sip_host, asterisk.wss_port, held.certificate, held.key)
     return ExchangePlan(
         run=places.asterisk, root=find_asterisk(asterisk.root, cache_folder()), system_name=f"{asterisk.name}-{boot}",
         recordings=settings.recordings_dir, prompts=places.prompts,
@@ -154,16 +163,25 @@ def prepare_exchange(settings: Settings, *, new_boot: bool = True) -> ExchangePl
     plan = plan_exchange(settings, boot)
     files = render(plan, PROJECT_ROOT / "dialplans/templates")
     settings.state_dir.mkdir(parents=True, exist_ok=True)
-    settings.recordings_dir.mkdir(parents=True, exist_ok=True)
+    make_folder(settings.recordings_dir, "IVR_RECORDINGS_DIR")
     build_prompts(
         read_manifest(PROJECT_ROOT / "dialplans/prompts/prompts.yaml"), PROJECT_ROOT / "dialplans/prompts/recorded",
         places.prompts,
     )
     fresh = counter.with_suffix(".new")
-    fresh.write_text(json.dumps({"boots": boot}))
+    fresh.write_text(json.dumps({"boots": boot, "fixed_at_start": plan.fixed_at_start}))
     fresh.rename(counter)
     write(plan, files)
     return plan
+
+
+def running_as_planned(settings: Settings) -> bool:
+    """Whether an Asterisk left running was started with settings a reload can bring up to date. Blocking."""
+    try:
+        started = json.loads((settings.state_dir / "asterisk-boots.json").read_text())
+    except (OSError, ValueError):
+        return False
+    return bool(started.get("fixed_at_start") == plan_exchange(settings, int(started["boots"])).fixed_at_start)
 
 
 def _trunk_secret(file: Path | None) -> str:
@@ -173,12 +191,6 @@ def _trunk_secret(file: Path | None) -> str:
         return file.read_text().strip()
     except OSError as wrong:
         raise BadSetting(f"the trunk's secret_file {file} cannot be read: {wrong.strerror}") from wrong
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def choose_model(settings: Settings) -> ModelChoice:
@@ -262,6 +274,7 @@ async def _sweep(pool: Pool, tracks: PostgresTracks) -> None:
             if round_number % _PRUNE_EVERY == 0:
                 async with transaction(pool) as connection:
                     await prune(connection, timedelta(hours=24))
+                await PostgresAccounts(pool).prune()
         except Unavailable as away:
             log.warning("sweep_waits", reason=str(away))
         round_number += 1
@@ -301,7 +314,7 @@ async def run_web(settings: Settings, stop: asyncio.Event) -> None:
         wss = settings.asterisk.wss_port
         options = WebOptions(
             recordings_dir=settings.recordings_dir, static_dir=PROJECT_ROOT / "ivr/web/static", tls=held is not None,
-            connect_sources=(f"wss://{settings.web.host}:{wss}",) if wss else (),
+            connect_sources=(f"wss://{{host}}:{wss}",) if wss else (),
         )
         context = server_context(held) if held else None
         await serve(create_app(services, options), settings.web.host, settings.web.port, context, stop)

@@ -2,6 +2,9 @@
 
 Each of our processes is a child that is started again when it dies; Asterisk goes on without any of them. Ending (a
 signal) stops what takes calls first and the database last, and leaves no process behind.
+
+When this supervisor is killed, its children end by themselves (the kernel tells them), Asterisk serves on, and the
+embedded database waits. The next start takes over: it adopts that Asterisk with its calls, and starts the rest anew.
 """
 
 from __future__ import annotations
@@ -18,10 +21,12 @@ from pathlib import Path
 import aiohttp
 import structlog
 
-from ivr.bootstrap import Places, cache_folder, certificate, prepare_exchange
+from ivr.bootstrap import Places, cache_folder, check_files, prepare_exchange, running_as_planned
 from ivr.domain.errors import BadSetting, Unavailable
-from ivr.ports_in_use import refuse_ports_in_use
+from ivr.ports_in_use import PortsInUse, refuse_ports_in_use
 from ivr.settings import PROJECT_ROOT, Settings
+from ivr.state_folder import StateLock
+from ivr.storage.database import require_server
 from ivr.storage.embedded import EmbeddedPostgres
 from ivr.storage.migrate import migrate
 from ivr.telephony.asterisk_root import find_asterisk
@@ -33,6 +38,8 @@ Told = Callable[[str], None]
 PARTS = ("controller", "worker", "web")
 _LONGEST_PAUSE_S = 10.0
 _STEADY_S = 30.0
+_DATABASE_WITHIN_S = 10.0
+_LAST_RUN_ENDS_WITHIN_S = 15.0
 
 
 class OwnProcess:
@@ -103,6 +110,8 @@ class Stack:
         self._told = told
         self._durable = durable
         self._places = Places(settings.state_dir)
+        self._lock = StateLock(settings.state_dir)
+        self._adopted = False
         self._database: EmbeddedPostgres | None = None
         self._asterisk: EmbeddedAsterisk | None = None
         self._asterisk_watch: asyncio.Task[None] | None = None
@@ -118,16 +127,29 @@ class Stack:
         return f"http{'s' if web.tls != 'off' else ''}://{host}:{web.port}"
 
     async def start(self) -> None:
-        """Start all parts in order; on any failure what was started is stopped again."""
+        """Start all parts in order; on any failure what was started is stopped again, and what was adopted goes on."""
         try:
             await self._start()
         except BaseException:
+            if self._asterisk and self._adopted:
+                await self._let_asterisk_go_on(self._asterisk)
             await self.stop()
             raise
 
     async def _start(self) -> None:
-        await asyncio.to_thread(refuse_ports_in_use, self.settings)
-        self.settings.state_dir.mkdir(parents=True, exist_ok=True)
+        last_was_killed = await asyncio.to_thread(self._lock.take)
+        # What can be refused is refused before anything is written or started.
+        root = await asyncio.to_thread(find_asterisk, self.settings.asterisk.root, cache_folder())
+        await asyncio.to_thread(check_files, self.settings)
+        if self.settings.database_url:
+            await require_server(self.settings.database_url, _DATABASE_WITHIN_S)
+        self._asterisk = asterisk = EmbeddedAsterisk(root, self._places.asterisk)
+        self._adopted = await asterisk.adopt()
+        if self._adopted and not await asyncio.to_thread(running_as_planned, self.settings):
+            self._told("上次留下的 Asterisk 端口或模块设置已变，只能重新启动它，正在进行的通话会中断")
+            await asterisk.stop()
+            self._adopted = False
+        await self._claim_ports(_LAST_RUN_ENDS_WITHIN_S if last_was_killed else 0)
         if not self.settings.database_url:
             self._database = EmbeddedPostgres(self._places.postgres, durable=self._durable)
             self.database_url = await self._database.start()
@@ -135,9 +157,7 @@ class Stack:
         before, now = await migrate(self.database_url)
         if before != now:
             self._told(f"数据库结构已更新到 {now}")
-        plan = await asyncio.to_thread(prepare_exchange, self.settings)
-        await asyncio.to_thread(certificate, self.settings)
-        await self._start_asterisk(plan.root.version)
+        await self._start_asterisk(asterisk)
         environment = dict(os.environ) | {"IVR_DATABASE_URL": self.database_url, "IVR_STATE_DIR": str(self.settings.state_dir)}
         if self._config_file:
             environment["IVR_CONFIG"] = str(self._config_file)
@@ -148,12 +168,35 @@ class Stack:
         await self._wait_until_healthy()
         self._told("控制器、转写、网页服务已就绪")
 
-    async def _start_asterisk(self, version: tuple[int, ...]) -> None:
-        root = await asyncio.to_thread(find_asterisk, self.settings.asterisk.root, cache_folder())
-        self._asterisk = EmbeddedAsterisk(root, self._places.asterisk)
-        await self._asterisk.start()
-        self._told(f"Asterisk {'.'.join(map(str, version))} 已启动，SIP 端口 {self.settings.asterisk.sip_port}")
+    async def _claim_ports(self, within_s: float) -> None:
+        """Refuse ports that others hold; the processes of a killed run are given a moment to end."""
+        deadline = time.monotonic() + within_s
+        while True:
+            try:
+                await asyncio.to_thread(refuse_ports_in_use, self.settings, asterisk_runs=self._adopted)
+                return
+            except PortsInUse:
+                if time.monotonic() > deadline:
+                    raise
+            await asyncio.sleep(0.2)
+
+    async def _start_asterisk(self, asterisk: EmbeddedAsterisk) -> None:
+        plan = await asyncio.to_thread(prepare_exchange, self.settings, new_boot=not self._adopted)
+        if self._adopted:
+            await asterisk.console.reload()
+            what = "仍在运行，已接管，通话未中断"
+        else:
+            await asterisk.start()
+            what = "已启动"
+        self._told(f"Asterisk {'.'.join(map(str, plan.root.version))} {what}，SIP 端口 {self.settings.asterisk.sip_port}")
         self._asterisk_watch = asyncio.create_task(self._keep_asterisk())
+
+    async def _let_asterisk_go_on(self, asterisk: EmbeddedAsterisk) -> None:
+        """A start that failed must not cost the calls of the Asterisk it had adopted."""
+        if self._asterisk_watch:
+            self._asterisk_watch.cancel()
+            await asyncio.gather(self._asterisk_watch, return_exceptions=True)
+        asterisk.release()
 
     async def _keep_asterisk(self) -> None:
         """Start Asterisk again whenever it ends; each start has a new boot number in its ids."""
@@ -217,3 +260,4 @@ class Stack:
         if self._database:
             await self._database.stop()
             self._database = None
+        self._lock.release()

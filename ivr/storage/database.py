@@ -55,7 +55,9 @@ async def require_server(url: str, within_s: float) -> None:
             await (await asyncpg.connect(url, timeout=5)).close()
             return
         except (asyncpg.InvalidCatalogNameError, asyncpg.InvalidAuthorizationSpecificationError, ValueError) as wrong:
-            raise BadSetting(f"the database refuses IVR_DATABASE_URL: {wrong}; check address, database, user and password") from wrong
+            raise BadSetting(
+                f"the database refuses IVR_DATABASE_URL: {wrong}; check address, database, user and password"
+            ) from wrong
         except _AWAY as away:
             if asyncio.get_running_loop().time() > deadline:
                 raise Unavailable(

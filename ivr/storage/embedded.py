@@ -13,11 +13,13 @@ import pwd
 import shutil
 import signal
 import subprocess
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from ivr.adopted_process import AdoptedProcess
 from ivr.domain.errors import Unavailable
 from ivr.storage.database import wait_until_up
 
@@ -103,7 +105,7 @@ class EmbeddedPostgres:
             for path in (self._folder, self._folder / "data", self._folder / "socket"):
                 os.chown(path, user.pw_uid, user.pw_gid)
         (self._folder / "data").chmod(0o700)
-        self._clear_stale_lock()
+        self._end_left_server()
         if not (self._folder / "data/PG_VERSION").exists():
             made = subprocess.run(
                 [programs / "bin/initdb", "-D", self._folder / "data", "--encoding=UTF8", "--locale=C.UTF-8",
@@ -147,20 +149,16 @@ class EmbeddedPostgres:
                 shutil.rmtree(fresh)
         return programs
 
-    def _clear_stale_lock(self) -> None:
+    def _end_left_server(self) -> None:
         """End a server a killed run left behind: two servers on one data folder would refuse each other."""
-        lock = self._folder / "data/postmaster.pid"
-        try:
-            pid = int(lock.read_text().split()[0])
-            command = Path(f"/proc/{pid}/cmdline").read_bytes()
-        except (OSError, ValueError, IndexError):
+        left = AdoptedProcess.find(self._folder / "data/postmaster.pid", self._folder / "data")
+        if left is None:
             return
-        if str(self._folder / "data").encode() in command:
-            os.kill(pid, signal.SIGQUIT)
-            for _ in range(200):
-                if not Path(f"/proc/{pid}").exists():
-                    break
-                signal.sigtimedwait([], 0.05)
+        for how in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
+            with suppress(ProcessLookupError):
+                left.send_signal(how)
+            if left.ended_within(10):
+                return
 
 
 def _identity() -> dict[str, Any]:

@@ -6,6 +6,7 @@ against the characters Asterisk's files give a meaning to; a rendering that fail
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -67,7 +68,6 @@ class SecureWebSocket:
 
     host: str
     port: int
-    plain_port: int
     certificate: Path
     key: Path
 
@@ -96,6 +96,15 @@ class ExchangePlan:
     tls_certificate: Path | None = None
     tls_key: Path | None = None
     extra_modules: Sequence[str] = ()
+
+    @property
+    def fixed_at_start(self) -> str:
+        """A digest of what a running Asterisk cannot take over by a reload: program, folders, addresses, modules."""
+        fixed = (
+            self.run, self.root.root, self.root.version, self.recordings, self.sip, self.rtp_first, self.rtp_last,
+            self.ami_port, self.wss, self.tls_certificate, self.tls_key, MODULES, tuple(self.extra_modules),
+        )
+        return hashlib.sha256(repr(fixed).encode()).hexdigest()
 
 
 def _checked(value: Any) -> Any:

@@ -1,4 +1,7 @@
-"""Run Asterisk as a supervised child on a rendered configuration, and speak to its local console."""
+"""Run Asterisk as a supervised child on a rendered configuration, and speak to its local console.
+
+Asterisk outlives a supervisor that was killed, with all its calls; the next one adopts it instead of starting another.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,14 @@ from pathlib import Path
 
 import structlog
 
+from ivr.adopted_process import AdoptedProcess
 from ivr.domain.errors import Unavailable
 from ivr.telephony.asterisk_root import AsteriskRoot
 
 log = structlog.get_logger(__name__)
 
 _CONSOLE_WITHIN_S = 10
+_ADOPTION_TRIES = 3
 
 
 class Console:
@@ -48,32 +53,58 @@ class Console:
 
 
 class EmbeddedAsterisk:
-    """One Asterisk child. The configuration must have been written to ``run`` before."""
+    """One Asterisk on ``run``: adopted, or started as a child after the configuration was written there."""
 
     def __init__(self, root: AsteriskRoot, run: Path) -> None:
         self._root = root
         self._run = run
         self.console = Console(root, run)
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: asyncio.subprocess.Process | AdoptedProcess | None = None
 
     @property
-    def process(self) -> asyncio.subprocess.Process:
+    def process(self) -> asyncio.subprocess.Process | AdoptedProcess:
         """The running Asterisk."""
         if self._process is None:
             raise Unavailable("Asterisk is not running")
         return self._process
 
+    async def adopt(self) -> bool:
+        """Take over the Asterisk a killed predecessor left on this run directory; its calls notice nothing.
+
+        False when there is none. One whose console is deaf keeps the ports and serves nobody: it is ended.
+        """
+        found = await asyncio.to_thread(
+            AdoptedProcess.find, self._run / "run/asterisk.pid", self._run / "etc/asterisk.conf"
+        )
+        if found is None:
+            return False
+        self._process = found
+        for _ in range(_ADOPTION_TRIES):
+            try:
+                if "booted" in await self.console.command("core waitfullybooted"):
+                    return True
+            except Unavailable as deaf:
+                log.warning("left_asterisk_silent", pid=found.pid, reason=str(deaf))
+            await asyncio.sleep(0.5)
+        log.error("left_asterisk_ended", pid=found.pid)
+        await self.stop()
+        return False
+
+    def release(self) -> None:
+        """Leave it running and forget it."""
+        self._process = None
+
     async def start(self, within_s: float = 30) -> None:
         """Start and wait until every module is up; Unavailable with the log's last lines when it ends instead."""
         with (self._run / "log/console.log").open("ab") as out:
-            self._process = await asyncio.create_subprocess_exec(
+            process = self._process = await asyncio.create_subprocess_exec(
                 *self._root.command(self._run / "etc/asterisk.conf", "-f", "-n"), stdin=subprocess.DEVNULL,
                 stdout=out, stderr=out, cwd=self._run, start_new_session=True,
             )
         try:
             async with asyncio.timeout(within_s):
                 while True:
-                    if self._process.returncode is not None:
+                    if process.returncode is not None:
                         raise Unavailable(f"Asterisk ended at once: {self._last_words()}")
                     if (self._run / "run/asterisk.ctl").exists():
                         try:
