@@ -86,6 +86,7 @@ class QueueSettings(_Section):
     """One waiting line."""
 
     name: Name = Field(description="Name of the queue")
+    title: str = Field("", max_length=20, description="Name shown on the pages, for example 法律服务热线")
     ring_s: int = Field(15, ge=5, le=120, description="How long one operator's phone rings before the next is tried")
     retry_s: int = Field(1, ge=1, le=60, description="Pause between two rounds of ringing")
     wait_limit_s: int = Field(300, ge=10, le=7200, description="Longest wait before the caller is told and released")
@@ -178,7 +179,7 @@ class Settings(BaseSettings):
     asterisk: AsteriskSettings = Field(default_factory=AsteriskSettings)
     hotline: HotlineSettings = Field(default_factory=HotlineSettings)
     speech: SpeechSettings = Field(default_factory=SpeechSettings)
-    queues: list[QueueSettings] = Field(default_factory=lambda: [QueueSettings(name="hotline")])
+    queues: list[QueueSettings] = Field(default_factory=lambda: [QueueSettings(name="hotline", title="法律服务热线")])
     seats: list[SeatSettings] = Field(default_factory=list)
     trunks: list[TrunkSettings] = Field(default_factory=list)
     duty_numbers: list[DutyNumber] = Field(default_factory=list)

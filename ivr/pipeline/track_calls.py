@@ -94,10 +94,13 @@ class LedgerTracker:
 class LiveTracker:
     """Applies live events to the board, saves it, and reacts to holds; owns the exchange's one event stream."""
 
-    def __init__(self, exchange: Exchange, store: QueueLiveStore, ledger: LedgerTracker) -> None:
+    def __init__(
+        self, exchange: Exchange, store: QueueLiveStore, ledger: LedgerTracker, titles: Mapping[str, str]
+    ) -> None:
         self._exchange = exchange
         self._store = store
         self._ledger = ledger
+        self._titles = titles
         self._board = QueueBoard()
         self._changed: set[str] = set()
         self._news = asyncio.Event()
@@ -134,7 +137,9 @@ class LiveTracker:
                 pass
             self._news.clear()
             changed, self._changed = self._changed, set()
-            boards = {name: view.board() for name, view in self._board.queues.items()}
+            boards = {
+                name: view.board() | {"title": self._titles.get(name) or name} for name, view in self._board.queues.items()
+            }
             try:
                 await self._store.save(boards, self._board.link_up, sorted(changed & set(boards)))
             except Unavailable as away:

@@ -173,6 +173,7 @@ class QueueLive:
     link_up: bool
     as_of: datetime
     read_at: datetime
+    title: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +250,16 @@ class OrderField:
     start_s: float | None
     end_s: float | None
     confidence: float | None
+    approximate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Blank:
+    """A field the machine left to a person: ``code`` for machines, ``message`` for people."""
+
+    field: str
+    code: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +278,7 @@ class WorkOrderRecord:
     version: int
     calls: Sequence[str]
     fields: Sequence[OrderField]
+    blanks: Sequence[Blank] = ()
 
 
 @dataclass(frozen=True, slots=True)

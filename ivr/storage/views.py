@@ -14,6 +14,7 @@ import asyncpg
 from ivr.domain.errors import Unavailable
 from ivr.domain.transcript import Word
 from ivr.ports.web import (
+    Blank,
     AlarmRecord,
     CallDetail,
     CallFilter,
@@ -42,7 +43,7 @@ _CALL_COLUMNS = """
       LEFT JOIN work_order o ON o.id = oc.order_id"""
 _ORDER_COLUMNS = """
     SELECT o.id, o.number, o.state, o.channel, o.outcome, o.category_table_version AS table_version, o.category,
-           o.matter, o.caller_number, o.opened_at, o.filled_at, o.note, o.version
+           o.matter, o.caller_number, o.opened_at, o.filled_at, o.note, o.version, o.blanks::text
       FROM work_order o"""
 
 
@@ -222,7 +223,7 @@ class PostgresViews:
             )
             fields = await connection.fetch(
                 "SELECT order_id, field, ordinal, value, display, source, rule, linked_id, speaker, text, start_s,"
-                " end_s, confidence FROM work_order_field WHERE order_id = ANY($1::bigint[]) ORDER BY field, ordinal",
+                " end_s, confidence, approximate FROM work_order_field WHERE order_id = ANY($1::bigint[]) ORDER BY field, ordinal",
                 ids,
             )
         calls_of: dict[int, list[str]] = {i: [] for i in ids}
@@ -236,6 +237,7 @@ class PostgresViews:
         for row in rows:
             members = dict(row)
             order_id = members.pop("id")
+            members["blanks"] = [Blank(**b) for b in json.loads(members["blanks"])]
             orders.append(WorkOrderRecord(**members, calls=calls_of[order_id], fields=fields_of[order_id]))
         return orders
 
@@ -292,6 +294,7 @@ def _queue_live(row: asyncpg.Record) -> QueueLive:
         link_up=row["link_up"],
         as_of=as_of,
         read_at=row["read_at"],
+        title=board.get("title") or row["queue"],
     )
 
 

@@ -89,6 +89,7 @@ class QueueStatus(Wire):
     """One queue. While ``stale`` the figures are those of ``stale_since`` and waits do not grow."""
 
     queue: str
+    title: str = Field(description="name shown to people")
     waiting: int
     longest_wait_s: Seconds
     members: Members
@@ -205,7 +206,16 @@ class OrderFieldRow(Wire):
     source: Literal["machine", "human"]
     rule: str
     linked_id: str
+    approximate: bool = Field(description="a range, or a figure the caller only estimated")
     evidence: Evidence | None
+
+
+class BlankField(Wire):
+    """A field left to a person, and why."""
+
+    field: str
+    code: str
+    message: str
 
 
 class WorkOrder(Wire):
@@ -222,6 +232,7 @@ class WorkOrder(Wire):
     version: int
     calls: list[str]
     fields: list[OrderFieldRow]
+    blanks: list[BlankField]
 
 
 class WorkOrderList(Wire):

@@ -52,6 +52,7 @@ def queue_status(live: QueueLive, stale_after_s: float) -> models.QueueStatus:
         counts[member.state] += 1
     return models.QueueStatus(
         queue=live.queue,
+        title=live.title or live.queue,
         waiting=len(callers),
         longest_wait_s=max((c.waited_s for c in callers), default=0.0),
         members=models.Members(**counts),
@@ -172,6 +173,7 @@ def _order_field(stored: OrderField) -> models.OrderFieldRow:
             "source": stored.source,
             "rule": stored.rule,
             "linked_id": stored.linked_id,
+            "approximate": stored.approximate,
             "evidence": evidence if stored.text else None,
         }
     )
@@ -198,4 +200,5 @@ def work_order(order: WorkOrderRecord, codes: CodeTables) -> models.WorkOrder:
         version=order.version,
         calls=list(order.calls),
         fields=[_order_field(f) for f in order.fields],
+        blanks=[models.BlankField(field=b.field, code=b.code, message=b.message) for b in order.blanks],
     )

@@ -45,7 +45,7 @@ const queue = (name, n) => {
   const callers = callersWaiting(n)
   const stale = SCENE === 'stale'
   return {
-    queue: name, waiting: n, longest_wait_s: callers[0]?.waited_s ?? 0, member_list: memberList, callers, stale,
+    queue: name, title: name, waiting: n, longest_wait_s: callers[0]?.waited_s ?? 0, member_list: memberList, callers, stale,
     members: Object.fromEntries(['available', 'ringing', 'talking', 'paused', 'offline'].map((s) => [s, count(s)])),
     stale_since: stale ? iso(95) : null, as_of: iso(stale ? 95 : 0),
   }
@@ -127,7 +127,7 @@ const order = (c, full) => {
     category: answered ? { code: 'consultation', name: '法律咨询' } : { code: '', name: '' },
     matter: answered ? { code: 'debt', name: worst ? LONG : '债务' } : { code: '', name: '' },
     opened_at: c.ended_at, filled_at: answered ? c.ended_at : null, version: answered ? 2 : 1, calls: [c.linked_id],
-    note: c.outcome === 'abandoned' ? '来电人在有人接听前挂断，没有录音。' : worst ? LONG.repeat(4) : '', fields: full || answered ? fields : [],
+    note: c.outcome === 'abandoned' ? '来电人在有人接听前挂断，没有录音。' : worst ? LONG.repeat(4) : '', fields: full || answered ? fields : [], blanks: [],
   }
 }
 const orders = SCENE === 'empty' ? [] : endedCalls.map((c) => order(c))

@@ -25,6 +25,7 @@ export interface QueueCaller {
 
 export interface Queue {
   queue: string
+  title: string
   waiting: number
   longest_wait_s: number
   members: Record<MemberState, number>
@@ -127,7 +128,16 @@ export interface OrderField {
   source: 'machine' | 'human'
   rule: string
   linked_id: string
+  /** A range, or a figure the caller only estimated. */
+  approximate: boolean
   evidence: Evidence | null
+}
+
+/** A field left to a person, and why, in the citizen's language. */
+export interface Blank {
+  field: FieldName
+  code: string
+  message: string
 }
 
 export interface Order {
@@ -147,6 +157,7 @@ export interface Order {
 
 export interface OrderDetail extends Order {
   fields: OrderField[]
+  blanks: Blank[]
 }
 
 /** Something that must be seen now; with `cleared_at` it is over. */

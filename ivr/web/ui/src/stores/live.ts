@@ -33,6 +33,8 @@ export const useLive = defineStore('live', () => {
   let openedThis = 0
 
   const queues = computed(() => [...view.value.queues.values()].sort((a, b) => a.queue.localeCompare(b.queue)))
+  /** The name people know a queue by. */
+  const queueTitle = (queue: string): string => view.value.queues.get(queue)?.title ?? queue
   const inProgress = computed(() => callsInProgress(view.value))
   const ended = computed(() => callsEnded(view.value))
   const orders = computed(() => ordersNewest(view.value))
@@ -182,5 +184,5 @@ export const useLive = defineStore('live', () => {
     return () => listeners.delete(tell)
   }
 
-  return { queues, inProgress, ended, orders, alarms, known, problem, snapshots, fresh, tickMs, now, open, close, retry, onChange, grownS, memberName, dismiss }
+  return { queues, queueTitle, inProgress, ended, orders, alarms, known, problem, snapshots, fresh, tickMs, now, open, close, retry, onChange, grownS, memberName, dismiss }
 })
