@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from ivr.domain.errors import BadSetting, Unavailable
-from ivr.intake_tables import CodeNames, load_intake
+from ivr.domain.evidence import Thresholds
+from ivr.intake_tables import CodeNames, load_intake, shipped_tables
 from ivr.pipeline.collect_recordings import RecordingCollector
 from ivr.pipeline.track_calls import LedgerTracker, LiveTracker
 from ivr.pipeline.transcribe import TranscriptionWorker
@@ -200,9 +201,9 @@ def choose_model(settings: Settings) -> ModelChoice:
     )
 
 
-async def work_orders(pool: Pool) -> WorkOrders:
-    """Orders with the rules and the gazetteer in force."""
-    intake = await load_intake(pool)
+async def work_orders(settings: Settings, pool: Pool) -> WorkOrders:
+    """Orders with the rules, thresholds and the gazetteer in force."""
+    intake = await load_intake(pool, Thresholds(**settings.intake.model_dump()))
     return WorkOrders(intake.compose, intake.version)
 
 
@@ -243,7 +244,7 @@ async def run_controller(settings: Settings) -> None:
         await console.command("logger reload")
 
     async with patient_pool(settings, "controller") as pool:
-        orders = await work_orders(pool)
+        orders = await work_orders(settings, pool)
         ledger, tracks, alarms = PostgresLedger(pool, orders), PostgresTracks(pool, orders), PostgresAlarms(pool)
         log_folder = places.asterisk / "log"
         calls = LedgerTracker(
@@ -253,7 +254,8 @@ async def run_controller(settings: Settings) -> None:
             LedgerFiles(LedgerReader("queue_log", log_folder, "queue_log", instance), reopen_queue_log), ledger, prefixes
         )
         client = AmiClient("127.0.0.1", settings.asterisk.ami_port, "controller", secret)
-        live = LiveTracker(AsteriskExchange(client), PostgresQueueLive(pool), calls)
+        titles = {q.name: q.title for q in settings.queues}
+        live = LiveTracker(AsteriskExchange(client), PostgresQueueLive(pool), calls, titles)
         collector = RecordingCollector(
             RecordingSpool(settings.recordings_dir), tracks, alarms, settings.disk_reserve_mb << 20
         )
@@ -287,7 +289,7 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
     log.info("model_chosen", model=choice.name, tiny=choice.is_tiny)
     slots = settings.speech.slots
     async with patient_pool(settings, "worker", size=slots + 2) as pool, VoskRecognizer(choice.path, slots=slots) as ears:
-        tracks = PostgresTracks(pool, await work_orders(pool))
+        tracks = PostgresTracks(pool, await work_orders(settings, pool))
         name = f"{socket.gethostname()}:{os.getpid()}"
         worker = TranscriptionWorker(name, tracks, ears, settings.recordings_dir, slots)
         running = asyncio.create_task(worker.run())
@@ -309,7 +311,7 @@ async def run_web(settings: Settings, stop: asyncio.Event) -> None:
             audit=PostgresAudit(pool),
             feed=PostgresFeed(pool, lambda: connect(url, application="web-feed")),
             audio=RecordingArchive(),
-            codes=CodeNames((await load_intake(pool)).tables),
+            codes=CodeNames(shipped_tables()),
         )
         wss = settings.asterisk.wss_port
         options = WebOptions(

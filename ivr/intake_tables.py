@@ -73,7 +73,7 @@ def shipped_places() -> tuple[Place, ...]:
     return parsed.places
 
 
-async def load_intake(pool: Pool) -> Intake:
+async def load_intake(pool: Pool, thresholds: Thresholds) -> Intake:
     """Tables from the package, places from the database (seeded at first)."""
     await seed_places(pool, shipped_places())
-    return Intake(shipped_tables(), Gazetteer.of(await load_places(pool)), Thresholds())
+    return Intake(shipped_tables(), Gazetteer.of(await load_places(pool)), thresholds)

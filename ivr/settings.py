@@ -163,6 +163,16 @@ class SpeechSettings(_Section):
     slots: int = Field(2, ge=1, le=64, description="Recordings decoded at once by one worker")
 
 
+class IntakeSettings(_Section):
+    """When the machine fills a field of an order, and when it leaves it to a person (docs/reference/intake.md)."""
+
+    word: float = Field(0.5, ge=0, le=1, description="Least confidence of every word a field rests on")
+    digit: float = Field(0.6, ge=0, le=1, description="The same for each spoken digit of a number")
+    score: float = Field(2.0, ge=0, description="Least total of cue weights for a category or matter")
+    lead: float = Field(1.0, ge=0, description="By how much it must lead the next one")
+    operator_share: float = Field(0.5, ge=0, le=1, description="What an operator's cue counts, against 1 for the caller's")
+
+
 class Settings(BaseSettings):
     """The whole configuration."""
 
@@ -179,6 +189,7 @@ class Settings(BaseSettings):
     asterisk: AsteriskSettings = Field(default_factory=AsteriskSettings)
     hotline: HotlineSettings = Field(default_factory=HotlineSettings)
     speech: SpeechSettings = Field(default_factory=SpeechSettings)
+    intake: IntakeSettings = Field(default_factory=IntakeSettings)
     queues: list[QueueSettings] = Field(default_factory=lambda: [QueueSettings(name="hotline", title="法律服务热线")])
     seats: list[SeatSettings] = Field(default_factory=list)
     trunks: list[TrunkSettings] = Field(default_factory=list)
