@@ -14,8 +14,8 @@ import asyncpg
 from ivr.domain.errors import Unavailable
 from ivr.domain.transcript import Word
 from ivr.ports.web import (
-    Blank,
     AlarmRecord,
+    Blank,
     CallDetail,
     CallFilter,
     CallRecord,

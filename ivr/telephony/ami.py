@@ -223,7 +223,8 @@ class AmiClient:
         """
         while True:
             reloaded = asyncio.ensure_future(self._reloaded.wait())
-            await asyncio.wait({protocol.lost, reloaded}, timeout=_PING_EVERY_S, return_when=asyncio.FIRST_COMPLETED)
+            waited: set[asyncio.Future[Any]] = {protocol.lost, reloaded}
+            await asyncio.wait(waited, timeout=_PING_EVERY_S, return_when=asyncio.FIRST_COMPLETED)
             reloaded.cancel()
             if protocol.lost.done():
                 return protocol.lost.result()
