@@ -38,5 +38,8 @@ bench: setup-test ## figures as ratios; ONLY=name runs one, JSON=file writes the
 tiny-model: setup ## rebuild the tiny speech model from pip and Debian packages alone
 	@models/tiny/build.sh
 
+screenshots: setup-test ## take the screenshots of the README from real calls
+	@.venv/bin/python -m tests.e2e.screenshots
+
 lock: setup-test ## resolve the locks anew (needs uv)
 	@scripts/lock.sh
