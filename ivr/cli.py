@@ -15,6 +15,7 @@ import typer
 from rich.cells import cell_len
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from ivr import __version__, bootstrap
 from ivr.cli_accounts import token_app, user_app
@@ -184,6 +185,22 @@ def doctor() -> None:
             out.print(f"  → {escape(finding.remedy)}", style="bold", soft_wrap=True)
     if any(f.state == "fault" for f in findings):
         raise typer.Exit(1)
+
+
+@app.command()
+def reconcile(days: Annotated[float, typer.Option(min=0.01, max=3660, help="How far back to look.")] = 3) -> None:
+    """Compare ledger, calls, recordings, transcripts and orders; list every difference with its reason."""
+    with plain_errors():
+        settings = load_settings()
+        configure_logs("critical")
+        found = asyncio.run(bootstrap.reconcile(settings, days))
+    if not found:
+        out.print("[green]✓[/green] 账本、来电、录音、转写、工单全部相符")
+        return
+    for difference in found:
+        line = Text(f"✗ {difference.subject}  ", style="red") + Text(f"{difference.reason}  ", style="default")
+        out.print(line + Text(f"{difference.kind} {difference.detail}".rstrip(), style="dim"), soft_wrap=True)
+    raise typer.Exit(1)
 
 
 @app.command()

@@ -26,6 +26,7 @@ class HotlineClient:
         self._news = asyncio.Condition()
         self.calls: dict[str, Json] = {}
         self.orders: dict[str, Json] = {}
+        self.alarms: dict[str, Json] = {}
         self.live = asyncio.Event()
 
     async def __aenter__(self) -> HotlineClient:
@@ -109,6 +110,11 @@ class HotlineClient:
                 self.live.set()
             elif kind == "call":
                 self._keep(self.calls, data["linked_id"], data)
+            elif kind == "alarm":
+                if data["active"]:
+                    self.alarms[data["name"]] = data
+                else:
+                    self.alarms.pop(data["name"], None)
             elif kind == "order":
                 self._keep(self.orders, data["number"], data)
             self._news.notify_all()

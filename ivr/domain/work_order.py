@@ -21,6 +21,9 @@ def note_at_opening(call: Call) -> str:
     return _NOTES.get(call.outcome, "") if call.outcome else ""
 
 
+NOTE_RECORDING_MISSING = "这通电话应有录音，但没有找到录音文件。"
+
+
 def note_after_transcription(note: str, quarantined: int, silent: int, tracks: int) -> str:
     """The note once every track is done: what could not be heard is said, never left to be guessed."""
     if tracks and quarantined == tracks:

@@ -104,6 +104,12 @@ class LiveTracker:
         self._board = QueueBoard()
         self._changed: set[str] = set()
         self._news = asyncio.Event()
+        self._live_calls: frozenset[str] = frozenset()
+
+    @property
+    def live_calls(self) -> frozenset[str]:
+        """Linked ids Asterisk knew at the last snapshot."""
+        return self._live_calls
 
     async def run(self) -> None:
         """Ends only when cancelled; its two halves live and die together."""
@@ -123,6 +129,7 @@ class LiveTracker:
                 case HoldChanged():
                     tasks.create_task(self._keep_music_out(event))
                 case ExchangeSnapshot():
+                    self._live_calls = event.linked_ids
                     tasks.create_task(self._close_lost_calls(event))
                 case LinkLost():
                     log.warning("live_view_stale", reason=event.reason)

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from ivr.domain.call import Call
 from ivr.domain.events import Fact, LedgerBatch, LiveEvent, Source
+from ivr.domain.reconciliation import CallFacts, Difference, TrackFacts
 from ivr.domain.recording import RecordingName, Track, TrackJob
 from ivr.domain.transcript import TrackTranscript
 
@@ -114,6 +115,32 @@ class TrackStore(Protocol):
 
     async def wait_for_work(self, within_s: float) -> None:
         """Return when work may have come, at the latest after this time."""
+        ...
+
+
+class BookStore(Protocol):
+    """The database's side of a reconciliation; ``since`` is Unix time in seconds."""
+
+    async def calls(self, since: float) -> dict[str, CallFacts]: ...
+
+    async def tracks(self, since: float) -> Sequence[TrackFacts]: ...
+
+    async def ledger_calls(self, since: float) -> frozenset[str]: ...
+
+    async def orders_without_call(self, since: float) -> tuple[str, ...]: ...
+
+    async def give_up_recording(self, linked_id: str) -> None:
+        """Fill the order of a call whose recording will not come, and say so in its note."""
+        ...
+
+    async def remember(self, at: float, differences: Sequence[Difference]) -> None: ...
+
+
+class SoundFiles(Protocol):
+    """The disk's side of a reconciliation."""
+
+    async def sizes(self, since: float) -> dict[str, int]:
+        """Bytes of sound by path relative to the recordings folder, of files changed since then."""
         ...
 
 

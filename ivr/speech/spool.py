@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import stat
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from ivr.speech.audio import inspect_mono, repair_header
 
 _DONE, _TAKEN = ".done", ".taken"
 _MOST_A_ROUND = 500
+_HEADER_BYTES = 44
 
 
 class RecordingSpool:
@@ -42,6 +44,19 @@ class RecordingSpool:
     async def free_bytes(self) -> int:
         """Space left for an unprivileged writer."""
         return (await asyncio.to_thread(shutil.disk_usage, self._folder)).free
+
+    async def sizes(self, since: float) -> dict[str, int]:
+        """ivr.ports.pipeline.SoundFiles: bytes of sound of every WAV changed since then."""
+        return await asyncio.to_thread(self._sizes, since)
+
+    def _sizes(self, since: float) -> dict[str, int]:
+        found = {}
+        for entry in self._entries():
+            if entry.endswith(".wav"):
+                status = (self._folder / entry).lstat()
+                if status.st_mtime >= since and stat.S_ISREG(status.st_mode):
+                    found[entry] = max(0, status.st_size - _HEADER_BYTES)
+        return found
 
     def _marked(self) -> list[RecordingName]:
         return self._named(p for p in self._entries() if p.endswith(_DONE))

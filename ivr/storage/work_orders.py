@@ -12,7 +12,7 @@ from ivr.domain.intake import Draft
 from ivr.domain.order_number import CHANNEL_DIGITS, Channel, compose
 from ivr.domain.recording import OPEN_STATES
 from ivr.domain.transcript import Segment, Transcript, Word
-from ivr.domain.work_order import note_after_transcription, note_at_opening
+from ivr.domain.work_order import NOTE_RECORDING_MISSING, note_after_transcription, note_at_opening
 
 if TYPE_CHECKING:
     from ivr.storage.database import Connection
@@ -94,6 +94,16 @@ class WorkOrders:
             [{"field": r.field, "code": r.code, "message": r.message} for r in draft.reasons],
         )
         return [order["number"]]
+
+    async def fill_without_recording(self, connection: Connection, linked_id: str) -> list[str]:
+        """Fill the order of a call whose recording is missing for good: nothing can be drafted, and the note says so."""
+        number = await connection.fetchval(
+            "UPDATE work_order SET filled_at = now(), note = $2, version = version + 1"
+            " WHERE opened_by_call = $1 AND filled_at IS NULL"
+            " AND NOT EXISTS (SELECT 1 FROM recording_track WHERE linked_id = $1) RETURNING number",
+            linked_id, NOTE_RECORDING_MISSING,
+        )
+        return [number] if number else []
 
     async def unfilled(self, connection: Connection, limit: int = 500) -> list[str]:
         """Calls whose order waits for its transcript: the sweep tries them again after a crash."""

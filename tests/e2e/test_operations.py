@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from ivr.bootstrap import credentials
@@ -70,4 +72,29 @@ async def test_no_secret_reaches_a_log(hotline: RunningHotline) -> None:
                 *(hotline.folder / "state/run/asterisk/log").rglob("*.log")]:
         text = log.read_text(errors="replace")
         assert not [s for s in secrets if s in text], log
-    assert not [p for p in PROJECT_ROOT.glob("*.json")]
+    assert not list(PROJECT_ROOT.glob("*.json"))
+
+
+async def test_the_books_fit_and_a_deleted_recording_is_found(hotline: RunningHotline, client: HotlineClient) -> None:
+    said, seconds = hotline.speech("我要投诉")
+    async with hotline.operator() as operator, hotline.caller("13895130002") as caller:
+        await client.queue_until(lambda q: q["members"]["available"] == 1)
+        await caller.dial("12348")
+        linked_id = await arrival(client, "13895130002")
+        await operator.wait_for("CALL_INCOMING")
+        await operator.answer()
+        await state(client, linked_id, "talking")
+        await caller.say(said)
+        await asyncio.sleep(seconds)
+        await caller.hang_up()
+        await filled_order(client, linked_id)
+    assert "全部相符" in await hotline.cli("reconcile")
+    gone = next(hotline.recordings.rglob(f"{linked_id}-*-operator.wav"))
+    aside = gone.rename(gone.with_suffix(".aside"))
+    try:
+        told = await hotline.cli("reconcile", succeed=False)
+        assert "track_file_missing" in told and "不在磁盘上" in told
+        await client.until("the alarm on the stream", lambda: client.alarms.get("reconciliation"))
+    finally:
+        aside.rename(gone)
+    assert "全部相符" in await hotline.cli("reconcile")

@@ -226,3 +226,10 @@ CREATE TABLE alarm (
     raised_at  timestamptz NOT NULL DEFAULT now(),
     cleared_at timestamptz
 );
+
+-- Each run of the comparison between ledger, recordings, transcripts and orders.
+CREATE TABLE reconciliation (
+    id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at          timestamptz NOT NULL,
+    differences jsonb NOT NULL           -- [{"kind", "subject", "detail", "reason"}]
+);
