@@ -124,6 +124,9 @@ def check_files(settings: Settings) -> None:
     certificate(settings)
     for trunk in settings.trunks:
         _trunk_secret(trunk.secret_file)
+    authorities = settings.asterisk.sip_tls_ca
+    if settings.asterisk.sip_tls_port and not os.access(authorities, os.R_OK):
+        raise BadSetting(f"asterisk.sip_tls_ca {authorities} cannot be read; name the PEM file of your carrier's authority")
 
 
 def plan_exchange(settings: Settings, boot: int) -> ExchangePlan:
@@ -147,7 +150,10 @@ def plan_exchange(settings: Settings, boot: int) -> ExchangePlan:
         trunks=[t.model_dump() | {"secret": _trunk_secret(t.secret_file)} for t in settings.trunks],
         duty_numbers=[d.model_dump() for d in settings.duty_numbers],
         credentials={"ami_controller": secrets.ami_controller, "ami_probe": secrets.ami_probe},
-        sip={"host": asterisk.sip_host, "port": asterisk.sip_port, "tls_port": asterisk.sip_tls_port},
+        sip={
+            "host": asterisk.sip_host, "port": asterisk.sip_port, "tls_port": asterisk.sip_tls_port,
+            "tls_ca": asterisk.sip_tls_ca,
+        },
         rtp_first=asterisk.rtp_first, rtp_last=asterisk.rtp_last, ami_port=asterisk.ami_port, wss=wss,
         tls_certificate=held.certificate if held else None, tls_key=held.key if held else None,
         extra_modules=asterisk.extra_modules,

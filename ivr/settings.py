@@ -66,14 +66,32 @@ class AsteriskSettings(_Section):
 
     root: Path | None = Field(None, description="Unpacked Asterisk 22 tree; default: the system's, else the cache")
     name: Name = Field("ivr", description="System name, first part of every call's id; one per Asterisk")
-    sip_host: str = Field("127.0.0.1", description="Address for SIP and RTP")
+    sip_host: str = Field(
+        "127.0.0.1", description="This machine's own address for SIP and RTP, as phones and carriers reach it"
+    )
     sip_port: Port = Field(5060, description="UDP and TCP port for SIP")
     sip_tls_port: Port | None = Field(None, description="TCP port for SIP over TLS (needs web.tls)")
+    sip_tls_ca: Path = Field(
+        Path("/etc/ssl/certs/ca-certificates.crt"),
+        description="PEM file of the authorities a carrier's certificate must come from",
+    )
     rtp_first: Port = Field(20000, description="First UDP port for RTP")
     rtp_last: Port = Field(21999, description="Last UDP port for RTP")
     ami_port: Port = Field(5038, description="TCP port of AMI, always on loopback")
     wss_port: Port | None = Field(None, description="TCP port of the secure WebSocket for browsers (needs web.tls)")
     extra_modules: list[str] = Field(default_factory=list, description="Further Asterisk modules to load")
+
+    @field_validator("sip_host")
+    @classmethod
+    def _one_address(cls, value: str) -> str:
+        try:
+            if not ipaddress.ip_address(value).is_unspecified:
+                return value
+        except ValueError:
+            pass
+        raise ValueError(
+            f"asterisk.sip_host must be one address of this machine, not {value}: phones are told to send sound there"
+        )
 
     @model_validator(mode="after")
     def _rtp_range(self) -> AsteriskSettings:
@@ -137,7 +155,10 @@ class TrunkSettings(_Section):
         if self.srtp and self.transport != "tls":
             raise ValueError(f"trunk {self.name}: srtp without transport = tls would send its keys in the clear")
         for address in self.match:
-            ipaddress.ip_network(address, strict=False)
+            try:
+                ipaddress.ip_network(address, strict=False)
+            except ValueError:
+                raise ValueError(f"trunk {self.name}: match holds {address}, which is no address and no network") from None
         return self
 
 
@@ -221,6 +242,9 @@ class Settings(BaseSettings):
                     raise ValueError(f"seat {seat.name} names the queue {queue}, known are {sorted(known)}")
         if (self.asterisk.wss_port or self.asterisk.sip_tls_port) and self.web.tls == "off":
             raise ValueError("asterisk.wss_port and sip_tls_port need web.tls: they use the same certificate")
+        for trunk in self.trunks:
+            if trunk.transport == "tls" and not self.asterisk.sip_tls_port:
+                raise ValueError(f"trunk {trunk.name}: transport = tls needs asterisk.sip_tls_port (and web.tls)")
         return self
 
     @classmethod

@@ -10,11 +10,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-# What a caller, or a peer, decides. FILTER() makes it harmless; nothing else is trusted to.
+# What a caller, or a peer, decides. FILTER() makes it harmless, LEN() tells a number; nothing else is trusted to.
 _CALLER_TEXT = re.compile(
     r"\$\{(?:CALLERID\(|CONNECTEDLINE\(|REDIRECTING\(|PJSIP_HEADER|PJSIP_HEADERS|CALLBACK_NUMBER|EXTEN\b|CHANNEL\(name\)|CHANNEL\(pjsip|SIP)"
 )
-_FILTERED = re.compile(r"\$\{FILTER\([^,${}]*,\$\{[^{}]*\}\)\}")
+_FILTERED = re.compile(r"\$\{FILTER\([^,${}]*,\$\{[^{}]*\}\)\}|\$\{LEN\(\$\{[^{}]*\}\)\}")
 _FORBIDDEN = {"system", "trysystem", "externalivr", "agi", "eagi", "deadagi", "exec", "execif", "tryexec", "disa", "authenticate"}
 _FORBIDDEN_FUNCTIONS = re.compile(r"\$\{(?:SHELL|FILE|CURL|ODBC|REALTIME|EVAL|DB|ENV)\b", re.IGNORECASE)
 _ENDS = {"hangup", "goto", "busy", "congestion", "return"}
@@ -77,8 +77,8 @@ def _complaints(step: Step) -> Iterator[str]:
     bare = _FILTERED.sub("", arguments)
     if _CALLER_TEXT.search(bare):
         yield "text the caller controls; pass it through FILTER() into a variable first"
-    elif _FILTERED.search(arguments) and application != "set":
-        yield "FILTER() belongs in a Set() of its own, so that its result has a name"
+    elif application != "set" and any(_CALLER_TEXT.search(f[0]) for f in _FILTERED.finditer(arguments)):
+        yield "FILTER() or LEN() of it belongs in a Set() of its own, so that its result has a name"
     if application in {"mixmonitor", "record", "monitor"} and "${" in _ID_NAME.sub("", arguments):
         yield "a recording's name may hold ${RECORDINGS} and ${RECORDING} only"
 
