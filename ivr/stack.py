@@ -153,6 +153,7 @@ class Stack:
         if not self.settings.database_url:
             self._database = EmbeddedPostgres(self._places.postgres, durable=self._durable)
             self.database_url = await self._database.start()
+            self._tasks.append(asyncio.create_task(self._keep_database(self._database), name="database"))
             self._told("PostgreSQL 已启动（内置）")
         before, now = await migrate(self.database_url)
         if before != now:
@@ -215,6 +216,22 @@ class Stack:
                     break
                 except (Unavailable, BadSetting, OSError) as failed:
                     log.error("asterisk_not_restarted", reason=str(failed))
+                    pause = min(pause * 2, _LONGEST_PAUSE_S)
+
+    async def _keep_database(self, database: EmbeddedPostgres) -> None:
+        """Start the embedded server again whenever it ends; calls go on meanwhile and are caught up with."""
+        while True:
+            code = await database.process.wait()
+            log.error("database_ended", code=code)
+            pause = 0.2
+            while True:
+                try:
+                    await database.start()
+                    log.warning("database_restarted")
+                    break
+                except (Unavailable, OSError) as failed:
+                    log.error("database_not_restarted", reason=str(failed))
+                    await asyncio.sleep(pause)
                     pause = min(pause * 2, _LONGEST_PAUSE_S)
 
     @property

@@ -29,11 +29,13 @@ class PhoneAccount:
     secret: str = ""
     transport: str = "udp"
     media_encryption: str = ""
+    answers_itself: bool = False
 
     def line(self) -> str:
         """baresip's account line."""
         name = f'"{self.display_name}" ' if self.display_name else ""
-        parameters = [f"{name}<sip:{self.user}@{self.server};transport={self.transport}>", "answermode=manual", "dtmfmode=rtpevent"]
+        mode = "auto" if self.answers_itself else "manual"
+        parameters = [f"{name}<sip:{self.user}@{self.server};transport={self.transport}>", f"answermode={mode}", "dtmfmode=rtpevent"]
         parameters += ["audio_codecs=PCMA,PCMU"]
         parameters += [f"auth_user={self.user}", f"auth_pass={self.secret}", "regint=60"] if self.secret else ["regint=0"]
         if self.media_encryption:

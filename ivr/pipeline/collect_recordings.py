@@ -14,8 +14,8 @@ from ivr.ports.pipeline import Alarms, Spool, TrackStore
 log = structlog.get_logger(__name__)
 
 _EVERY_S = 0.2
-_ABANDONED_AFTER_S = 30.0
-_SWEEP_EVERY = 50
+_STILL_S = 3.0
+_SWEEP_EVERY = 10
 
 
 class RecordingCollector:
@@ -36,15 +36,20 @@ class RecordingCollector:
                 for name in await self._spool.finished():
                     await self._take_in(name, repair=False)
                 if round_number % _SWEEP_EVERY == 0:
-                    for name in await self._spool.unfinished(_ABANDONED_AFTER_S):
-                        log.warning("recording_recovered", recording=name.base)
-                        await self._take_in(name, repair=True)
+                    await self._recover()
                     await self._watch_space()
             except (Unavailable, OSError) as away:
                 log.warning("recordings_wait", reason=str(away))
                 await asyncio.sleep(1.0)
             round_number += 1
             await asyncio.sleep(_EVERY_S)
+
+    async def _recover(self) -> None:
+        """Take in what a killed Asterisk left open. A file that rests may belong to a call on hold: only ended calls count."""
+        for name in await self._spool.unfinished(_STILL_S):
+            if await self._tracks.call_over(name.linked_id):
+                log.warning("recording_recovered", recording=name.base)
+                await self._take_in(name, repair=True)
 
     async def _take_in(self, name: RecordingName, *, repair: bool) -> None:
         tracks, problem = await self._spool.check(name, repair)

@@ -97,6 +97,10 @@ class TrackStore(Protocol):
         """Take tracks in, all in one transaction; those already known are left alone. Returns how many were new."""
         ...
 
+    async def call_over(self, linked_id: str) -> bool:
+        """Whether the call this recording belongs to has ended, as far as the ledger tells."""
+        ...
+
     async def take(self, worker: str, lease_s: float) -> TrackJob | None:
         """Lease the oldest open track and count the attempt; None when there is none."""
         ...

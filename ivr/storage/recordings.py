@@ -40,6 +40,11 @@ class PostgresTracks:
                 await append(connection, "call", tracks[0].name.linked_id)
             return new
 
+    async def call_over(self, linked_id: str) -> bool:
+        """See the port; a call the ledger has not told of yet is not over."""
+        async with transaction(self._pool) as connection:
+            return bool(await connection.fetchval("SELECT true FROM call WHERE linked_id = $1 AND state = 'ended'", linked_id))
+
     async def take(self, worker: str, lease_s: float) -> TrackJob | None:
         """See the port. The attempt is committed before the work, so a worker that dies has used it up."""
         async with transaction(self._pool) as connection:

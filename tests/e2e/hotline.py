@@ -182,10 +182,11 @@ class RunningHotline:
         """A client with a supervisor's token."""
         return HotlineClient(self.url, self.token)
 
-    def operator(self, seat: str = "one", **more: Any) -> ScriptedPhone:
+    def operator(self, seat: str = "one", *, answers_itself: bool = False, **more: Any) -> ScriptedPhone:
         """An operator's desk phone that registers."""
         secret = credentials(self.settings).endpoints[f"seat-{seat}"]
-        return self._phone(PhoneAccount(f"seat-{seat}", f"127.0.0.1:{self.sip}", secret=secret), **more)
+        account = PhoneAccount(f"seat-{seat}", f"127.0.0.1:{self.sip}", secret=secret, answers_itself=answers_itself)
+        return self._phone(account, **more)
 
     def caller(self, number: str = "13895112348", name: str = "", **more: Any) -> ScriptedPhone:
         """A caller behind the carrier's line."""
