@@ -45,6 +45,8 @@ class FrameReader:
             if end == -1:
                 break
             self._searched = 0
+            if end - start > self._limit:
+                break
             packet = bytes(buffer[start:end])
             start = end + len(_END)
             frame = self._parse(packet)
