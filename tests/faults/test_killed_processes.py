@@ -1,0 +1,149 @@
+"""kill -9 of the controller, the worker, Asterisk and the database while calls are up."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+from contextlib import AsyncExitStack
+
+import pytest
+
+from tests.e2e.hotline import RunningHotline
+from tests.faults.conftest import FULL
+from tests.faults.load import Load, callers
+from tests.faults.witness import (
+    all_tracks_done,
+    answered_in_queue_log,
+    board_equals_asterisk,
+    every_call_has_its_order,
+    kill,
+    pid_of,
+    pid_returns,
+    reconciled,
+    rows,
+)
+
+pytestmark = [pytest.mark.fault, pytest.mark.timeout(600)]
+
+KILLS, CALLS = (20, 60) if FULL else (3, 10)
+SEED = 20261
+
+
+async def test_a_killed_controller_loses_and_doubles_nothing(product: RunningHotline) -> None:
+    chance = random.Random(SEED)
+    placed = callers(CALLS, SEED)
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(product.client())
+        for seat in ("one", "two"):
+            await stack.enter_async_context(product.operator(seat, answers_itself=True))
+        await client.queue_until(lambda q: q["members"]["available"] == 2)
+        load = await stack.enter_async_context(Load(product.folder / "load", product.sip, placed, 1.0))
+        for _ in range(KILLS):
+            await asyncio.sleep(chance.uniform(1, 4))
+            pid = pid_of(product, "controller")
+            kill(pid, signal.SIGKILL)
+            await pid_returns(product, "controller", pid)
+            await board_equals_asterisk(product, client, within_s=5)
+        assert await load.finished() == 0, "a caller was dropped"
+        outcomes = await every_call_has_its_order(product, placed)
+    answered = [n for n, o in outcomes.items() if o == "answered"]
+    assert set(outcomes.values()) <= {"answered", "abandoned"}
+    assert len(answered) == answered_in_queue_log(product) > 0
+    tracks = await all_tracks_done(product)
+    assert len(tracks) == 2 * len(answered)
+    await reconciled(product)
+
+
+async def test_calls_made_while_the_controller_is_dead_are_found_afterwards(product: RunningHotline) -> None:
+    placed = callers(3, SEED + 1, shortest_s=12, longest_s=13)
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(product.client())
+        await stack.enter_async_context(product.operator("one", answers_itself=True))
+        await client.queue_until(lambda q: q["members"]["available"] == 1)
+        pid = pid_of(product, "controller")
+        kill(pid, signal.SIGSTOP)  # hung: it neither follows nor is it started again
+        try:
+            load = await stack.enter_async_context(Load(product.folder / "load", product.sip, placed, 0.5))
+            assert await load.finished() == 0
+            assert await rows(product, "SELECT 1 FROM call") == []
+        finally:
+            kill(pid, signal.SIGKILL)
+        outcomes = await every_call_has_its_order(product, placed, within_s=30)
+    assert list(outcomes.values()).count("answered") == answered_in_queue_log(product) > 0
+    await all_tracks_done(product)
+    await reconciled(product)
+
+
+async def test_a_killed_asterisk_closes_its_calls_and_keeps_their_sound(product: RunningHotline) -> None:
+    placed = callers(2, SEED + 2, shortest_s=40, longest_s=41)
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(product.client())
+        await stack.enter_async_context(product.operator("one", answers_itself=True))
+        await client.queue_until(lambda q: q["members"]["available"] == 1)
+        await stack.enter_async_context(Load(product.folder / "load", product.sip, placed, 1.0))
+        talking = await client.until("a call in conversation", lambda: next(
+            (c for c in client.calls.values() if c["state"] == "talking"), None))
+        await asyncio.sleep(6)  # the first 32 KiB of each track reach the disk after two seconds
+        asterisk = int((product.folder / "state/run/asterisk/run/asterisk.pid").read_text())
+        kill(asterisk, signal.SIGKILL)
+        outcomes = await every_call_has_its_order(product, placed, within_s=40)
+        await board_equals_asterisk(product, client, within_s=15)
+    assert set(outcomes.values()) == {"interrupted"}
+    async with asyncio.timeout(60):
+        while not await rows(product, "SELECT 1 FROM recording_track WHERE linked_id = $1", talking["linked_id"]):
+            await asyncio.sleep(0.2)
+    tracks = await all_tracks_done(product)
+    assert {t["track"] for t in tracks if t["linked_id"] == talking["linked_id"]} == {"caller", "operator"}
+    assert all(t["seconds"] >= 3.9 for t in tracks), "more than the last 32 KiB was lost"
+    note = await rows(product, "SELECT note FROM work_order WHERE opened_by_call = $1", talking["linked_id"])
+    assert "中断" in note[0]["note"] or "没有听到" in note[0]["note"]
+
+
+async def test_a_killed_database_is_caught_up_with(product: RunningHotline) -> None:
+    placed = callers(4, SEED + 3, shortest_s=10, longest_s=14)
+    away_s = 120 if FULL else 5
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(product.client())
+        await stack.enter_async_context(product.operator("one", answers_itself=True))
+        await client.queue_until(lambda q: q["members"]["available"] == 1)
+        load = await stack.enter_async_context(Load(product.folder / "load", product.sip, placed, 1.0))
+        await asyncio.sleep(4)
+        postmaster = int((product.folder / "state/pg/data/postmaster.pid").read_text().split()[0])
+        kill(postmaster, signal.SIGSTOP)
+        await asyncio.sleep(away_s)
+        kill(postmaster, signal.SIGKILL)
+        assert await load.finished() == 0, "a caller was dropped"
+        async with asyncio.timeout(60):
+            while True:
+                try:
+                    await rows(product, "SELECT 1")
+                    break
+                except Exception:
+                    await asyncio.sleep(0.2)
+        outcomes = await every_call_has_its_order(product, placed, within_s=60)
+        await board_equals_asterisk(product, client, within_s=15)
+    assert list(outcomes.values()).count("answered") == answered_in_queue_log(product) > 0
+    await all_tracks_done(product)
+    await reconciled(product)
+
+
+async def test_a_killed_or_hung_worker_gives_its_track_back(product: RunningHotline) -> None:
+    placed = callers(2, SEED + 4, shortest_s=14, longest_s=15)
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(product.client())
+        await stack.enter_async_context(product.operator("one", answers_itself=True))
+        await client.queue_until(lambda q: q["members"]["available"] == 1)
+        worker = pid_of(product, "worker")
+        kill(worker, signal.SIGSTOP)
+        load = await stack.enter_async_context(Load(product.folder / "load", product.sip, placed[:1], 1.0))
+        assert await load.finished() == 0
+        await every_call_has_its_order(product, placed[:1])
+        async with asyncio.timeout(20):
+            while not await rows(product, "SELECT 1 FROM recording_track"):
+                await asyncio.sleep(0.1)
+        kill(worker, signal.SIGKILL)
+        await pid_returns(product, "worker", worker)
+        tracks = await all_tracks_done(product, within_s=40)
+    assert {t["state"] for t in tracks} <= {"transcribed", "no_speech"} and len(tracks) == 2
+    await reconciled(product)
