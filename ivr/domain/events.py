@@ -154,6 +154,18 @@ class ChannelEnded:
     linked_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class OriginateFinished:
+    """AMI OriginateResponse: what became of a call this product started; ``action_id`` is the request's."""
+
+    action_id: str
+    channel: str
+    unique_id: str
+    answered: bool
+    reason: str
+
+
 LiveEvent = (
     ExchangeSnapshot | LinkLost | CallerJoined | CallerLeft | MemberChanged | MemberRemoved | HoldChanged | ChannelEnded
+    | OriginateFinished
 )

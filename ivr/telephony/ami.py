@@ -29,8 +29,7 @@ log = structlog.get_logger(__name__)
 
 _UNSAFE = re.compile(r"[\r\n\0]")
 _PENDING_LIMIT = 256
-_PING_EVERY_S = 5.0
-_PING_WITHIN_S = 5.0
+_LIST_LIMIT = 50_000
 
 
 class AmiLost(Unavailable):
@@ -59,8 +58,10 @@ class _Request:
         listing = self.frames[0].get("eventlist", "").lower() == "start"
         whole = (
             not listing or frame.get("eventlist", "").lower() in ("complete", "cancelled")
-            or frame.get("response", "") in ("Error", "Failure") or len(self.frames) > 100_000
+            or frame.get("response", "") in ("Error", "Failure")
         )
+        if not whole and len(self.frames) > _LIST_LIMIT:
+            raise AmiProtocolError(f"a list of more than {_LIST_LIMIT} entries; the link is made again")
         if whole and not self.future.done():
             self.future.set_result(self.frames)
         return whole
@@ -75,9 +76,6 @@ class _Protocol(AMIProtocol):  # type: ignore[misc]
         self.greeted: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.pending: dict[str, _Request] = {}
-
-    def connection_made(self, transport: Any) -> None:
-        super().connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
         try:
@@ -100,7 +98,7 @@ class _Protocol(AMIProtocol):  # type: ignore[misc]
 
     def request(self, action: Action) -> _Request:
         if self.lost.done() or self.transport.is_closing():
-            raise AmiLost("not connected to Asterisk")
+            raise AmiLost("not connected to Asterisk" + (f": {self.lost.result()}" if self.lost.done() else ""))
         if len(self.pending) >= _PENDING_LIMIT:
             raise Unavailable("too many AMI actions wait for an answer; Asterisk is overloaded")
         request = _Request(action)
@@ -115,9 +113,9 @@ class _Protocol(AMIProtocol):  # type: ignore[misc]
         self.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        reason = str(exc) if exc else "Asterisk closed the AMI link"
         if not self.lost.done():
-            self.lost.set_result(reason)
+            self.lost.set_result(str(exc) if exc else "Asterisk closed the AMI link")
+        reason = self.lost.result()
         if not self.greeted.done():
             self.greeted.set_exception(AmiLost(reason))
             self.greeted.exception()
@@ -131,7 +129,13 @@ class _Protocol(AMIProtocol):  # type: ignore[misc]
 class AmiClient:
     """Keeps one link up for ever. ``events()`` is its one outlet, ``request()`` its one inlet; run ``run()`` in a task."""
 
-    def __init__(self, host: str, port: int, username: str, secret: str, *, queue_size: int = 10_000) -> None:
+    def __init__(
+        self, host: str, port: int, username: str, secret: str, *, queue_size: int = 10_000, ping_every_s: float = 5.0,
+        answer_within_s: float = 5.0, longest_pause_s: float = 5.0,
+    ) -> None:
+        self._ping_every_s = ping_every_s
+        self._answer_within_s = answer_within_s
+        self._longest_pause_s = longest_pause_s
         self._address = (host, port)
         self._login = (username, secret)
         self._events: asyncio.Queue[LiveEvent] = asyncio.Queue(queue_size)
@@ -186,18 +190,18 @@ class AmiClient:
                     protocol.drop("closed")
             log.warning("ami_link_lost", reason=reason)
             await self._events.put(LinkLost(reason, time.time()))
-            pause = 0.2 if time.monotonic() - began > 30 else min(pause * 2, 5.0)
+            pause = 0.2 if time.monotonic() - began > 30 else min(pause * 2, self._longest_pause_s)
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))
 
     async def _session(self) -> str:
         loop = asyncio.get_running_loop()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(self._answer_within_s):
             _, protocol = await loop.create_connection(lambda: _Protocol(self), *self._address)
         self._protocol, self._held = protocol, deque()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(self._answer_within_s):
             version = await protocol.greeted
         username, secret = self._login
-        await self._request(protocol, "Login", 5, {"Username": username, "Secret": secret, "Events": "on"})
+        await self._request(protocol, "Login", self._answer_within_s, {"Username": username, "Secret": secret, "Events": "on"})
         snapshot = await self._snapshot(protocol)
         self.connected = True
         log.info("ami_link_up", version=version, queues=len(snapshot.queues), calls=len(snapshot.linked_ids))
@@ -206,9 +210,9 @@ class AmiClient:
     async def _snapshot(self, protocol: _Protocol) -> ExchangeSnapshot:
         """Hand out everything live, then the events that came meanwhile; applying one twice is harmless."""
         self._held = held = deque[LiveEvent]()
-        queues = await self._request(protocol, "QueueStatus", 10, {})
-        channels = await self._request(protocol, "CoreShowChannels", 10, {})
-        devices = await self._request(protocol, "DeviceStateList", 10, {})
+        queues = await self._request(protocol, "QueueStatus", 2 * self._answer_within_s, {})
+        channels = await self._request(protocol, "CoreShowChannels", 2 * self._answer_within_s, {})
+        devices = await self._request(protocol, "DeviceStateList", 2 * self._answer_within_s, {})
         snapshot = read_snapshot(queues, channels, devices, time.time())
         await self._events.put(snapshot)
         while held:  # still holding, so that what arrives during these puts keeps its place
@@ -217,14 +221,14 @@ class AmiClient:
         return snapshot
 
     async def _listen(self, protocol: _Protocol) -> str:
-        """Ping until the link is lost (a half-open one is seen within ten seconds); snapshot again after a reload.
+        """Ping until the link is lost (a half-open one is seen when a ping stays unanswered); snapshot again after a reload.
 
         A reload may add and remove queues and members without an event for each.
         """
         while True:
             reloaded = asyncio.ensure_future(self._reloaded.wait())
             waited: set[asyncio.Future[Any]] = {protocol.lost, reloaded}
-            await asyncio.wait(waited, timeout=_PING_EVERY_S, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(waited, timeout=self._ping_every_s, return_when=asyncio.FIRST_COMPLETED)
             reloaded.cancel()
             if protocol.lost.done():
                 return protocol.lost.result()
@@ -232,7 +236,7 @@ class AmiClient:
                 self._reloaded.clear()
                 await self._snapshot(protocol)
             else:
-                await self._request(protocol, "Ping", _PING_WITHIN_S, {})
+                await self._request(protocol, "Ping", self._answer_within_s, {})
 
     def on_frame(self, frame: Frame) -> None:
         """Turn a frame into an event and queue it; when the consumer is hopelessly behind, begin anew with a snapshot."""

@@ -11,6 +11,7 @@ from ivr.domain.events import (
     LiveEvent,
     MemberChanged,
     MemberRemoved,
+    OriginateFinished,
     QueueCaller,
     QueueMember,
     QueueSnapshot,
@@ -58,6 +59,11 @@ def read_event(frame: Frame, now: float) -> LiveEvent | None:
             return HoldChanged(frame.get("channel", ""), frame.get("uniqueid", ""), frame.get("linkedid", ""), name == "Hold")
         case "Hangup":
             return ChannelEnded(frame.get("uniqueid", ""), frame.get("linkedid", ""))
+        case "OriginateResponse":
+            return OriginateFinished(
+                frame.get("actionid", ""), frame.get("channel", ""), frame.get("uniqueid", ""),
+                frame.get("response") == "Success", frame.get("reason", ""),
+            )
     return None
 
 

@@ -1,0 +1,382 @@
+"""The AMI client against a fake Asterisk over TCP: order, deadlines, lost links, nothing sent twice."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from ivr.domain.errors import Unavailable
+from ivr.domain.events import (
+    CallerJoined,
+    CallerLeft,
+    ChannelEnded,
+    ExchangeSnapshot,
+    HoldChanged,
+    LinkLost,
+    LiveEvent,
+    MemberChanged,
+    OriginateFinished,
+)
+from ivr.domain.queue import QueueBoard
+from ivr.telephony.ami import AmiClient, AmiLost, AmiRefused
+from tests.fakes.ami_wire import Seat, Waiting, event, listing, member_event, packet, success
+from tests.fakes.asterisk import USERS, Action, FakeAsterisk
+
+pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(60)]
+WITHIN_S = 10.0
+
+
+class Listener:
+    """A running client and the events it hands out."""
+
+    def __init__(self, fake: FakeAsterisk, secret: str, **options: Any) -> None:
+        options = {"ping_every_s": 30.0, "answer_within_s": WITHIN_S, "longest_pause_s": 0.01} | options
+        self.client = AmiClient("127.0.0.1", fake.port, "controller", secret, **options)
+        self._events = self.client.events()
+        self.task = asyncio.create_task(self.client.run())
+
+    async def next(self) -> LiveEvent:
+        async with asyncio.timeout(WITHIN_S):
+            return await anext(self._events)
+
+    async def snapshot(self) -> ExchangeSnapshot:
+        """The next event, which must be a snapshot."""
+        found = await self.next()
+        assert isinstance(found, ExchangeSnapshot), found
+        return found
+
+    async def lost(self) -> str:
+        """The next event, which must be a lost link: its reason."""
+        found = await self.next()
+        assert isinstance(found, LinkLost), found
+        return found.reason
+
+    async def stop(self) -> None:
+        self.task.cancel()
+        await asyncio.gather(self.task, return_exceptions=True)
+
+
+@asynccontextmanager
+async def linked(fake: FakeAsterisk, secret: str = USERS["controller"], **options: Any) -> AsyncIterator[Listener]:
+    listener = Listener(fake, secret, **options)
+    try:
+        yield listener
+    finally:
+        await listener.stop()
+
+
+async def test_a_snapshot_comes_first_and_holds_everything() -> None:
+    async with FakeAsterisk() as fake:
+        fake.world.seats["hotline"].append(Seat("PJSIP/seat-two", "李律师", status=1, device="UNAVAILABLE"))
+        fake.world.waiting["hotline"] = [Waiting("f-1.1", "13800000001", wait=7)]
+        fake.world.channels = {"f-1.1": "f-1.1", "f-1.2": "f-1.1"}
+        async with linked(fake) as link:
+            found = await link.snapshot()
+    (queue,) = found.queues
+    assert [(m.name, m.state) for m in queue.members] == [("王律师", "available"), ("李律师", "offline")]
+    assert [(c.unique_id, c.linked_id, c.number) for c in queue.callers] == [("f-1.1", "f-1.1", "13800000001")]
+    assert queue.callers[0].joined_at == pytest.approx(found.at - 7)
+    assert found.linked_ids == {"f-1.1"}
+    assert [a["action"] for a in fake.actions] == ["Login", "QueueStatus", "CoreShowChannels", "DeviceStateList"]
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 3, 5])
+async def test_everything_works_a_few_bytes_at_a_time(chunk: int) -> None:
+    async with FakeAsterisk() as fake:
+        fake.chunk = chunk
+        async with linked(fake) as link:
+            (queue,) = (await link.snapshot()).queues
+            assert queue.members[0].name == "王律师"
+            await fake.tell("QueueCallerJoin", Queue="hotline", Uniqueid="f-1.1", CallerIDNum="张三李四")
+            joined = await link.next()
+            assert isinstance(joined, CallerJoined) and joined.caller.number == "张三李四"
+
+
+async def test_events_keep_their_order() -> None:
+    async with FakeAsterisk() as fake, linked(fake) as link:
+        await link.snapshot()
+        await fake.send(b"".join(event("Hangup", Uniqueid=f"f-1.{n}") for n in range(2000)))
+        assert [e.unique_id for e in [await link.next() for _ in range(2000)] if isinstance(e, ChannelEnded)] == [
+            f"f-1.{n}" for n in range(2000)
+        ]
+
+
+async def test_events_are_typed_and_others_left_out() -> None:
+    async with FakeAsterisk() as fake, linked(fake) as link:
+        await link.snapshot()
+        await fake.tell("VarSet", Variable="x", Value="y")
+        await fake.send(packet(("Event", "UserEvent"), ("UserEvent", "x"), ("Event", "QueueMemberRemoved"), ("Queue", "hotline")))
+        await fake.send(b"Event: Hold\r\nChannel:PJSIP/seat-one-1\r\nUniqueid:f-1.2\r\nLinkedid: f-1.1\r\n\r\n")
+        await fake.send(member_event("QueueMemberStatus", "hotline", Seat("PJSIP/seat-one", "王律师", status=6)))
+        await fake.tell("QueueCallerLeave", Queue="hotline", Uniqueid="f-1.1")
+        assert await link.next() == HoldChanged("PJSIP/seat-one-1", "f-1.2", "f-1.1", True)
+        changed = await link.next()
+        assert isinstance(changed, MemberChanged) and changed.member.state == "ringing"
+        assert await link.next() == CallerLeft("hotline", "f-1.1")
+
+
+async def test_events_during_the_snapshot_follow_it() -> None:
+    async with FakeAsterisk() as fake:
+        join = event("QueueCallerJoin", Queue="hotline", Uniqueid="f-1.9", Linkedid="f-1.9", CallerIDNum="139", Position="1")
+
+        def interrupted(action: Action) -> list[bytes]:
+            lists = listing(action["actionid"], "Queue status will follow", "QueueStatusComplete", fake.world.queue_status())
+            return [lists[0], join, *lists[1:], event("QueueCallerLeave", Queue="hotline", Uniqueid="f-1.9")]
+
+        fake.replies["queuestatus"] = interrupted
+        async with linked(fake) as link:
+            await link.snapshot()
+            assert isinstance(await link.next(), CallerJoined)
+            assert await link.next() == CallerLeft("hotline", "f-1.9")
+
+
+async def test_an_event_told_twice_by_snapshot_and_event_counts_once() -> None:
+    async with FakeAsterisk() as fake:
+        fake.world.waiting["hotline"] = [Waiting("f-1.9", "139")]
+        fake.replies["coreshowchannels"] = lambda a: [
+            event("QueueCallerJoin", Queue="hotline", Uniqueid="f-1.9", CallerIDNum="139", Position="1"),
+            *listing(a["actionid"], "Channels will follow", "CoreShowChannelsComplete", [])]
+        board = QueueBoard()
+        async with linked(fake) as link:
+            board.apply(await link.snapshot())
+            assert board.apply(await link.next()) == set()
+    assert list(board.queues["hotline"].callers) == ["f-1.9"]
+
+
+@pytest.mark.parametrize("bad", ["a\r\n\r\nAction: Command", "a\nb", "a\rb", "a\0b"])
+async def test_a_line_break_in_a_header_is_refused(bad: str) -> None:
+    async with FakeAsterisk() as fake, linked(fake) as link:
+        await link.snapshot()
+        before = len(fake.actions)
+        with pytest.raises(ValueError, match="line break or NUL"):
+            await link.client.request("QueuePause", Reason=bad)
+        with pytest.raises(ValueError, match="line break or NUL"):
+            await link.client.request("Originate", Variable=["A=1", bad])
+        with pytest.raises(ValueError, match="line break or NUL"):
+            await link.client.request("Ping", **{bad: "x"})
+        with pytest.raises(ValueError, match="line break or NUL"):
+            await link.client.request(bad)
+        await link.client.request("Ping")
+        assert [a["action"] for a in fake.actions[before:]] == ["Ping"]
+
+
+async def test_a_refusal_is_asterisks_own_word() -> None:
+    async with FakeAsterisk() as fake, linked(fake) as link:
+        await link.snapshot()
+        with pytest.raises(AmiRefused, match="Asterisk refused MixMonitorMute: No such channel"):
+            await link.client.request("MixMonitorMute", Channel="nobody")
+
+
+async def test_a_late_answer_is_for_nobody() -> None:
+    async with FakeAsterisk() as fake, linked(fake) as link:
+        await link.snapshot()
+        fake.replies["queuepause"] = lambda a: []
+        with pytest.raises(TimeoutError):
+            await link.client.request("QueuePause", within_s=0.05, Interface="PJSIP/seat-one")
+        (action,) = fake.named("QueuePause")
+        await fake.send(success(action["actionid"], ("Message", "late")))
+        (answer,) = await link.client.request("Ping")
+        assert answer["ping"] == "Pong" and not link.client._protocol.pending  # type: ignore[union-attr]
+
+
+async def test_answers_find_their_own_request() -> None:
+    async with FakeAsterisk() as fake, linked(fake) as link:
+        await link.snapshot()
+        waiting: list[Action] = []
+        fake.replies["getvar"] = lambda a: waiting.append(a) or []  # type: ignore[func-returns-value]
+        asked = [asyncio.create_task(link.client.request("Getvar", Variable=f"v{n}")) for n in range(20)]
+        await fake.until(lambda f: len(waiting) == 20)
+        for action in reversed(waiting):
+            await fake.send(success(action["actionid"], ("Value", action["variable"])))
+        assert [a[0]["value"] for a in await asyncio.gather(*asked)] == [f"v{n}" for n in range(20)]
+
+
+async def test_a_link_lost_during_an_action_is_told_and_the_action_never_sent_again() -> None:
+    async with FakeAsterisk() as fake, linked(fake) as link:
+        await link.snapshot()
+        fake.replies["originate"] = lambda a: None
+        with pytest.raises(AmiLost, match="whether the action was done is unknown"):
+            await link.client.request("Originate", Channel="Local/1", Async="true")
+        assert await link.lost()
+        with pytest.raises(AmiLost, match="not connected"):
+            await link.client.request("Originate", Channel="Local/2", Async="true")
+        await link.snapshot()
+        await link.client.request("Ping")
+        assert [a["channel"] for a in fake.named("Originate")] == ["Local/1"]
+
+
+async def test_a_link_lost_in_the_middle_of_a_list_is_made_again() -> None:
+    async with FakeAsterisk() as fake:
+        await_drop = iter([True])
+
+        def half(action: Action) -> list[bytes] | None:
+            if next(await_drop, False):
+                fake.world.seats["hotline"].append(Seat("PJSIP/seat-two", "李律师"))
+                return None
+            return listing(action["actionid"], "Queue status will follow", "QueueStatusComplete", fake.world.queue_status())
+
+        fake.replies["queuestatus"] = half
+        async with linked(fake) as link:
+            assert await link.lost()
+            (queue,) = (await link.snapshot()).queues
+            assert len(queue.members) == 2
+
+
+async def test_an_endless_list_is_given_up() -> None:
+    async with FakeAsterisk() as fake:
+        first = iter([True])
+
+        def endless(action: Action) -> list[bytes]:
+            whole = listing(action["actionid"], "Queue status will follow", "QueueStatusComplete", fake.world.queue_status())
+            return [whole[0], whole[1] * 60_000] if next(first, False) else whole
+
+        fake.replies["queuestatus"] = endless
+        async with linked(fake) as link:
+            assert "a list of more than" in await link.lost()
+            await link.snapshot()
+
+
+async def test_a_list_that_never_ends_runs_into_the_deadline() -> None:
+    async with FakeAsterisk() as fake:
+        fake.replies["devicestatelist"] = lambda a: listing(
+            a["actionid"], "Device State Changes will follow", "DeviceStateListComplete", fake.world.device_states())[:-1]
+        async with linked(fake, answer_within_s=0.1) as link:
+            assert await link.lost()
+
+
+async def test_a_half_open_link_is_seen_by_its_pings() -> None:
+    async with FakeAsterisk() as fake, linked(fake, ping_every_s=0.05, answer_within_s=0.3) as link:
+        await link.snapshot()
+        await fake.until(lambda f: len(f.named("Ping")) >= 2)
+        fake.mute = True
+        assert await link.lost()
+        assert not link.client.connected
+        fake.mute = False
+        await link.snapshot()
+        await fake.until(lambda _: link.client.connected)
+
+
+async def test_a_refused_login_is_told_and_tried_again_with_pauses() -> None:
+    async with FakeAsterisk() as fake, linked(fake, "wrong") as link:
+        for _ in range(3):
+            assert await link.lost() == "Asterisk refused Login: Authentication failed"
+        with pytest.raises(AmiLost):
+            await link.client.request("Ping")
+        assert [a["action"] for a in fake.actions] == ["Login"] * len(fake.actions) and not fake.named("QueueStatus")
+
+
+async def test_no_server_is_told_and_waited_for() -> None:
+    async with FakeAsterisk() as fake:
+        await fake.stop()
+        async with linked(fake) as link:
+            assert "Connect" in await link.lost()
+            await fake.start()
+            while isinstance(found := await link.next(), LinkLost):
+                pass
+            assert isinstance(found, ExchangeSnapshot)
+
+
+@pytest.mark.parametrize("banner", [b"SSH-2.0-OpenSSH_9.2\r\n", b"HTTP/1.1 400 Bad Request\r\n\r\n"])
+async def test_a_foreign_server_is_named(banner: bytes) -> None:
+    async with FakeAsterisk(banner=banner) as fake, linked(fake) as link:
+        assert "not an AMI server" in await link.lost()
+        assert not fake.named("Login")
+
+
+async def test_a_server_that_never_greets_runs_into_the_deadline() -> None:
+    async with FakeAsterisk(banner=b"") as fake, linked(fake, answer_within_s=0.1) as link:
+        assert await link.lost()
+
+
+async def test_other_versions_are_spoken_too() -> None:
+    async with FakeAsterisk(banner=b"Asterisk Call Manager/12.3.4\r\n") as fake, linked(fake) as link:
+        await link.snapshot()
+
+
+async def test_an_endless_header_ends_the_link_and_the_next_one_works() -> None:
+    async with FakeAsterisk() as fake, linked(fake) as link:
+        await link.snapshot()
+        sending = asyncio.create_task(fake.send(b"Event: X\r\nName: " + b"a" * (10 << 20)))
+        assert "more than 1048576 bytes" in await link.lost()
+        await sending
+        await link.snapshot()
+
+
+async def test_events_nobody_takes_end_in_a_new_snapshot() -> None:
+    async with FakeAsterisk() as fake, linked(fake, queue_size=50) as link:
+        await link.snapshot()
+        await fake.send(b"".join(event("Hangup", Uniqueid=f"f-1.{n}") for n in range(200)))
+        await fake.until(lambda f: f.links == 0)
+        taken = [await link.next() for _ in range(50)]
+        assert [e.unique_id for e in taken if isinstance(e, ChannelEnded)] == [f"f-1.{n}" for n in range(50)]
+        assert "a new snapshot will follow" in await link.lost()
+        await link.snapshot()
+
+
+async def test_too_many_events_during_a_snapshot_begin_it_anew() -> None:
+    async with FakeAsterisk() as fake:
+        first = iter([True])
+
+        def flood(action: Action) -> list[bytes]:
+            many = [event("Hangup", Uniqueid=f"f-1.{n}") for n in range(200)] if next(first, False) else []
+            return [*many, *listing(action["actionid"], "Channels will follow", "CoreShowChannelsComplete", [])]
+
+        fake.replies["coreshowchannels"] = flood
+        async with linked(fake, queue_size=50) as link:
+            assert "during the snapshot" in await link.lost()
+            await link.snapshot()
+
+
+async def test_a_reload_is_followed_by_a_snapshot() -> None:
+    async with FakeAsterisk() as fake, linked(fake) as link:
+        await link.snapshot()
+        fake.world.seats["village"] = [Seat("PJSIP/seat-nine", "赵律师")]
+        await fake.tell("Reload", Module="app_queue", Status="0")
+        assert [q.queue for q in (await link.snapshot()).queues] == ["hotline", "village"]
+
+
+async def test_what_became_of_a_started_call_is_delivered() -> None:
+    async with FakeAsterisk() as fake, linked(fake) as link:
+        await link.snapshot()
+        (answer,) = await link.client.request("Originate", Channel="PJSIP/seat-one", Async="true")
+        assert answer["message"] == "Originate successfully queued"
+        assert await link.next() == OriginateFinished(answer["actionid"], "PJSIP/seat-one", "<unknown>", False, "0")
+
+
+async def test_nothing_connects_after_the_end() -> None:
+    async with FakeAsterisk() as fake:
+        async with linked(fake) as link:
+            await link.snapshot()
+            await fake.until(lambda f: f.links == 1)
+        await fake.until(lambda f: f.links == 0)
+        assert link.task.cancelled() and not link.client.connected
+        with pytest.raises(AmiLost):
+            await link.client.request("Ping")
+        assert fake.logins == 1
+
+
+async def test_cancelled_while_waiting_to_reconnect_it_stays_away() -> None:
+    async with FakeAsterisk() as fake:
+        async with linked(fake, longest_pause_s=30.0) as link:
+            await link.snapshot()
+            fake.drop()
+            await link.lost()
+        assert link.task.cancelled() and fake.logins == 1
+
+
+async def test_too_many_requests_at_once_are_refused() -> None:
+    async with FakeAsterisk() as fake, linked(fake) as link:
+        await link.snapshot()
+        fake.mute = True
+        asked = [asyncio.create_task(link.client.request("Getvar", Variable=str(n))) for n in range(256)]
+        await fake.until(lambda f: len(f.named("Getvar")) == 256)
+        with pytest.raises(Unavailable, match="too many AMI actions"):
+            await link.client.request("Ping")
+        fake.drop()
+        assert {type(r) for r in await asyncio.gather(*asked, return_exceptions=True)} == {AmiLost}
+
+
