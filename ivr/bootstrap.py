@@ -17,8 +17,10 @@ import structlog
 
 from ivr.domain.errors import BadSetting, Unavailable
 from ivr.domain.evidence import Thresholds
+from ivr.domain.reconciliation import Difference
 from ivr.intake_tables import CodeNames, load_intake, shipped_tables
 from ivr.pipeline.collect_recordings import RecordingCollector
+from ivr.pipeline.reconcile import Reconciler
 from ivr.pipeline.track_calls import LedgerTracker, LiveTracker
 from ivr.pipeline.transcribe import TranscriptionWorker
 from ivr.ports.web import WebOptions, WebServices
@@ -36,6 +38,7 @@ from ivr.storage.embedded import EmbeddedPostgres
 from ivr.storage.feed import PostgresFeed, prune
 from ivr.storage.ledger import PostgresLedger
 from ivr.storage.queue_live import PostgresQueueLive
+from ivr.storage.reconciliation import PostgresBooks
 from ivr.storage.recordings import PostgresTracks
 from ivr.storage.views import PostgresViews
 from ivr.storage.work_orders import WorkOrders
@@ -265,10 +268,24 @@ async def run_controller(settings: Settings) -> None:
         collector = RecordingCollector(
             RecordingSpool(settings.recordings_dir), tracks, alarms, settings.disk_reserve_mb << 20
         )
+        reconciler = Reconciler(
+            PostgresBooks(pool, orders), RecordingSpool(settings.recordings_dir), alarms, lambda: live.live_calls,
+            longest_call_s=settings.hotline.longest_call_s,
+        )
         async with asyncio.TaskGroup() as tasks:
-            for part in (client, calls, queue_log, live, collector):
+            for part in (client, calls, queue_log, live, collector, reconciler):
                 tasks.create_task(part.run(), name=type(part).__name__)
             tasks.create_task(_sweep(pool, tracks), name="sweep")
+
+
+async def reconcile(settings: Settings, days: float) -> list[Difference]:
+    """One comparison of the books, now."""
+    async with patient_pool(settings, "reconcile", size=2) as pool:
+        reconciler = Reconciler(
+            PostgresBooks(pool, await work_orders(settings, pool)), RecordingSpool(settings.recordings_dir),
+            PostgresAlarms(pool), frozenset, longest_call_s=settings.hotline.longest_call_s,
+        )
+        return await reconciler.once(days)
 
 
 async def _sweep(pool: Pool, tracks: PostgresTracks) -> None:

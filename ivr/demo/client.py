@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 import time
 from collections.abc import Callable
 from typing import Any
@@ -18,8 +19,10 @@ Json = dict[str, Any]
 class HotlineClient:
     """Keeps the newest state of every call and order from the live stream, with the moment it came."""
 
-    def __init__(self, url: str, token: str) -> None:
+    def __init__(self, url: str, token: str, authority: ssl.SSLContext | None = None) -> None:
+        """``authority`` checks the server's certificate when its own authority signed it."""
         self._url = url
+        self._authority = authority
         self._headers = {"Authorization": f"Bearer {token}"}
         self._session: aiohttp.ClientSession | None = None
         self._task: asyncio.Task[None] | None = None
@@ -30,7 +33,9 @@ class HotlineClient:
         self.live = asyncio.Event()
 
     async def __aenter__(self) -> HotlineClient:
-        self._session = aiohttp.ClientSession(self._url, headers=self._headers)
+        self._session = aiohttp.ClientSession(
+            self._url, headers=self._headers, connector=aiohttp.TCPConnector(ssl=self._authority or True)
+        )
         self._task = asyncio.create_task(self._follow(self._session))
         async with asyncio.timeout(10):
             await self.live.wait()

@@ -35,8 +35,8 @@ class PhoneAccount:
         """baresip's account line."""
         name = f'"{self.display_name}" ' if self.display_name else ""
         mode = "auto" if self.answers_itself else "manual"
-        parameters = [f"{name}<sip:{self.user}@{self.server};transport={self.transport}>", f"answermode={mode}", "dtmfmode=rtpevent"]
-        parameters += ["audio_codecs=PCMA,PCMU"]
+        parameters = [f"{name}<sip:{self.user}@{self.server};transport={self.transport}>", f"answermode={mode}"]
+        parameters += ["dtmfmode=rtpevent", "audio_codecs=PCMA,PCMU"]
         parameters += [f"auth_user={self.user}", f"auth_pass={self.secret}", "regint=60"] if self.secret else ["regint=0"]
         if self.media_encryption:
             parameters.append(f"mediaenc={self.media_encryption}")

@@ -8,6 +8,7 @@ import pwd
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -180,7 +181,13 @@ class RunningHotline:
 
     def client(self) -> HotlineClient:
         """A client with a supervisor's token."""
-        return HotlineClient(self.url, self.token)
+        return HotlineClient(self.url, self.token, self.authority)
+
+    @property
+    def authority(self) -> ssl.SSLContext | None:
+        """What a browser checks this product's certificate with, once its authority was imported."""
+        made = self.folder / "state/tls/ca.crt"
+        return ssl.create_default_context(cafile=str(made)) if made.exists() else None
 
     def operator(self, seat: str = "one", *, answers_itself: bool = False, **more: Any) -> ScriptedPhone:
         """An operator's desk phone that registers."""
