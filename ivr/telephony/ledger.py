@@ -26,6 +26,9 @@ from ivr.domain.events import Fact, LedgerBatch, Source
 _FIRST_LINE_LIMIT = 64 * 1024
 _READ_LIMIT = 1 << 20
 _KEEP_DAYS = 184
+_ID_LIMIT = 150  # Asterisk's own bound; an index could not hold any length
+_BEGIN = re.compile(rb'"[^",\r\n]')
+_Shape = tuple[int, int, int]
 _CEL_COLUMNS = (
     "eventtype", "eventenum", "userdeftype", "eventtime", "linkedid", "uniqueid", "channame", "num", "name", "dnid",
     "exten", "context", "appname", "appdata", "peer", "eventextra",
@@ -41,7 +44,7 @@ class LedgerReader:
     name: str
     instance: str
     complaints: int = 0
-    _settled: dict[str, tuple[int, int]] = field(default_factory=dict)
+    _settled: dict[str, _Shape] = field(default_factory=dict)
 
     def read(self, positions: dict[str, int]) -> LedgerBatch | None:
         """The next facts after the committed positions ({file id: bytes}), oldest file first; None when all is read."""
@@ -55,7 +58,7 @@ class LedgerReader:
         try:
             with path.open("rb") as file:
                 status = os.fstat(file.fileno())
-                shape = (status.st_ino, status.st_size)
+                shape = _shape(status)
                 if self._settled.get(path.name) == shape:
                     return None
                 file_id = self._identify(file)
@@ -69,14 +72,14 @@ class LedgerReader:
                 data = file.read(_READ_LIMIT)
         except FileNotFoundError:
             return None
-        complete = data.rfind(b"\n") + 1
-        if not complete:
-            if len(data) < _READ_LIMIT:
+        records = list((_records if self.source == "cel" else _lines)(data))
+        if not records:
+            # A line longer than the limit is no record of ours: step over it. So is a torn one that a rotation ended.
+            if len(data) < _READ_LIMIT and not (path.name != self.name and data.endswith(b"\n")):
                 return None
-            complete = len(data)  # a line longer than the limit is no record of ours: step over it
-        return LedgerBatch(
-            self.source, file_id, start, start + complete, tuple(self._facts(data[:complete], file_id, start))
-        )
+            records = [data]
+        position = start + sum(map(len, records))
+        return LedgerBatch(self.source, file_id, start, position, tuple(self._facts(records, file_id, start)))
 
     def _files(self) -> list[Path]:
         """Rotated files by time, the current one last. A settled file costs one stat and is not opened again."""
@@ -89,7 +92,7 @@ class LedgerReader:
             status = path.stat()
         except FileNotFoundError:
             return True
-        return self._settled.get(path.name) == (status.st_ino, status.st_size)
+        return self._settled.get(path.name) == _shape(status)
 
     def _identify(self, file: BufferedReader) -> str | None:
         first = file.readline(_FIRST_LINE_LIMIT)
@@ -97,10 +100,9 @@ class LedgerReader:
             return None
         return hashlib.sha256(self.instance.encode() + b"\0" + first).hexdigest()
 
-    def _facts(self, data: bytes, file_id: str, start: int) -> Iterator[Fact]:
+    def _facts(self, records: list[bytes], file_id: str, start: int) -> Iterator[Fact]:
         position = start
-        # A quoted value may hold a line break, so records are found by their quotes, not by line ends alone.
-        for record in _records(data):
+        for record in records:
             text = record.decode("utf-8", "replace").rstrip("\r\n").replace("\0", "\ufffd")
             fact = (_cel_fact if self.source == "cel" else _queue_log_fact)(text, file_id, position)
             if fact is not None:
@@ -139,34 +141,46 @@ class LedgerReader:
         return gone
 
 
+def _shape(status: os.stat_result) -> _Shape:
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _lines(data: bytes) -> Iterator[bytes]:
+    """The finished lines; queue_log gives quotes no meaning."""
+    return (line + b"\n" for line in data.split(b"\n")[:-1])
+
+
 def _records(data: bytes) -> Iterator[bytes]:
-    """Split at line ends outside quotes; a record whose quotes never close ends at its first line end."""
-    start = 0
-    while start < len(data):
-        end = data.find(b"\n", start)
-        while end != -1 and data.count(b'"', start, end) % 2 and end - start < _FIRST_LINE_LIMIT:
-            end = data.find(b"\n", end + 1)
-        if end == -1 or end - start >= _FIRST_LINE_LIMIT:
-            end = data.find(b"\n", start)
-            end = len(data) - 1 if end == -1 else end
-        yield data[start : end + 1]
-        start = end + 1
+    """The finished records; a quoted value may hold a line break, so a line end counts only outside quotes.
+
+    A record torn by a full disk leaves its quotes open. It ends where the next one begins: after a line break, a quote
+    that is neither doubled nor closing cannot stand inside a value. What is still open at the end is left for later.
+    """
+    start = looked = quotes = 0
+    while (end := data.find(b"\n", looked) + 1) > 0:
+        quotes += data.count(b'"', looked, end)
+        looked = end
+        if quotes % 2 and not _BEGIN.match(data, end):
+            continue
+        yield data[start:end]
+        start, quotes = end, 0
 
 
 def _cel_fact(text: str, file_id: str, position: int) -> Fact | None:
     try:
-        row = next(csv.reader(io.StringIO(text, newline=""), strict=True))
-    except (csv.Error, StopIteration):
+        rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+    except csv.Error:
         return None
-    if len(row) != len(_CEL_COLUMNS):
+    if len(rows) != 1 or len(rows[0]) != len(_CEL_COLUMNS):
         return None
+    row = rows[0]
     values = dict(zip(_CEL_COLUMNS, row, strict=True))
     try:
         at = float(values.pop("eventtime"))
     except ValueError:
         return None
     linked_id = values.pop("linkedid")
-    if not linked_id or not 0 < at < 1e11:
+    if not 0 < len(linked_id) <= _ID_LIMIT or not 0 < at < 1e11:
         return None
     # A user event carries its name in eventtype; eventenum stays USER_DEFINED, so a name cannot pass for a CEL event.
     enum, kind = values.pop("eventenum"), values.pop("eventtype")
@@ -175,12 +189,19 @@ def _cel_fact(text: str, file_id: str, position: int) -> Fact | None:
     data: dict[str, Any] = {k: v for k, v in values.items() if v}
     extra = data.pop("eventextra", "")
     if extra:
-        try:
-            told = json.loads(extra)
-            data |= told if isinstance(told, dict) else {"extra": str(told)}
-        except ValueError:
-            data["extra"] = extra
+        told = _told(extra)
+        data |= {"extra": extra} if told is None else {k: v for k, v in told.items() if k not in _CEL_COLUMNS}
     return Fact("cel", file_id, position, linked_id, f"user:{name}" if user else name, at, data)
+
+
+def _told(extra: str) -> dict[str, Any] | None:
+    """The object in a record's last column; None when it is none, or holds what PostgreSQL's JSON cannot."""
+    try:
+        told = json.loads(extra)
+        fit = isinstance(told, dict) and b"\\u0000" not in json.dumps(told, ensure_ascii=False, allow_nan=False).encode()
+    except (ValueError, RecursionError):
+        return None
+    return told if fit else None
 
 
 def _queue_log_fact(text: str, file_id: str, position: int) -> Fact | None:
@@ -188,7 +209,7 @@ def _queue_log_fact(text: str, file_id: str, position: int) -> Fact | None:
     if len(parts) < 5 or not re.fullmatch(r"\d{9,11}(\.\d+)?", parts[0]):
         return None
     at, unique_id, queue, member, event = float(parts[0]), *parts[1:5]
-    if unique_id in ("NONE", "") or not re.fullmatch(r"[A-Z_]{2,40}", event):
+    if unique_id in ("NONE", "") or len(unique_id) > _ID_LIMIT or not re.fullmatch(r"[A-Z_]{2,40}", event):
         return Fact("queue_log", file_id, position, "", event[:40] or "?", at, {"queue": queue, "member": member})
     data = {"queue": queue, "member": member, "data": parts[5:12]}
     return Fact("queue_log", file_id, position, unique_id, event, at, data)

@@ -13,16 +13,17 @@ from ivr.telephony.ledger import LedgerReader
 
 log = structlog.get_logger(__name__)
 
-_ROTATION_EVERY_S = 60.0
-
 
 class LedgerFiles:
     """ivr.ports.pipeline.LedgerSource over one LedgerReader; ``reopen`` tells Asterisk that a file was renamed."""
 
-    def __init__(self, reader: LedgerReader, reopen: Callable[[], Awaitable[None]] | None = None) -> None:
+    def __init__(
+        self, reader: LedgerReader, reopen: Callable[[], Awaitable[None]] | None = None, *, rotation_every_s: float = 60.0
+    ) -> None:
         self.source: Source = reader.source
         self._reader = reader
         self._reopen = reopen
+        self._rotation_every_s = rotation_every_s
         self._looked = time.monotonic()
 
     async def read(self, positions: dict[str, int]) -> LedgerBatch | None:
@@ -31,7 +32,7 @@ class LedgerFiles:
         batch = await asyncio.to_thread(self._reader.read, positions)
         if self._reader.complaints > before:
             log.error("ledger_lines_not_understood", source=self.source, lines=self._reader.complaints - before)
-        if batch is None and time.monotonic() - self._looked > _ROTATION_EVERY_S:
+        if batch is None and time.monotonic() - self._looked > self._rotation_every_s:
             self._looked = time.monotonic()
             await self._rotate(positions)
         return batch
