@@ -109,8 +109,8 @@ class ExchangePlan:
 
 def _checked(value: Any) -> Any:
     """Refuse characters that would end a line or start a comment; applied to everything a template prints."""
-    if isinstance(value, str) and re.search(r"[\r\n\0;]", value):
-        raise BadSetting(f"{value!r} holds a line break or a semicolon, which Asterisk's configuration cannot carry")
+    if re.search(r"[\r\n\0;]", str(value)):
+        raise BadSetting(f"{str(value)!r} holds a line break or a semicolon, which Asterisk's configuration cannot carry")
     return value
 
 

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 
 # What a caller, or a peer, decides. FILTER() makes it harmless, LEN() tells a number; nothing else is trusted to.
 _CALLER_TEXT = re.compile(
-    r"\$\{(?:CALLERID\(|CONNECTEDLINE\(|REDIRECTING\(|PJSIP_HEADER|PJSIP_HEADERS|CALLBACK_NUMBER|EXTEN\b|CHANNEL\(name\)|CHANNEL\(pjsip|SIP)"
+    r"\$\{(?:CALLERID\(|CONNECTEDLINE\(|REDIRECTING\(|PJSIP_HEADER|PJSIP_HEADERS|CALLBACK_NUMBER|EXTEN\b|CHANNEL\(name\)|CHANNEL\(pjsip|SIP)",
+    re.IGNORECASE,
 )
 _FILTERED = re.compile(r"\$\{FILTER\([^,${}]*,\$\{[^{}]*\}\)\}|\$\{LEN\(\$\{[^{}]*\}\)\}")
 _FORBIDDEN = {"system", "trysystem", "externalivr", "agi", "eagi", "deadagi", "exec", "execif", "tryexec", "disa", "authenticate"}
-_FORBIDDEN_FUNCTIONS = re.compile(r"\$\{(?:SHELL|FILE|CURL|ODBC|REALTIME|EVAL|DB|ENV)\b", re.IGNORECASE)
+_FORBIDDEN_FUNCTIONS = re.compile(r"(?:\$\{|^)\s*(?:SHELL|FILE|CURL|ODBC|REALTIME|EVAL|DB|ENV)\b", re.IGNORECASE)
 _ENDS = {"hangup", "goto", "busy", "congestion", "return"}
 _ID_NAME = re.compile(r"\$\{(?:RECORDINGS|RECORDING|PROMPTS)\}")
 
@@ -40,7 +41,7 @@ def steps(text: str) -> Iterator[Step]:
         line = raw.strip()
         if found := re.match(r"\[([^\]]+)\]", line):
             context, extension = found[1], ""
-        elif found := re.match(r"(?:exten\s*=>\s*([^,]+),|same\s*=>\s*)(\w+)(?:\((\w+)\))?,(\w+)\((.*)\)$", line):
+        elif found := re.match(r"(?:exten\s*=>\s*([^,]+),|same\s*=>\s*)(\w+)(?:\((\w+)\))?,(\w+)\((.*)\)$", line, re.IGNORECASE):
             extension = (found[1] or extension).strip()
             yield Step(number, context, extension, found[3] or "", found[4], found[5])
 
@@ -51,7 +52,7 @@ def lint(text: str) -> list[str]:
     parsed = {s.line for s in found}
     complaints = [
         f"line {n}: not understood: {raw.strip()}" for n, raw in enumerate(text.splitlines(), 1)
-        if re.match(r"\s*(exten|same|include|switch|ignorepat)\b", raw) and n not in parsed
+        if re.match(r"\s*(exten|same|include|switch|ignorepat|#)", raw, re.IGNORECASE) and n not in parsed
     ]
     last: dict[tuple[str, str], Step] = {}
     labels: dict[tuple[str, str], set[str]] = {}
@@ -84,13 +85,15 @@ def _complaints(step: Step) -> Iterator[str]:
 
 
 def _lost_jumps(found: list[Step], labels: dict[tuple[str, str], set[str]]) -> Iterator[str]:
-    contexts = {context for context, _ in labels}
     for step in found:
         if step.application.lower() == "goto":
-            parts = [p.strip() for p in step.arguments.split(",")]
-            if len(parts) == 3 and (parts[0] not in contexts or (parts[0], parts[1]) not in labels):
-                yield f"line {step.line}: Goto({step.arguments}) leads nowhere"
+            targets = [step.arguments]
         elif step.application.lower() == "gotoif":
-            for label in re.split(r"[?:]", step.arguments.rsplit("]", 1)[-1])[1:]:
-                if label and not label.isdigit() and label not in labels[step.context, step.extension]:
-                    yield f"line {step.line}: the label {label} does not exist in [{step.context}] {step.extension}"
+            targets = [t for t in re.split(r"[?:]", step.arguments.rsplit("]", 1)[-1])[1:] if t]
+        else:
+            continue
+        for target in targets:
+            *place, label = (p.strip() for p in target.split(","))
+            where = (*(step.context, step.extension)[: 2 - len(place)], *place)
+            if len(place) > 2 or where not in labels or not label or not (label.isdigit() or label in labels[where]):
+                yield f"line {step.line}: {step.application}({target}) in [{step.context}] {step.extension} leads nowhere"

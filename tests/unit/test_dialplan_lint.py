@@ -1,0 +1,74 @@
+"""The lint sees each hazard by itself, and nothing in a safe dialplan."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from ivr.telephony.dialplan_lint import lint
+
+SAFE = """
+[hotline]
+exten => s,1,Set(NUMBER=${FILTER(0-9,${CALLERID(num)})})
+ same => n,GotoIf($["${NUMBER}" = ""]?end)
+ same => n(again),Goto(queue,s,1)
+ same => n(end),Hangup()
+exten => *,1,Goto(hotline,s,again)
+exten => i,1,Goto(s,1)
+[queue]
+exten => s,1,MixMonitor(,br(${RECORDINGS}/${RECORDING}-caller.wav)t(${RECORDINGS}/${RECORDING}-operator.wav),touch ${RECORDINGS}/${RECORDING}.done)
+ same => n,Hangup()
+"""
+
+
+def test_a_safe_dialplan_has_no_complaint() -> None:
+    assert lint(SAFE) == []
+
+
+HAZARDS = [
+    ("exten => _X.,1,Hangup()", "matches what nobody listed"),
+    ("exten => _.,1,Hangup()", "matches what nobody listed"),
+    ("EXTEN => _00X!,1,Hangup()", "matches what nobody listed"),
+    ("exten => s,1,System(touch /tmp/x)\n same => n,Hangup()", "reaches the operating system"),
+    ("exten => s,1,TrySystem(x)\n same => n,Hangup()", "reaches the operating system"),
+    ("exten => s,1,AGI(x.py)\n same => n,Hangup()", "reaches the operating system"),
+    ("exten => s,1,Exec(System(x))\n same => n,Hangup()", "reaches the operating system"),
+    ("exten => s,1,Set(X=${SHELL(id)})\n same => n,Hangup()", "reaches files, programs or databases"),
+    ("exten => s,1,Set(X=${shell(id)})\n same => n,Hangup()", "reaches files, programs or databases"),
+    ("exten => s,1,Set(X=${FILE(/etc/passwd)})\n same => n,Hangup()", "reaches files, programs or databases"),
+    ("exten => s,1,Set(FILE(/tmp/x)=1)\n same => n,Hangup()", "reaches files, programs or databases"),
+    ("exten => s,1,Set(DB(a/b)=1)\n same => n,Hangup()", "reaches files, programs or databases"),
+    ("exten => s,1,Set(X=${DB(a/b)})\n same => n,Hangup()", "reaches files, programs or databases"),
+    ("exten => s,1,MixMonitor(${CALLERID(num)}.wav)\n same => n,Hangup()", "text the caller controls"),
+    ("exten => s,1,MixMonitor(${RECORDINGS}/${ANYTHING}.wav)\n same => n,Hangup()", "may hold \\${RECORDINGS}"),
+    ("exten => s,1,Record(${UNIQUEID}.wav)\n same => n,Hangup()", "may hold \\${RECORDINGS}"),
+    ("exten => s,1,Set(X=${CALLERID(name)})\n same => n,Hangup()", "text the caller controls"),
+    ("exten => s,1,Set(X=${callerid(name)})\n same => n,Hangup()", "text the caller controls"),
+    ("exten => s,1,Dial(PJSIP/${EXTEN}@trunk-carrier)\n same => n,Hangup()", "text the caller controls"),
+    ("exten => s,1,Set(X=${PJSIP_HEADER(read,X-Name)})\n same => n,Hangup()", "text the caller controls"),
+    ("exten => s,1,Dial(PJSIP/${FILTER(0-9,${CALLBACK_NUMBER})}@t)\n same => n,Hangup()", "Set\\(\\) of its own"),
+    ("exten => s,1,Answer()", "runs off its end"),
+    ("exten => s,1,Goto(nowhere,s,1)", "leads nowhere"),
+    ("exten => s,1,Goto(a,t,1)", "leads nowhere"),
+    ("exten => s,1,Goto(a,s,lost)", "leads nowhere"),
+    ("exten => s,1,Goto(lost)", "leads nowhere"),
+    ("exten => s,1,Goto(t,1)", "leads nowhere"),
+    ("exten => s,1,Goto()", "leads nowhere"),
+    ("exten => s,1,GotoIf($[1]?lost)\n same => n,Hangup()", "leads nowhere"),
+    ("exten => s,1,GotoIf($[1]?s,1:lost)\n same => n,Hangup()", "leads nowhere"),
+    ("exten => s,1,Answer", "not understood"),
+    ("exten = s,1,Hangup()", "not understood"),
+    ("include => default", "not understood"),
+    ("switch => Realtime/x@y", "not understood"),
+    ("#include /tmp/more.conf", "not understood"),
+    ("#exec /tmp/x", "not understood"),
+]
+
+
+@pytest.mark.parametrize(("text", "complaint"), HAZARDS)
+def test_each_hazard_is_seen_and_its_line_named(text: str, complaint: str) -> None:
+    found = lint(f"{SAFE}[a]\n{text}\n")
+    line = len(SAFE.splitlines()) + 2
+    assert any(re.search(complaint, c) for c in found), found
+    assert all(line <= int(c.split()[1].rstrip(":")) <= line + 1 for c in found), found

@@ -1,0 +1,194 @@
+"""Asterisk's configuration from settings: safe, complete, deterministic, and readable by its owner alone."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ivr.domain.errors import BadSetting
+from ivr.settings import PROJECT_ROOT, Settings
+from ivr.telephony.asterisk_root import AsteriskRoot
+from ivr.telephony.dialplan import ExchangePlan, SecureWebSocket, render, write
+from ivr.telephony.dialplan_lint import lint, steps
+
+TEMPLATES = PROJECT_ROOT / "dialplans/templates"
+SEATS = [{"name": "one", "operator": "王律师", "queues": ["hotline"]}, {"name": "two", "operator": "李律师", "queues": ["hotline"]}]
+CARRIER = {"name": "carrier", "host": "127.0.0.1", "called_numbers": ["12348", "0951612348"]}
+RICH: dict[str, Any] = {
+    "seats": [SEATS[0], SEATS[1] | {"queues": ["hotline", "village"]}, {"name": "web", "operator": "赵律师", "queues": ["village"], "browser": True}],
+    "queues": [{"name": "hotline"}, {"name": "village", "ring_s": 20, "strategy": "ringall", "wait_limit_s": 60}],
+    "trunks": [
+        CARRIER,
+        {"name": "mobile", "host": "sip.carrier.example", "mode": "registration", "user": "640105", "secret_file": "/x",
+         "transport": "tls", "srtp": True, "channel_cap": 4, "match": ["203.0.113.0/24", "203.0.113.9"], "outbound_caller_id": "12348"},
+        {"name": "old", "host": "192.0.2.7", "transport": "tcp", "port": 5080},
+    ],
+    "duty_numbers": [{"name": "mobile-one", "number": "13800000001"}, {"name": "county", "number": "0951612348"}],
+    "web": {"tls": "local_ca"},
+    "asterisk": {"sip_tls_port": 5061, "wss_port": 8089},
+}
+
+
+def plan(folder: Path = Path("/srv/ivr"), **given: Any) -> ExchangePlan:
+    """What bootstrap makes of settings, without looking for Asterisk or making secrets."""
+    settings = Settings(state_dir=folder, recordings_dir=folder / "recordings", **given)
+    asterisk = settings.asterisk
+    tls = settings.web.tls != "off"
+    certificate, key = (Path("/srv/ivr/tls/cert.pem"), Path("/srv/ivr/tls/key.pem")) if tls else (None, None)
+    wss = None
+    if asterisk.wss_port and certificate and key:
+        wss = SecureWebSocket(asterisk.sip_host, asterisk.wss_port, certificate, key)
+    sip: dict[str, Any] = {
+        "host": asterisk.sip_host, "port": asterisk.sip_port, "tls_port": asterisk.sip_tls_port, "tls_ca": asterisk.sip_tls_ca,
+    }
+    return ExchangePlan(
+        run=folder / "run", root=AsteriskRoot(Path("/"), (22, 10, 1)), system_name="ivr-7", recordings=settings.recordings_dir,
+        prompts=folder / "prompts", notice_version="2026-11", hotline=settings.hotline.model_dump(),
+        queues=[q.model_dump() for q in settings.queues],
+        seats=[s.model_dump() | {"endpoint": f"seat-{s.name}", "secret": f"secret-of-{s.name}"} for s in settings.seats],
+        trunks=[t.model_dump() | {"secret": f"secret-of-{t.name}"} for t in settings.trunks],
+        duty_numbers=[d.model_dump() for d in settings.duty_numbers],
+        credentials={"ami_controller": "controller-secret", "ami_probe": "probe-secret"}, sip=sip,
+        rtp_first=asterisk.rtp_first, rtp_last=asterisk.rtp_last, ami_port=asterisk.ami_port, wss=wss,
+        tls_certificate=certificate, tls_key=key,
+    )
+
+
+def sections(text: str) -> dict[str, dict[str, list[str]]]:
+    """``[name]`` with its type where it has one (``seat-one/endpoint``) → setting → values."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for block in re.split(r"(?m)^\[", text)[1:]:
+        name, _, body = block.partition("]")
+        values: dict[str, list[str]] = {}
+        for line in body.splitlines():
+            key, equals, value = line.partition("=")
+            if equals and not line.lstrip().startswith(";"):
+                values.setdefault(key.strip(), []).append(value.lstrip("> ").strip())
+        kind = values.get("type", [""])[0]
+        found[f"{name}/{kind}" if kind else name] = values
+    return found
+
+
+@pytest.mark.parametrize("given", [{}, {"seats": SEATS, "trunks": [CARRIER]}, RICH], ids=["nothing", "demo", "rich"])
+def test_every_rendering_is_clean(given: dict[str, Any]) -> None:
+    files = render(plan(**given), TEMPLATES)
+    assert lint(files["extensions.conf"]) == []
+    assert all("{{" not in text and "None" not in text for text in files.values())
+
+
+def test_equal_data_gives_equal_files() -> None:
+    assert render(plan(**RICH), TEMPLATES) == render(plan(**RICH), TEMPLATES)
+    assert render(plan(), TEMPLATES) != render(replace(plan(), system_name="ivr-8"), TEMPLATES)
+
+
+def test_the_rich_exchange_in_short() -> None:
+    files = render(plan(**RICH), TEMPLATES)
+    found = list(steps(files["extensions.conf"]))
+    assert sorted({s.context for s in found}) == [
+        "callback-carrier", "callback-mobile", "callback-old", "duty", "from-seat", "from-trunk-carrier", "from-trunk-mobile",
+        "from-trunk-old", "hotline", "queue-hotline", "queue-village",
+    ]
+    assert {s.extension for s in found if s.context == "from-trunk-carrier"} == {"12348", "0951612348"}
+    assert {s.extension for s in found if s.context == "from-seat"} == {"echo"}, "seats reach nothing outside"
+    dialling = {s.context for s in found if s.application == "Dial"}
+    assert dialling == {"callback-carrier", "callback-mobile", "callback-old", "duty"}
+    caps = [s.arguments for s in found if s.context == "from-trunk-mobile" and "GROUP_COUNT" in s.arguments]
+    assert caps == ["$[${GROUP_COUNT(mobile@trunk)} > 4]?full"]
+
+
+def test_trunks_are_what_the_settings_say() -> None:
+    pjsip = sections(render(plan(**RICH), TEMPLATES)["pjsip.conf"])
+    mobile = pjsip["trunk-mobile/endpoint"]
+    assert mobile["media_encryption"] == ["sdes"] and mobile["transport"] == ["transport-tls"]
+    assert mobile["outbound_auth"] == ["trunk-mobile"] and mobile["from_user"] == ["12348"]
+    assert pjsip["trunk-mobile/identify"]["match"] == ["203.0.113.0/24", "203.0.113.9"]
+    assert pjsip["trunk-mobile/auth"]["password"] == ["secret-of-mobile"]
+    registrations = [name for name in pjsip if name.endswith("/registration")]
+    assert registrations == ["trunk-mobile/registration"]
+    assert pjsip["trunk-carrier/identify"]["match"] == ["127.0.0.1"] and "trunk-carrier/auth" not in pjsip
+    assert pjsip["trunk-old/endpoint"]["transport"] == ["transport-tcp"]
+    for name in ("carrier", "mobile", "old"):
+        endpoint = pjsip[f"trunk-{name}/endpoint"]
+        assert endpoint["context"] == [f"from-trunk-{name}"] and endpoint["allow_transfer"] == ["no"]
+
+
+def test_seats_and_queues_are_what_the_settings_say() -> None:
+    files = render(plan(**RICH), TEMPLATES)
+    queues, pjsip = sections(files["queues.conf"]), sections(files["pjsip.conf"])
+    assert queues["hotline"]["member"] == ["PJSIP/seat-one,0,王律师,PJSIP/seat-one", "PJSIP/seat-two,0,李律师,PJSIP/seat-two"]
+    assert queues["village"]["strategy"] == ["ringall"] and queues["village"]["timeout"] == ["20"]
+    assert len(queues["village"]["member"]) == 2
+    assert "webrtc" in pjsip["seat-web/endpoint"] and "webrtc" not in pjsip["seat-one/endpoint"]
+    for seat in ("one", "two", "web"):
+        assert pjsip[f"seat-{seat}/endpoint"]["context"] == ["from-seat"]
+        assert pjsip[f"seat-{seat}/auth"]["password"] == [f"secret-of-{seat}"]
+
+
+def test_ami_stays_home_and_its_users_have_least_rights() -> None:
+    manager = sections(render(plan(**RICH), TEMPLATES)["manager.conf"])
+    assert manager["general"]["bindaddr"] == ["127.0.0.1"] and manager["general"]["webenabled"] == ["no"]
+    for user in ("controller", "probe"):
+        rights = set(manager[user]["write"][0].split(",")) | set(manager[user]["read"][0].split(","))
+        assert not rights & {"all", "command", "config", "dialplan", "agi"} and manager[user]["permit"] == ["127.0.0.1/255.255.255.255"]
+    assert manager["probe"]["write"] == ["reporting"]
+    assert "system" not in manager["controller"]["write"][0]
+
+
+def test_the_ledger_is_never_json_and_its_columns_are_the_readers() -> None:
+    ledger = sections(render(plan(), TEMPLATES)["cel_custom.conf"])["ledger.csv"]
+    assert ledger["format"] == ["dsv"] and len(ledger["fields"][0].split(",")) == 16
+    cel = sections(render(plan(), TEMPLATES)["cel.conf"])["general"]
+    assert {"LINKEDID_END", "USER_DEFINED", "BRIDGE_ENTER"} <= set(cel["events"][0].split(","))
+
+
+@pytest.mark.parametrize("bad", ["a;b", "a\nb", "a\rb", "a\0b", "a\n[evil]\nexten => s,1,System(id)"])
+@pytest.mark.parametrize("where", ["recordings", "system_name", "notice_version", "trunk secret", "operator", "duty"])
+def test_a_value_that_would_end_a_line_is_refused(where: str, bad: str) -> None:
+    fit = plan(seats=SEATS, trunks=[{**CARRIER, "mode": "registration", "user": "u", "secret_file": "/x"}],
+               duty_numbers=[{"name": "one", "number": "13800000001"}])
+    match where:
+        case "trunk secret":
+            unfit = replace(fit, trunks=[dict(fit.trunks[0]) | {"secret": bad}])
+        case "operator":
+            unfit = replace(fit, seats=[dict(fit.seats[0]) | {"operator": bad}])
+        case "duty":
+            unfit = replace(fit, duty_numbers=[{"name": "one", "number": bad}])
+        case "recordings":
+            unfit = replace(fit, recordings=Path(bad))
+        case _:
+            unfit = replace(fit, **{where: bad})
+    with pytest.raises(BadSetting, match="line break or a semicolon"):
+        render(unfit, TEMPLATES)
+
+
+def test_a_template_that_became_unsafe_is_not_rendered(tmp_path: Path) -> None:
+    for file in TEMPLATES.iterdir():
+        (tmp_path / file.name).write_text(file.read_text())
+    with (tmp_path / "extensions.conf.j2").open("a") as text:
+        text.write("\n[shell]\nexten => s,1,System(${CALLERID(num)})\n same => n,Hangup()\n")
+    with pytest.raises(BadSetting, match=r"(?s)unsafe.*operating system.*text the caller controls"):
+        render(plan(), tmp_path)
+
+
+def test_files_hold_secrets_and_are_the_owners_alone(tmp_path: Path) -> None:
+    (tmp_path / "root/usr/share/asterisk/sounds").mkdir(parents=True)
+    made = replace(plan(tmp_path, seats=SEATS, trunks=[CARRIER]), root=AsteriskRoot(tmp_path / "root", (22, 10, 1)))
+    files = render(made, TEMPLATES)
+    for _ in range(2):  # a second start writes over the first
+        write(made, files)
+    etc = made.run / "etc"
+    assert etc.stat().st_mode & 0o777 == 0o700 and (made.run / "log/cel-custom").is_dir()
+    assert {f.name for f in etc.iterdir()} == set(files)
+    assert {f.stat().st_mode & 0o777 for f in etc.iterdir()} == {0o600}
+    assert (etc / "extensions.conf").read_text() == files["extensions.conf"]
+
+
+def test_what_a_reload_cannot_change_has_a_digest_of_its_own() -> None:
+    first = plan(**RICH)
+    assert first.fixed_at_start == plan(**RICH).fixed_at_start == replace(first, queues=[], system_name="ivr-8").fixed_at_start
+    for other in (replace(first, ami_port=5039), replace(first, rtp_last=30000), replace(first, run=Path("/elsewhere"))):
+        assert other.fixed_at_start != first.fixed_at_start
