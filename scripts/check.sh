@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 export PATH=$PWD/.venv/bin:$PATH
 step() { printf '── %s\n' "$1"; shift; "$@"; }
 no_addresses() {
-  ! grep -nE 'https?://|--(extra-)?index-url|--find-links|"resolved"' requirements/*.lock ivr/web/ui/package-lock.json
+  ! grep -nE 'https?://|--(extra-)?index-url|--find-links' requirements/*.lock && ! grep -n '"resolved"' ivr/web/ui/package-lock.json
 }
 short_files() {
   ! git ls-files -co --exclude-standard '*.py' '*.ts' '*.vue' | xargs wc -l | awk '$2 != "total" && $1 > 400' | grep .

@@ -13,7 +13,7 @@ import asyncpg
 
 from ivr.domain.errors import Unavailable
 from ivr.domain.transcript import Word
-from ivr.ports.web import (
+from ivr.ports.views import (
     AlarmRecord,
     Blank,
     CallDetail,
@@ -104,7 +104,7 @@ class _Where:
 
 
 class PostgresViews:
-    """ivr.ports.web.Views over a pool."""
+    """ivr.ports.views.Views over a pool."""
 
     def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
         self._pool = pool

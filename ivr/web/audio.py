@@ -13,7 +13,8 @@ from aiohttp import web
 
 from ivr.domain.errors import IvrError, NotFound
 from ivr.domain.transcript import Speaker
-from ivr.ports.web import RecordingTrack, SoundView, Track
+from ivr.ports.views import RecordingTrack
+from ivr.ports.web import SoundView, Track
 from ivr.web.audit_once import AUDIT_ONCE
 from ivr.web.context import IDENTITY, OPTIONS, SERVICES, answer
 from ivr.web.errors import problem

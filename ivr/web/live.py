@@ -15,7 +15,8 @@ import structlog
 from aiohttp import web
 
 from ivr.domain.errors import Unavailable
-from ivr.ports.web import Busy, FeedEntry, OrderFilter, Topic, WebOptions, WebServices
+from ivr.ports.views import OrderFilter
+from ivr.ports.web import Busy, FeedEntry, Topic, WebOptions, WebServices
 from ivr.web.models import LiveClock, LiveSnapshot, Wire
 from ivr.web.present import alarm, call_row, queue_status, work_order
 

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, SecretStr, WithJsonSchema
 
-from ivr.ports.web import MemberState
+from ivr.ports.views import MemberState
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 

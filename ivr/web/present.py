@@ -6,16 +6,16 @@ import unicodedata
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from ivr.ports.web import (
+from ivr.ports.views import (
     AlarmRecord,
     CallDetail,
     CallRecord,
-    CodeTables,
     OrderField,
     QueueLive,
     RecordingTrack,
     WorkOrderRecord,
 )
+from ivr.ports.web import CodeTables
 from ivr.web import models
 
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"

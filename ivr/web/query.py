@@ -20,7 +20,7 @@ from pydantic import (
     ValidationError,
 )
 
-from ivr.ports.web import CallFilter, OrderFilter, PageMark
+from ivr.ports.views import CallFilter, OrderFilter, PageMark
 from ivr.web.errors import BadRequest, TooLarge, UnsupportedMedia
 from ivr.web.models import SHANGHAI
 

@@ -7,7 +7,7 @@ import asyncio
 from aiohttp import web
 
 from ivr.domain.errors import NotFound
-from ivr.ports.web import Health, PageMark
+from ivr.ports.views import Health, PageMark
 from ivr.web.audit_once import AUDIT_ONCE
 from ivr.web.context import IDENTITY, OPTIONS, SERVICES, answer
 from ivr.web.models import CallList, HealthAnswer, QueueList, WorkOrderList

@@ -11,16 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from ivr.domain.transcript import Word
-from ivr.ports.web import (
+from ivr.ports.views import (
     AlarmRecord,
     CallDetail,
     CallFilter,
     CallRecord,
-    FeedBatch,
     Health,
-    Identity,
-    LoginRefused,
-    OpenedSession,
     OrderField,
     OrderFilter,
     QueueLive,
@@ -28,10 +24,9 @@ from ivr.ports.web import (
     RecordingTrack,
     StoredSegment,
     WaitingCaller,
-    WebOptions,
-    WebServices,
     WorkOrderRecord,
 )
+from ivr.ports.web import FeedBatch, Identity, LoginRefused, OpenedSession, WebOptions, WebServices
 from tests.fakes.web_world import FileArchive, TwoCodes
 
 TOKEN = "ivr_contract"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ivr.ports.web import PageMark, QueueLive, QueueMember, RecordingTrack, WaitingCaller
+from ivr.ports.views import PageMark, QueueLive, QueueMember, RecordingTrack, WaitingCaller
 from ivr.storage.views import current_tracks, like_literal
 from ivr.web.errors import BadRequest
 from ivr.web.models import iso
