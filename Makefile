@@ -43,3 +43,6 @@ screenshots: setup-test ## take the screenshots of the README from real calls
 
 lock: setup-test ## resolve the locks anew (needs uv)
 	@scripts/lock.sh
+
+test-faults: setup-test ## every fault in full, with a report
+	@FAULTS_FULL=1 .venv/bin/python -m pytest tests/faults --junitxml=build/faults.xml -o junit_family=xunit2
