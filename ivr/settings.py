@@ -14,7 +14,13 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    TomlConfigSettingsSource,
+)
 
 from ivr.domain.errors import BadSetting
 
@@ -297,5 +303,7 @@ def load_settings(**given: Any) -> Settings:
         lines = [f"  {'.'.join(str(p) for p in e['loc']) or 'settings'}: {e['msg']}" for e in wrong.errors()]
         where = config_file()
         raise BadSetting("wrong settings" + (f" (file {where})" if where else "") + ":\n" + "\n".join(lines)) from wrong
-    except tomllib.TOMLDecodeError as wrong:
+    except SettingsError as wrong:
+        raise BadSetting(f"{wrong}: in the environment a list or table is written as JSON; better set it in the file") from wrong
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as wrong:
         raise BadSetting(f"{config_file()} is not TOML: {wrong}") from wrong
