@@ -27,13 +27,14 @@ def load_credentials(file: Path, endpoints: Iterable[str]) -> Credentials:
     if file.exists():
         if file.stat().st_mode & 0o077:
             raise BadSetting(f"{file} can be read by others; run `chmod 600 {file}`, or delete it to make new secrets")
-        kept = json.loads(file.read_text())
+        kept = _read(file)
     wanted = ["ami:controller", "ami:probe", *(f"sip:{e}" for e in endpoints)]
     missing = [name for name in wanted if name not in kept]
     if missing:
         kept.update({name: secrets.token_urlsafe(24) for name in missing})
         file.parent.mkdir(parents=True, exist_ok=True)
         fresh = file.with_suffix(".new")
+        fresh.unlink(missing_ok=True)  # one left by a crash would keep its own mode
         with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
             json.dump(kept, out, indent=1)
             out.flush()
@@ -42,3 +43,13 @@ def load_credentials(file: Path, endpoints: Iterable[str]) -> Credentials:
     return Credentials(
         kept["ami:controller"], kept["ami:probe"], {n[4:]: s for n, s in kept.items() if n.startswith("sip:")}
     )
+
+
+def _read(file: Path) -> dict[str, str]:
+    try:
+        kept = json.loads(file.read_text())
+    except ValueError:
+        kept = None
+    if not isinstance(kept, dict) or not all(isinstance(secret, str) and secret for secret in kept.values()):
+        raise BadSetting(f"{file} is broken; restore it, or delete it to make new secrets (phones then need theirs again)")
+    return kept

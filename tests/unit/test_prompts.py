@@ -1,0 +1,106 @@
+"""What the hotline says: spoken once, human recordings kept, limits held, mistakes told."""
+
+from __future__ import annotations
+
+import wave
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ivr.domain.errors import BadSetting
+from ivr.settings import PROJECT_ROOT
+from ivr.telephony.prompts import PromptManifest, build_prompts, read_manifest, speak, write_wav
+
+SHIPPED = PROJECT_ROOT / "dialplans/prompts/prompts.yaml"
+VOICE = "cmn-latn-pinyin+f2"
+NAMES = ("greeting", "notice", "not-recorded", "all-busy")
+
+
+def manifest(longest_s: float = 30.0, **texts: str) -> PromptManifest:
+    return PromptManifest("1", VOICE, 215, longest_s, dict.fromkeys(NAMES, "您好。") | texts)
+
+
+def test_the_shipped_manifest_keeps_its_own_limit(tmp_path: Path) -> None:
+    lengths: dict[str, float] = {}
+    build_prompts(read_manifest(SHIPPED), tmp_path / "none", tmp_path / "out", lengths.__setitem__)
+    assert set(NAMES) <= lengths.keys() and lengths["greeting"] + lengths["notice"] <= 8.0
+    for name in NAMES:
+        with wave.open(str(tmp_path / "out" / f"{name}.wav")) as wav:
+            assert (wav.getframerate(), wav.getsampwidth(), wav.getnchannels()) == (8000, 2, 1)
+            sound = np.frombuffer(wav.readframes(wav.getnframes()), "<i2")
+        assert 15000 < np.abs(sound.astype(int)).max() < 17000, "peak at half of full scale"
+
+
+def test_only_what_changed_is_spoken_again(tmp_path: Path) -> None:
+    build_prompts(manifest(), tmp_path / "none", tmp_path)
+    for name in NAMES:
+        (tmp_path / f"{name}.wav").write_bytes((tmp_path / f"{name}.wav").read_bytes()[:-2] + b"\x01\x00")
+    before = {name: (tmp_path / f"{name}.wav").read_bytes() for name in NAMES}
+    build_prompts(manifest(greeting="再见。"), tmp_path / "none", tmp_path)
+    changed = [name for name in NAMES if (tmp_path / f"{name}.wav").read_bytes() != before[name]]
+    assert changed == ["greeting"]
+
+
+def test_a_human_recording_is_kept_as_it_is(tmp_path: Path) -> None:
+    human = tmp_path / "recorded/greeting.wav"
+    human.parent.mkdir()
+    write_wav(human, np.full(8000, 1000, dtype=np.int16))
+    build_prompts(manifest(), human.parent, tmp_path / "out")
+    assert (tmp_path / "out/greeting.wav").read_bytes() == human.read_bytes()
+    human.unlink()
+    build_prompts(manifest(), human.parent, tmp_path / "out")
+    with wave.open(str(tmp_path / "out/greeting.wav")) as wav:
+        assert wav.getnframes() != 8000, "the voice speaks again once the recording is taken away"
+
+
+@pytest.mark.parametrize(("rate", "channels", "width"), [(16000, 1, 2), (8000, 2, 2), (8000, 1, 1)])
+def test_a_human_recording_of_another_form_is_refused(tmp_path: Path, rate: int, channels: int, width: int) -> None:
+    with wave.open(str(tmp_path / "greeting.wav"), "wb") as wav:
+        wav.setnchannels(channels)
+        wav.setsampwidth(width)
+        wav.setframerate(rate)
+        wav.writeframes(bytes(800))
+    with pytest.raises(BadSetting, match="must be 8000 Hz, 16 bit, mono"):
+        build_prompts(manifest(), tmp_path, tmp_path / "out")
+
+
+@pytest.mark.parametrize("data", [b"", b"MP3", b"RIFF\x00\x00\x00\x00WAVE"])
+def test_a_human_recording_that_is_no_sound_is_refused(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "notice.wav").write_bytes(data)
+    with pytest.raises(BadSetting, match="is no WAV file"):
+        build_prompts(manifest(), tmp_path, tmp_path / "out")
+
+
+def test_too_long_a_greeting_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadSetting, match=r"greeting and notice last .* s together, more than 1.0 s"):
+        build_prompts(manifest(1.0, greeting="您好" * 10), tmp_path / "none", tmp_path)
+
+
+@pytest.mark.parametrize("text", ["-h", "--version", "; rm -rf /", "$(id)", "`id`", "${CALLERID(num)}"])
+def test_a_text_is_never_a_command(text: str) -> None:
+    assert speak(f"{text} 您好", VOICE).size > 800
+
+
+@pytest.mark.parametrize(("text", "voice", "told"), [("您好", "qqq-nobody", "refused voice"), ("，。", VOICE, "said nothing"), ("", VOICE, "said nothing")])
+def test_a_voice_or_text_that_gives_no_sound_is_told(text: str, voice: str, told: str) -> None:
+    with pytest.raises(BadSetting, match=told):
+        speak(text, voice)
+
+
+@pytest.mark.parametrize("text", ["", "a: [", "version: 1", "[]", "version: 1\nvoice: v\nwords_per_minute: fast\nlongest_greeting_s: 8\nprompts: {}\n",
+                                  "version: 1\nvoice: v\nwords_per_minute: 9\nlongest_greeting_s: 8\nprompts: [a]\n"])
+def test_a_broken_manifest_is_told(tmp_path: Path, text: str) -> None:
+    (tmp_path / "m.yaml").write_text(text)
+    with pytest.raises(BadSetting, match="not a prompt manifest"):
+        read_manifest(tmp_path / "m.yaml")
+    with pytest.raises(BadSetting, match="not a prompt manifest"):
+        read_manifest(tmp_path / "missing.yaml")
+
+
+@pytest.mark.parametrize("missing", NAMES)
+def test_a_manifest_without_a_prompt_the_dialplan_plays_is_refused(tmp_path: Path, missing: str) -> None:
+    kept = "\n".join(f"  {n}: 您好" for n in NAMES if n != missing)
+    (tmp_path / "m.yaml").write_text(f"version: 1\nvoice: v\nwords_per_minute: 9\nlongest_greeting_s: 8\nprompts:\n{kept}\n")
+    with pytest.raises(BadSetting, match=f"the prompt {missing} is missing"):
+        read_manifest(tmp_path / "m.yaml")
