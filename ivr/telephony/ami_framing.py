@@ -15,6 +15,8 @@ Frame = dict[str, str]
 
 BANNER = b"Asterisk Call Manager/"
 _END = b"\r\n\r\n"
+_EVENT = b"Event: "
+_ACTION_ID = b"\r\nActionID: "
 
 
 class AmiProtocolError(IvrError):
@@ -40,18 +42,18 @@ class FrameReader:
         if self.version is None and not self._read_banner():
             return
         start = 0
-        while True:
-            end = buffer.find(_END, max(start, self._searched))
-            if end == -1:
-                break
+        answers: bool | None = None
+        while (end := buffer.find(_END, max(start, self._searched))) != -1:
             self._searched = 0
             if end - start > self._limit:
                 break
-            packet = bytes(buffer[start:end])
+            if answers is None:  # an answer is kept whatever its name; most reads hold none, and one search says so
+                answers = self._wanted is not None and buffer.find(_ACTION_ID) != -1
+            if not self._is_unwanted(start, end) or (answers and buffer.find(_ACTION_ID, start, end) != -1):
+                frame = self._parse(bytes(buffer[start:end]))
+                if frame:
+                    yield frame
             start = end + len(_END)
-            frame = self._parse(packet)
-            if frame:
-                yield frame
         del buffer[:start]
         self._searched = max(0, len(buffer) - len(_END) + 1)
         if len(buffer) > self._limit:
@@ -69,10 +71,15 @@ class FrameReader:
         self._buffer[:] = rest
         return True
 
+    def _is_unwanted(self, start: int, end: int) -> bool:
+        """Whether the frame between these places begins as an event nobody reads; nothing else of it is looked at."""
+        buffer = self._buffer
+        if self._wanted is None or not buffer.startswith(_EVENT, start):
+            return False
+        line_end = buffer.find(b"\r\n", start, end)
+        return bytes(buffer[start + len(_EVENT) : line_end if line_end != -1 else end]) not in self._wanted
+
     def _parse(self, packet: bytes) -> Frame | None:
-        if self._wanted is not None and packet.startswith(b"Event: "):
-            if packet[7:].partition(b"\r\n")[0] not in self._wanted and b"\r\nActionID: " not in packet:
-                return None
         frame: Frame = {}
         for line in packet.decode("utf-8", "replace").split("\r\n"):
             key, colon, value = line.partition(":")
