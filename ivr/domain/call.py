@@ -67,8 +67,7 @@ def fold(facts: Iterable[Fact], prefixes: Mapping[str, Mapping[str, str]]) -> Ca
 
     ``facts`` share one linked id. ``prefixes`` holds, by trunk, the caller-id rules of ``normalise``.
     """
-    unique = {(f.source, f.file_id, f.position): f for f in facts}
-    ordered = sorted(unique.values(), key=lambda f: (f.at, f.source, f.file_id, f.position))
+    ordered = _in_order(facts)
     entry = next((f for f in ordered if _is_entry(f)), None)
     if entry is None:
         return None
@@ -82,7 +81,9 @@ def fold(facts: Iterable[Fact], prefixes: Mapping[str, Mapping[str, str]]) -> Ca
     entry_channel = str(entry.data.get("channame", ""))
     bridged: dict[str, str] = {}
     outcome: CallOutcome | None = None
+    at = entry.at
     for fact in ordered:
+        at = max(at, fact.at)  # a clock that was set back must not make a negative wait
         extra = str(fact.data.get("extra", ""))
         match fact.kind:
             case "user:NOTICE":
@@ -92,7 +93,7 @@ def fold(facts: Iterable[Fact], prefixes: Mapping[str, Mapping[str, str]]) -> Ca
             case "user:RECORDING":
                 call = replace(call, recording_name=extra)
             case "user:QUEUE_ENTERED" if call.queued_at is None:
-                call = replace(call, queue=extra, queued_at=fact.at, state=_forward(call.state, "queued"))
+                call = replace(call, queue=extra, queued_at=at, state=_forward(call.state, "queued"))
             case "user:QUEUE_LEFT" if extra not in ("", "CONTINUE") and call.answered_at is None:
                 outcome = "failed"
             case "user:OVERFLOW":
@@ -102,7 +103,7 @@ def fold(facts: Iterable[Fact], prefixes: Mapping[str, Mapping[str, str]]) -> Ca
                 others = [name for unique_id, name in bridged.items() if unique_id != entry.linked_id]
                 if entry.linked_id in bridged and others and call.answered_at is None:
                     call = replace(
-                        call, answered_at=fact.at, member_interface=interface_of(others[0]),
+                        call, answered_at=at, member_interface=interface_of(others[0]),
                         state=_forward(call.state, "talking"),
                     )
             case "BRIDGE_EXIT":
@@ -118,8 +119,22 @@ def fold(facts: Iterable[Fact], prefixes: Mapping[str, Mapping[str, str]]) -> Ca
                     else "answered" if call.answered_at is not None
                     else outcome or "abandoned"
                 )
-                call = replace(call, state="ended", ended_at=max(fact.at, call.arrived_at), outcome=settled)
+                call = replace(call, state="ended", ended_at=at, outcome=settled)
     return call
+
+
+def _in_order(facts: Iterable[Fact]) -> list[Fact]:
+    """Each fact once, as Asterisk wrote them: by file and place in it, because its clock may be set back meanwhile.
+
+    What the controller adds comes last: it speaks only when the ledger has ended.
+    """
+    unique = {(f.source, f.file_id, f.position): f for f in facts}
+    began: dict[tuple[str, str], float] = {}
+    for f in unique.values():
+        began[f.source, f.file_id] = min(f.at, began.get((f.source, f.file_id), f.at))
+    return sorted(
+        unique.values(), key=lambda f: (f.source == "controller", began[f.source, f.file_id], f.file_id, f.position)
+    )
 
 
 def _is_entry(fact: Fact) -> bool:
