@@ -35,6 +35,8 @@ from ivr.storage.accounts import PostgresAccounts
 
 _WHO = {"caller": ("市民", "cyan"), "operator": ("坐席", "green")}
 _CONFIGURATION = """# The demonstration's own settings, written anew at each start.
+recordings_dir = "{recordings}"
+
 [asterisk]
 name = "demo"
 sip_port = {sip}
@@ -95,10 +97,9 @@ class _only_one:
 def _settings(state: Path) -> tuple[Settings, Path]:
     file = state / "demo.toml"
     ports = _free_ports(3)
-    file.write_text(_CONFIGURATION.format(sip=ports[0], ami=ports[1], carrier=ports[2]))
+    file.write_text(_CONFIGURATION.format(recordings=state / "recordings", sip=ports[0], ami=ports[1], carrier=ports[2]))
     os.environ["IVR_CONFIG"] = str(file)
     os.environ["IVR_STATE_DIR"] = str(state)
-    os.environ.setdefault("IVR_RECORDINGS_DIR", str(state / "recordings"))
     return load_settings(), file
 
 
