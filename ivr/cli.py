@@ -20,6 +20,7 @@ from rich.text import Text
 from ivr import __version__, bootstrap
 from ivr.cli_accounts import token_app, user_app
 from ivr.cli_places import places_app
+from ivr.cli_seats import seat_app
 from ivr.cli_terminal import out, plain_errors
 from ivr.demo.command import demo
 from ivr.doctor import examine
@@ -41,6 +42,7 @@ app.add_typer(models_app, name="models")
 app.add_typer(user_app, name="user")
 app.add_typer(token_app, name="token")
 app.add_typer(places_app, name="places")
+app.add_typer(seat_app, name="seat")
 app.command()(demo)
 
 LogFile = Annotated[Path | None, typer.Option("--log-file", help="Write the log here instead of stderr.")]
