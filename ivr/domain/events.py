@@ -89,7 +89,10 @@ class QueueSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class ExchangeSnapshot:
-    """Everything live, taken after each login; replaces whatever was believed before."""
+    """Everything live, taken after each login; replaces whatever was believed before.
+
+    ``at`` is when it was begun (Unix seconds): what began later may be missing, and follows as events.
+    """
 
     queues: tuple[QueueSnapshot, ...]
     linked_ids: frozenset[str]

@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 _POLL_S = 0.1
 _BOARD_EVERY_S = 2.0
 _COALESCE_S = 0.1
-_GONE_AFTER_S = 5.0
+_CLOSE_AGAIN_S = 5.0
 _MOST_PAUSE_S = 5.0
 
 
@@ -29,8 +29,9 @@ class LedgerTracker:
     """Reads one ledger source for ever and commits what it finds; a database that is away only delays it."""
 
     def __init__(
-        self, source: LedgerSource, store: LedgerStore, prefixes: Mapping[str, Mapping[str, str]]
+        self, source: LedgerSource, store: LedgerStore, prefixes: Mapping[str, Mapping[str, str]], *, gone_after_s: float = 5.0
     ) -> None:
+        self._gone_after_s = gone_after_s
         self._source = source
         self._store = store
         self._fold = partial(fold, prefixes=prefixes)
@@ -70,21 +71,21 @@ class LedgerTracker:
                 log.info("call_changed", linked_id=call.linked_id, state=call.state, outcome=call.outcome)
         self._positions = positions
 
-    async def close_lost_calls(self, live: frozenset[str]) -> None:
+    async def close_lost_calls(self, snapshot: ExchangeSnapshot) -> None:
         """End calls that neither Asterisk nor the ledger knows any more: their Asterisk was killed.
 
-        ``live`` are the linked ids of a fresh snapshot. The ledger is read to its end first, so a call that ended
-        properly meanwhile is never called interrupted.
+        A call that arrived after the snapshot was begun is not in it and yet alive. The ledger is read to its end
+        first, so a call that ended properly meanwhile is never called interrupted.
         """
-        candidates = [c for c in await self._store.open_calls() if c not in live]
+        candidates = [c for c in await self._store.open_calls(snapshot.at) if c not in snapshot.linked_ids]
         if not candidates:
             return
-        await asyncio.sleep(_GONE_AFTER_S)
+        await asyncio.sleep(self._gone_after_s)
         self.caught_up.clear()
         self.nudge()
         async with asyncio.timeout(60):
             await self.caught_up.wait()
-        still_open = set(await self._store.open_calls())
+        still_open = set(await self._store.open_calls(snapshot.at))
         for linked_id in candidates:
             if linked_id in still_open:
                 log.warning("call_interrupted", linked_id=linked_id)
@@ -105,6 +106,7 @@ class LiveTracker:
         self._changed: set[str] = set()
         self._news = asyncio.Event()
         self._live_calls: frozenset[str] = frozenset()
+        self._closing: asyncio.Task[None] | None = None
 
     @property
     def live_calls(self) -> frozenset[str]:
@@ -130,7 +132,9 @@ class LiveTracker:
                     tasks.create_task(self._keep_music_out(event))
                 case ExchangeSnapshot():
                     self._live_calls = event.linked_ids
-                    tasks.create_task(self._close_lost_calls(event))
+                    if self._closing is not None:
+                        self._closing.cancel()
+                    self._closing = tasks.create_task(self._close_lost_calls(event))
                 case LinkLost():
                     log.warning("live_view_stale", reason=event.reason)
 
@@ -166,7 +170,10 @@ class LiveTracker:
             log.warning("hold_not_muted", linked_id=event.linked_id, reason=str(failed))
 
     async def _close_lost_calls(self, snapshot: ExchangeSnapshot) -> None:
-        try:
-            await self._ledger.close_lost_calls(snapshot.linked_ids)
-        except (Unavailable, TimeoutError) as away:
-            log.warning("lost_calls_not_closed", reason=str(away))
+        """Until it is done, or a newer snapshot takes its place."""
+        while True:
+            try:
+                return await self._ledger.close_lost_calls(snapshot)
+            except (Unavailable, TimeoutError) as away:
+                log.warning("lost_calls_not_closed_yet", reason=str(away))
+                await asyncio.sleep(_CLOSE_AGAIN_S)

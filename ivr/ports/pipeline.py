@@ -37,8 +37,8 @@ class LedgerStore(Protocol):
         """
         ...
 
-    async def open_calls(self) -> Sequence[str]:
-        """Linked ids of calls that have not ended."""
+    async def open_calls(self, before: float) -> Sequence[str]:
+        """Linked ids of calls that arrived before this time (Unix seconds) and have not ended."""
         ...
 
     async def interrupt(self, linked_id: str, at: float, fold: FoldCall) -> None:

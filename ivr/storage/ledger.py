@@ -60,10 +60,13 @@ class PostgresLedger:
             await _announce(connection, calls, orders)
             return calls
 
-    async def open_calls(self) -> Sequence[str]:
-        """Linked ids of calls that have not ended, oldest first."""
+    async def open_calls(self, before: float) -> Sequence[str]:
+        """See the port; oldest first."""
         async with transaction(self._pool) as connection:
-            rows = await connection.fetch("SELECT linked_id FROM call WHERE state <> 'ended' ORDER BY arrived_at LIMIT 5000")
+            rows = await connection.fetch(
+                "SELECT linked_id FROM call WHERE state <> 'ended' AND arrived_at < to_timestamp($1::float8)"
+                " ORDER BY arrived_at LIMIT 5000", before,
+            )
         return [r["linked_id"] for r in rows]
 
     async def interrupt(self, linked_id: str, at: float, fold: FoldCall) -> None:

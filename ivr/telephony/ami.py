@@ -210,10 +210,11 @@ class AmiClient:
     async def _snapshot(self, protocol: _Protocol) -> ExchangeSnapshot:
         """Hand out everything live, then the events that came meanwhile; applying one twice is harmless."""
         self._held = held = deque[LiveEvent]()
+        at = time.time()
         queues = await self._request(protocol, "QueueStatus", 2 * self._answer_within_s, {})
         channels = await self._request(protocol, "CoreShowChannels", 2 * self._answer_within_s, {})
         devices = await self._request(protocol, "DeviceStateList", 2 * self._answer_within_s, {})
-        snapshot = read_snapshot(queues, channels, devices, time.time())
+        snapshot = read_snapshot(queues, channels, devices, at)
         await self._events.put(snapshot)
         while held:  # still holding, so that what arrives during these puts keeps its place
             await self._events.put(held.popleft())

@@ -146,9 +146,10 @@ async def test_a_batch_without_facts_moves_the_position(pool: Pool) -> None:
 async def test_a_lost_call_is_closed_once_and_its_order_says_why(pool: Pool) -> None:
     world = World(pool)
     await world.call(1, ended=False)
-    assert await world.ledger.open_calls() == [linked(1)]
+    assert await world.ledger.open_calls(T0 + 900) == [linked(1)]
+    assert await world.ledger.open_calls(T0 + 1) == [], "it arrived later"
     await asyncio.gather(*(world.ledger.interrupt(linked(1), T0 + 90, FOLD) for _ in range(4)))
-    assert await world.ledger.open_calls() == []
+    assert await world.ledger.open_calls(T0 + 900) == []
     assert await pool.fetchval("SELECT outcome FROM call") == "interrupted"
     assert await world.count("call_fact", "kind = 'INTERRUPTED'") == 1
     assert "中断" in str((await world.order(1))["note"])
