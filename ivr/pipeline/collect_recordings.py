@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 
 import structlog
 
@@ -26,7 +25,6 @@ class RecordingCollector:
         self._tracks = tracks
         self._alarms = alarms
         self._reserve = reserve_bytes
-        self._problems: Mapping[str, str] = {}
 
     async def run(self) -> None:
         """Ends only when cancelled; a failure is told and tried again."""
@@ -52,13 +50,17 @@ class RecordingCollector:
                 await self._take_in(name, repair=True)
 
     async def _take_in(self, name: RecordingName, *, repair: bool) -> None:
-        tracks, problem = await self._spool.check(name, repair)
-        if problem:
-            log.warning("recording_problem", recording=name.base, problem=problem)
-        if tracks:
-            await self._tracks.add(tracks)
-            log.info("recording_taken_in", linked_id=name.linked_id, seconds=round(tracks[0].seconds, 2))
-        await self._spool.settle(name)
+        """One recording; a file the disk does not give is tried again next round and holds up no other."""
+        try:
+            tracks, problem = await self._spool.check(name, repair)
+            if problem:
+                log.warning("recording_problem", recording=name.base, problem=problem)
+            if tracks:
+                await self._tracks.add(tracks)
+                log.info("recording_taken_in", linked_id=name.linked_id, seconds=round(tracks[0].seconds, 2))
+            await self._spool.settle(name)
+        except OSError as bad:
+            log.warning("recording_waits", recording=name.base, reason=str(bad))
 
     async def _watch_space(self) -> None:
         free = await self._spool.free_bytes()

@@ -21,7 +21,10 @@ _AWAY_S = 2.0
 class TranscriptionWorker:
     """``slots`` tracks at once; the lease is renewed while one is heard, so a hung worker's track is taken again."""
 
-    def __init__(self, name: str, tracks: TrackStore, recognizer: Recognizer, recordings: Path, slots: int) -> None:
+    def __init__(
+        self, name: str, tracks: TrackStore, recognizer: Recognizer, recordings: Path, slots: int, *, lease_s: float = LEASE_S
+    ) -> None:
+        self._lease_s = lease_s
         self._name = name
         self._tracks = tracks
         self._recognizer = recognizer
@@ -42,7 +45,7 @@ class TranscriptionWorker:
     async def _slot(self, worker: str) -> None:
         while not self._draining.is_set():
             try:
-                job = await self._tracks.take(worker, LEASE_S)
+                job = await self._tracks.take(worker, self._lease_s)
                 if job is None:
                     await self._tracks.wait_for_work(_IDLE_S)
                 else:
@@ -56,7 +59,7 @@ class TranscriptionWorker:
         hearing = asyncio.ensure_future(self._recognizer.transcribe(self._recordings / job.path, job.track))
         try:
             while not hearing.done():
-                await asyncio.wait({hearing}, timeout=LEASE_S / 3)
+                await asyncio.wait({hearing}, timeout=self._lease_s / 3)
                 if not hearing.done() and not await self._still_ours(job, worker):
                     bound.warning("lease_lost")
                     return
@@ -77,6 +80,6 @@ class TranscriptionWorker:
 
     async def _still_ours(self, job: TrackJob, worker: str) -> bool:
         try:
-            return await self._tracks.extend(job.track_id, worker, LEASE_S)
+            return await self._tracks.extend(job.track_id, worker, self._lease_s)
         except Unavailable:
             return True  # finish() decides in its own transaction whether the lease was kept
