@@ -29,11 +29,16 @@ def secret(name: str) -> None:
     """Print what to type into one seat's phone; the secret was made at first start and is kept nowhere else."""
     with plain_errors():
         settings = load_settings()
-        if name not in {s.name for s in settings.seats}:
+        seat = next((s for s in settings.seats if s.name == name), None)
+        if seat is None:
             known = ", ".join(s.name for s in settings.seats) or "none"
             raise NotFound(f"there is no seat {name}; configured are: {known} (docs/how-to/first-phones.md)")
         held = bootstrap.credentials(settings).endpoints[f"seat-{name}"]
-    print(f"server   {settings.asterisk.sip_host}")
-    print(f"port     {settings.asterisk.sip_port}")
+    asterisk = settings.asterisk
+    print(f"server   {asterisk.sip_host}")
+    if seat.browser:
+        print(f"port     {asterisk.wss_port or '-'} (wss)")
+    else:
+        print(f"port     {asterisk.sip_port}" + (f" (TLS: {asterisk.sip_tls_port})" if asterisk.sip_tls_port else ""))
     print(f"user     seat-{name}")
     print(f"secret   {held}")
