@@ -64,6 +64,16 @@ class AdoptedProcess:
             os.close(watched)
         return -1
 
+    def end(self, *signals: signal.Signals, within_s: float = 10) -> None:
+        """End it by these signals, each given time before the next; blocking, for threads."""
+        for number in signals:
+            try:
+                self.send_signal(number)
+            except ProcessLookupError:
+                return
+            if self.ended_within(within_s):
+                return
+
     def send_signal(self, number: signal.Signals) -> None:
         """Raises ProcessLookupError when it has ended."""
         signal.pidfd_send_signal(self._descriptor, number)

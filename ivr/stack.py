@@ -21,6 +21,7 @@ from pathlib import Path
 import aiohttp
 import structlog
 
+from ivr.adopted_process import AdoptedProcess
 from ivr.bootstrap import Places, cache_folder, check_files, prepare_exchange, running_as_planned
 from ivr.domain.errors import BadSetting, Unavailable
 from ivr.ports_in_use import PortsInUse, refuse_ports_in_use
@@ -99,6 +100,18 @@ class OwnProcess:
             return "\n".join(self._log_file.with_suffix(".out").read_text(errors="replace").strip().splitlines()[-15:])
         except OSError:
             return ""
+
+
+def end_what_was_left(state: Path) -> None:
+    """End Asterisk and database of a killed run whose state folder is about to be deleted. Blocking."""
+    places = Places(state)
+    for pid_file, named, signals in (
+        (places.asterisk / "run/asterisk.pid", places.asterisk / "etc/asterisk.conf", (signal.SIGTERM, signal.SIGKILL)),
+        (places.postgres / "data/postmaster.pid", places.postgres / "data", (signal.SIGQUIT, signal.SIGKILL)),
+    ):
+        left = AdoptedProcess.find(pid_file, named)
+        if left is not None:
+            left.end(*signals)
 
 
 class Stack:

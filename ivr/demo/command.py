@@ -30,7 +30,7 @@ from ivr.domain.evidence import FIELD_LABELS
 from ivr.domain.order_number import CHANNEL_NAMES
 from ivr.logs import configure_logs
 from ivr.settings import Settings, default_state_dir, load_settings
-from ivr.stack import Stack
+from ivr.stack import Stack, end_what_was_left
 from ivr.storage.accounts import PostgresAccounts
 
 _WHO = {"caller": ("市民", "cyan"), "operator": ("坐席", "green")}
@@ -87,6 +87,7 @@ class _only_one:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise BadSetting("another demonstration is running on this machine; end it first, or set IVR_STATE_DIR") from None
+        end_what_was_left(self._state)
         shutil.rmtree(self._state, ignore_errors=True)
         self._state.mkdir()
 

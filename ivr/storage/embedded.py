@@ -13,7 +13,6 @@ import pwd
 import shutil
 import signal
 import subprocess
-from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -152,13 +151,8 @@ class EmbeddedPostgres:
     def _end_left_server(self) -> None:
         """End a server a killed run left behind: two servers on one data folder would refuse each other."""
         left = AdoptedProcess.find(self._folder / "data/postmaster.pid", self._folder / "data")
-        if left is None:
-            return
-        for how in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
-            with suppress(ProcessLookupError):
-                left.send_signal(how)
-            if left.ended_within(10):
-                return
+        if left is not None:
+            left.end(signal.SIGINT, signal.SIGQUIT, signal.SIGKILL)
 
 
 def _identity() -> dict[str, Any]:

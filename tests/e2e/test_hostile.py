@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import csv
-import itertools
 import re
 import socket
+import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
@@ -74,7 +74,6 @@ class HostileCaller:
     def __init__(self, port: int) -> None:
         self._to = ("127.0.0.1", port)
         self._line = LineEnd()
-        self._ids = itertools.count(1)
 
     async def __aenter__(self) -> HostileCaller:
         await asyncio.get_running_loop().create_datagram_endpoint(lambda: self._line, local_addr=("127.0.0.1", 0))
@@ -88,7 +87,8 @@ class HostileCaller:
         """One whole call, or its refusal."""
         assert self._line.transport
         port = self._line.transport.get_extra_info("sockname")[1]
-        call_id = f"hostile-{next(self._ids)}-{port}"
+        # Never used before: the system gives ports again, and a BYE that looks like an older one is taken for it.
+        call_id = f"hostile-{uuid.uuid4()}"
         sender = b'From: "' + name + b'" <sip:' + number + (b"@" if number else b"") + b"127.0.0.1>;tag=h\r\n"
         head = f"Via: SIP/2.0/UDP 127.0.0.1:{port};branch=z9hG4bK{{}}{call_id}\r\nMax-Forwards: 70\r\nCall-ID: {call_id}\r\n"
         sdp = (
@@ -104,7 +104,7 @@ class HostileCaller:
                 b"Content-Type: application/sdp\r\n" if body else b"", b"Content-Length: %d\r\n\r\n" % len(body), body,
             ])
 
-        to = "To: <sip:12348@127.0.0.1>\r\n".encode()
+        to = b"To: <sip:12348@127.0.0.1>\r\n"
         self._line.transport.sendto(request("INVITE", 1, to, sdp), self._to)
         answer = await self._final(call_id, "INVITE")
         if answer is None:
@@ -177,7 +177,9 @@ async def one_call(hotline: RunningHotline, client: HotlineClient, hostile: Host
         new = {i: r for i, r in (await rows(hotline)).items() if i not in before}
         if new and all(r["state"] == "ended" and r["orders"] for r in new.values()):
             break
-        assert asyncio.get_running_loop().time() < deadline, (new, ledger(hotline)[-12:])
+        if asyncio.get_running_loop().time() > deadline:
+            told = "\n".join(" ".join(r[:6] + r[15:]) for r in ledger(hotline) if r[4] in new)
+            raise AssertionError(f"not settled: {new}\n{told}")
         await asyncio.sleep(0.05)
     assert len(new) == 1, new
     [(linked_id, row)] = new.items()

@@ -13,6 +13,7 @@ import pytest
 import pytest_asyncio
 
 from ivr.bootstrap import Places
+from ivr.stack import end_what_was_left
 from tests.e2e.hotline import RunningHotline
 from tests.e2e.journeys import arrival, filled_order, state
 
@@ -127,3 +128,13 @@ async def test_a_start_that_fails_leaves_the_orphaned_asterisk_serving(product: 
     del product.environment["IVR_DATABASE_URL"]
     await product.start()
     assert asterisk_pid(product) == before
+
+
+async def test_what_a_killed_demonstration_left_is_ended_before_its_folder_is_emptied(product: RunningHotline) -> None:
+    await kill(product)
+    assert any("asterisk" in line for line in product.left_behind())
+    assert any("postgres" in line for line in product.left_behind())
+    await asyncio.to_thread(end_what_was_left, product.folder / "state")
+    async with asyncio.timeout(5):
+        while product.left_behind():
+            await asyncio.sleep(0.05)
