@@ -15,7 +15,9 @@ import pytest
 import pytest_asyncio
 
 from ivr.bootstrap import credentials
+from ivr.settings import Settings
 from ivr.web.tls import local_certificate
+from tests.e2e.guide import examples
 from tests.e2e.hotline import RunningHotline, free_ports
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
@@ -212,3 +214,9 @@ async def test_given_files_are_served() -> None:
     finally:
         await product.stop()
         product.remove()
+
+
+async def test_the_guides_settings_are_accepted() -> None:
+    for settings in examples("tls.md"):
+        accepted = Settings(**settings)
+        assert accepted.web.tls in ("files", "local_ca") and not accepted.web.host.startswith("127.")
