@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ivr.domain.errors import AudioUnreadable
-from ivr.speech.decoding import SpeechModel, TrackDecoder
+from ivr.speech.decoding import SpeechModel, TrackDecoder, release_memory
 from ivr.speech.decoding_settings import DecodingSettings
 
 _PR_SET_PDEATHSIG: Final = 1
@@ -46,6 +46,7 @@ def main() -> int:
         _tell(control, {"broken": str(problem)})
         return 1
     gc.collect()
+    release_memory()
     gc.freeze()  # the collector must not write to pages the children share
     _Host(model, control).serve()
     return 0
@@ -156,6 +157,7 @@ def _decode_jobs(model: SpeechModel, jobs: socket.socket) -> None:
             for answer in _decode(model, order):
                 answers.write(json.dumps(answer, ensure_ascii=False).encode() + b"\n")
                 answers.flush()
+            release_memory()
 
 
 def _decode(model: SpeechModel, order: dict[str, Any]) -> Iterator[dict[str, Any]]:
