@@ -18,7 +18,7 @@ from tests.fakes.sound import LINE_HZ, spoken, write_wav
 VOICES = {"caller": "+m3", "operator": "+f1"}
 _SENTENCES = PROJECT_ROOT / "models/tiny/build/evaluation.toml"
 _BREATH_S = 0.25
-_NOISE_RMS = 12.0  # about −69 dBFS before A-law: a quiet office
+_NOISE_RMS = 40.0  # −58 dBFS: an ordinary line
 
 
 @dataclass(frozen=True, slots=True)

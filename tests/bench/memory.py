@@ -1,0 +1,131 @@
+"""Proportional memory (PSS) while decoding: our slots against as many vosk-transcribers; growth over many files."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from ivr.speech.recognizer import VoskRecognizer
+from tests.bench.figure import Figure, absolute, compared, quick
+from tests.bench.process_cost import proportional_mb, with_descendants
+from tests.bench.sound import compose_calls, without_pauses
+from tests.bench.speech import TRANSCRIBER, model_folder
+from tests.fakes.sound import noise, write_wav
+
+_LOOK_EVERY_S = 0.15
+
+
+def measure(full: bool = False) -> list[Figure]:
+    """PSS of 1, 2 and 4 slots, MB per further slot, and how memory grows over a thousand files."""
+    seconds, pairs, files = (8, 1, 12) if quick() else (60, 7 if full else 5, 1000)
+    with tempfile.TemporaryDirectory(prefix="ivr-bench-") as name:
+        folder = Path(name)
+        wav = write_wav(folder / "speech.wav", without_pauses(seconds)[0])
+        ours: dict[int, list[float]] = {}
+        theirs: dict[int, list[float]] = {}
+        whole: dict[int, list[float]] = {}
+        for number in range(pairs):
+            for slots in (1, 2, 4):
+                def one(slots: int = slots) -> None:
+                    decoders, all_of_it = asyncio.run(_slots(wav, slots))
+                    ours.setdefault(slots, []).append(decoders)
+                    whole.setdefault(slots, []).append(all_of_it)
+
+                def other(slots: int = slots) -> None:
+                    theirs.setdefault(slots, []).append(_transcribers(wav, slots))
+
+                for arm in (other, one) if number % 2 else (one, other):
+                    arm()
+        figures = [
+            compared(
+                "memory", f"PSS, {slots} slot{'s' * (slots > 1)} vs transcribers", "MB", list(zip(ours[slots], theirs[slots], strict=True)),
+                better="less", goal=0.6 if slots == 4 else None,
+                remark=f"{model_folder().name}; host and decoders" if slots == 4 else "",
+            )
+            for slots in (1, 2, 4)
+        ]
+        figures.append(compared(
+            "memory", "PSS, 4 slots with the whole worker process", "MB", list(zip(whole[4], theirs[4], strict=True)), better="less",
+            goal=0.6, remark="the recogniser's own process counted too, which a job queue and a database would need beside the peer",
+        ))
+        figures.append(compared(
+            "memory", "PSS per further slot", "MB",
+            [((a - b) / 3, (c - d) / 3) for a, b, c, d in zip(ours[4], ours[1], theirs[4], theirs[1], strict=True)], better="less",
+        ))
+        figures.append(_growth(folder, files))
+        return figures
+
+
+async def _slots(wav: Path, slots: int) -> tuple[float, float]:
+    """Greatest PSS seen while all slots decode: of the decoders with their host, and with the process that drives them."""
+    command = [sys.executable, "-m", "tests.bench.memory", str(slots), str(wav)]
+    process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.DEVNULL)
+    most = [0.0, 0.0]
+    while process.returncode is None:
+        below = with_descendants(process.pid)
+        if len(below) == 2 + slots:
+            seen = proportional_mb(below[1:]), proportional_mb(below)
+            most = [max(a, b) for a, b in zip(most, seen, strict=True)]
+        try:
+            async with asyncio.timeout(_LOOK_EVERY_S):
+                await process.wait()
+        except TimeoutError:
+            continue
+    assert process.returncode == 0 and most[0], "the slots were never all seen at work"
+    return most[0], most[1]
+
+
+def _transcribers(wav: Path, count: int) -> float:
+    """Greatest PSS of as many vosk-transcribers at once on the same file; their ffmpeg children are not counted."""
+    processes = [
+        subprocess.Popen(
+            [str(TRANSCRIBER), "-m", str(model_folder()), "-i", str(wav), "-o", f"{wav}.{n}", "--log-level", "WARNING"],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )
+        for n in range(count)
+    ]
+    most = 0.0
+    while any(p.poll() is None for p in processes):
+        most = max(most, proportional_mb(p.pid for p in processes if p.returncode is None))
+        time.sleep(_LOOK_EVERY_S)
+    assert all(p.returncode == 0 for p in processes)
+    return most
+
+
+def _growth(folder: Path, files: int) -> Figure:
+    """Memory after all files over memory after the first twentieth, one slot, the worker's own process included."""
+    call = compose_calls(1, 6 if quick() else 60)[0]
+    wavs = []
+    for n, turn in enumerate(call.turns):
+        track = getattr(call, turn.speaker)
+        wavs.append(write_wav(folder / f"short{n}.wav", track[round(turn.start_s * 8000) : round((turn.start_s + 2) * 8000)]))
+    wavs.append(write_wav(folder / "noise.wav", noise(2, 60)))
+    seen: list[float] = []
+
+    async def all_files() -> None:
+        async with VoskRecognizer(model_folder(), slots=1) as recognizer:
+            for number in range(files):
+                await recognizer.transcribe(wavs[number % len(wavs)], "caller")
+                if number % max(files // 40, 1) == 0:
+                    seen.append(proportional_mb(recognizer.decoder_pids))
+
+    asyncio.run(all_files())
+    settled = max(len(seen) // 20, 1)
+    first, last = statistics.median(seen[settled : 3 * settled]), statistics.median(seen[-2 * settled :])
+    growth = 100 * (last / first - 1)
+    remark = f"{first:.1f} MB after {settled * max(files // 40, 1)} files, {last:.1f} at the end, {max(seen):.1f} at most"
+    return absolute("memory", f"growth over {files:,} files", "%", growth, at_most=5.0, remark=remark)
+
+
+async def _decode_at_once(slots: int, wav: Path) -> None:
+    async with VoskRecognizer(model_folder(), slots=slots) as recognizer:
+        await asyncio.gather(*(recognizer.transcribe(wav, "caller") for _ in range(slots)))
+
+
+if __name__ == "__main__":
+    asyncio.run(_decode_at_once(int(sys.argv[1]), Path(sys.argv[2])))
