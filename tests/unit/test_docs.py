@@ -116,7 +116,7 @@ def test_variables_are_settings(page: Path) -> None:
 
 @every_page
 def test_no_package_server_is_named(page: Path) -> None:
-    registry = r"pypi\.org|pythonhosted|registry\.npmjs|npmmirror|deb\.debian\.org|docker\.io|ghcr\.io|quay\.io|/simple\b"
+    registry = r"(?:://|\b)[\w.-]*(?:pypi|python(?:hosted)|npm|debian|docker|ghcr|quay)[\w-]*\.(?:org|io|com)\b|/simple\b"
     assert not re.search(registry, text_of(page)), "package servers are the machine's affair"
 
 
