@@ -66,7 +66,7 @@ def _spoken(text: str, speaker: str) -> Samples:
     return sound[loud[0] : loud[-1] + 1]
 
 
-def compose_call(seconds: float, seed: int, pause_s: tuple[float, float] = (2.2, 4.4)) -> SpokenCall:
+def compose_call(seconds: float, seed: int, pause_s: tuple[float, float] = (2.6, 5.0)) -> SpokenCall:
     """A call of about ``seconds``: turns of two or three sentences with breaths between, then the other speaker."""
     draw = random.Random(seed)
     pieces: list[tuple[str, str, Samples, float]] = []

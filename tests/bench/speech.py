@@ -58,7 +58,7 @@ def _measure(folder: Path, calls: list[SpokenCall], pairs: int) -> list[Figure]:
             tracks.append(Track(path, speaker, spans, call.text(speaker)))
         mix = write_wav(mixed / f"call{n}.wav", through_a_law(call.caller.astype(float) + call.operator))
         mixes.append(Track(mix, "caller", [], call.text()))
-    sound, said = without_pauses(10 if quick() else 300)
+    sound, said = without_pauses(10 if quick() else 480)
     alone = Track(write_wav(steady / "steady.wav", sound), "caller", [(0.0, len(sound) / 8000)], said)
 
     arms = {
