@@ -13,31 +13,31 @@ from pathlib import Path
 from ivr.speech.recognizer import VoskRecognizer
 from tests.bench.figure import Figure, absolute, compared, quick
 from tests.bench.process_cost import proportional_mb, with_descendants
-from tests.bench.sound import compose_calls, without_pauses
+from tests.bench.sound import compose_calls, write_call
 from tests.bench.speech import TRANSCRIBER, model_folder
 from tests.fakes.sound import noise, write_wav
 
-_LOOK_EVERY_S = 0.15
+_LOOK_EVERY_S = 0.1
 
 
 def measure(full: bool = False) -> list[Figure]:
     """PSS of 1, 2 and 4 slots, MB per further slot, and how memory grows over a thousand files."""
-    seconds, pairs, files = (8, 1, 12) if quick() else (60, 7 if full else 5, 1000)
+    seconds, pairs, files = (8, 1, 12) if quick() else (120, 7 if full else 5, 1000)
     with tempfile.TemporaryDirectory(prefix="ivr-bench-") as name:
         folder = Path(name)
-        wav = write_wav(folder / "speech.wav", without_pauses(seconds)[0])
+        wavs = [path for n, call in enumerate(compose_calls(2, seconds)) for path in write_call(call, folder, f"call{n}")]
         ours: dict[int, list[float]] = {}
         theirs: dict[int, list[float]] = {}
         whole: dict[int, list[float]] = {}
         for number in range(pairs):
             for slots in (1, 2, 4):
                 def one(slots: int = slots) -> None:
-                    decoders, all_of_it = asyncio.run(_slots(wav, slots))
+                    decoders, all_of_it = asyncio.run(_slots(wavs[:slots]))
                     ours.setdefault(slots, []).append(decoders)
                     whole.setdefault(slots, []).append(all_of_it)
 
                 def other(slots: int = slots) -> None:
-                    theirs.setdefault(slots, []).append(_transcribers(wav, slots))
+                    theirs.setdefault(slots, []).append(_transcribers(wavs[:slots]))
 
                 for arm in (other, one) if number % 2 else (one, other):
                     arm()
@@ -45,13 +45,13 @@ def measure(full: bool = False) -> list[Figure]:
             compared(
                 "memory", f"PSS, {slots} slot{'s' * (slots > 1)} vs transcribers", "MB", list(zip(ours[slots], theirs[slots], strict=True)),
                 better="less", goal=0.6 if slots == 4 else None,
-                remark=f"{model_folder().name}; host and decoders" if slots == 4 else "",
+                remark=f"{model_folder().name}; host and decoders, each track of a call its own file" if slots == 4 else "",
             )
             for slots in (1, 2, 4)
         ]
         figures.append(compared(
-            "memory", "PSS, 4 slots with the whole worker process", "MB", list(zip(whole[4], theirs[4], strict=True)), better="less",
-            goal=0.6, remark="the recogniser's own process counted too, which a job queue and a database would need beside the peer",
+            "memory", "PSS, 4 slots and the process that feeds them", "MB", list(zip(whole[4], theirs[4], strict=True)), better="less",
+            remark="the process that hands out the files counted too; the peer has none and would need one",
         ))
         figures.append(compared(
             "memory", "PSS per further slot", "MB",
@@ -61,14 +61,14 @@ def measure(full: bool = False) -> list[Figure]:
         return figures
 
 
-async def _slots(wav: Path, slots: int) -> tuple[float, float]:
+async def _slots(wavs: list[Path]) -> tuple[float, float]:
     """Greatest PSS seen while all slots decode: of the decoders with their host, and with the process that drives them."""
-    command = [sys.executable, "-m", "tests.bench.memory", str(slots), str(wav)]
+    command = [sys.executable, "-m", "tests.bench.memory", *map(str, wavs)]
     process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.DEVNULL)
     most = [0.0, 0.0]
     while process.returncode is None:
         below = with_descendants(process.pid)
-        if len(below) == 2 + slots:
+        if len(below) == 2 + len(wavs):
             seen = proportional_mb(below[1:]), proportional_mb(below)
             most = [max(a, b) for a, b in zip(most, seen, strict=True)]
         try:
@@ -80,14 +80,14 @@ async def _slots(wav: Path, slots: int) -> tuple[float, float]:
     return most[0], most[1]
 
 
-def _transcribers(wav: Path, count: int) -> float:
-    """Greatest PSS of as many vosk-transcribers at once on the same file; their ffmpeg children are not counted."""
+def _transcribers(wavs: list[Path]) -> float:
+    """Greatest PSS of as many vosk-transcribers at once on the same files; their ffmpeg children are not counted."""
     processes = [
         subprocess.Popen(
-            [str(TRANSCRIBER), "-m", str(model_folder()), "-i", str(wav), "-o", f"{wav}.{n}", "--log-level", "WARNING"],
+            [str(TRANSCRIBER), "-m", str(model_folder()), "-i", str(wav), "-o", f"{wav}.txt", "--log-level", "WARNING"],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )
-        for n in range(count)
+        for wav in wavs
     ]
     most = 0.0
     while any(p.poll() is None for p in processes):
@@ -122,10 +122,10 @@ def _growth(folder: Path, files: int) -> Figure:
     return absolute("memory", f"growth over {files:,} files", "%", growth, at_most=5.0, remark=remark)
 
 
-async def _decode_at_once(slots: int, wav: Path) -> None:
-    async with VoskRecognizer(model_folder(), slots=slots) as recognizer:
-        await asyncio.gather(*(recognizer.transcribe(wav, "caller") for _ in range(slots)))
+async def _decode_at_once(wavs: list[Path]) -> None:
+    async with VoskRecognizer(model_folder(), slots=len(wavs)) as recognizer:
+        await asyncio.gather(*(recognizer.transcribe(wav, "caller") for wav in wavs))
 
 
 if __name__ == "__main__":
-    asyncio.run(_decode_at_once(int(sys.argv[1]), Path(sys.argv[2])))
+    asyncio.run(_decode_at_once([Path(name) for name in sys.argv[1:]]))
