@@ -19,7 +19,7 @@ MOST_ATTEMPTS = 3
 LEASE_S = 20.0
 
 _BASE = re.compile(
-    r"(?P<day>\d{8})/(?P<unique_id>[A-Za-z0-9.-]+-\d+\.\d+)-(?P<uuid>[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})",
+    r"(?P<day>\d{8})/(?P<unique_id>[A-Za-z0-9.-]{1,100}-\d{1,20}\.\d{1,20})-(?P<uuid>[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})",
     re.ASCII,
 )
 

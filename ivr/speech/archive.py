@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 
-from ivr.domain.errors import NotFound
+from ivr.domain.errors import AudioUnreadable, NotFound, Unavailable
 from ivr.domain.transcript import Speaker
 from ivr.ports.web import SoundView, Track
-from ivr.speech.audio import StereoWav, inspect_mono, peaks, wav_header
+from ivr.speech.audio import StereoWav, inspect_mono, open_sound, peaks, wav_header
+
+_T = TypeVar("_T")
 
 
 class _Bytes(Protocol):
@@ -43,7 +47,7 @@ class _MonoWav:
         stop = max(end - len(self._header), 0)
         if stop <= start:
             return head
-        with self._path.open("rb") as stream:
+        with open_sound(self._path) as stream:
             stream.seek(self._info.data_offset + start)
             return head + stream.read(stop - start)
 
@@ -71,23 +75,46 @@ class RecordingArchive:
     """ivr.ports.web.AudioArchive over plain files."""
 
     async def open(self, paths: Mapping[Speaker, Path], track: Track) -> SoundView:
-        """See the port; a missing half of ``both`` is the other half's file played on one side alone."""
+        """See the port; when one half of ``both`` is missing or no sound, the other is played alone."""
         return _View(await asyncio.to_thread(_open, paths, track))
 
     async def peaks(self, paths: Mapping[Speaker, Path], points: int) -> Mapping[Speaker, Sequence[float]]:
-        """Largest amplitude per stretch, 0…1."""
-        return {s: await asyncio.to_thread(_largest, p, points) for s, p in paths.items()}
+        """Largest amplitude per stretch, 0…1; a track that is no sound is left out while the other is one."""
+        return await asyncio.to_thread(_readable, paths, lambda path: _largest(path, points))
 
 
 def _open(paths: Mapping[Speaker, Path], track: Track) -> _Bytes:
-    present = {speaker: path for speaker, path in paths.items() if path.is_file()}
-    if track == "both" and len(present) == 2:
-        return StereoWav(present["caller"], present["operator"])
-    if track == "both" and len(present) == 1:
-        return _MonoWav(next(iter(present.values())))
-    if track != "both" and track in present:
-        return _MonoWav(present[track])
-    raise NotFound("这段录音的文件不在磁盘上")
+    if track != "both":
+        paths = {speaker: path for speaker, path in paths.items() if speaker == track}
+    sounds = _readable(paths, _MonoWav)
+    if len(sounds) == 2:
+        with _disk_answers():
+            return StereoWav(paths["caller"], paths["operator"])
+    return next(iter(sounds.values()))
+
+
+def _readable(paths: Mapping[Speaker, Path], read: Callable[[Path], _T]) -> dict[Speaker, _T]:
+    """What ``read`` makes of each track that is sound; raises what is wrong with the last one when none is."""
+    found: dict[Speaker, _T] = {}
+    wrong: Exception = NotFound("这段录音的文件不在磁盘上")
+    for speaker, path in paths.items():
+        try:
+            with _disk_answers():
+                found[speaker] = read(path)
+        except AudioUnreadable as bad:
+            wrong = bad if os.path.lexists(path) else wrong
+    if not found:
+        raise wrong
+    return found
+
+
+@contextmanager
+def _disk_answers() -> Iterator[None]:
+    """A disk that does not give a file now is away, not broken: the same request may do later."""
+    try:
+        yield
+    except OSError as refused:
+        raise Unavailable(f"录音磁盘暂时读不出文件：{refused.strerror}") from refused
 
 
 def _largest(path: Path, points: int) -> list[float]:

@@ -6,7 +6,9 @@ therefore taken from the size of the file whenever the header and the file disag
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -30,6 +32,8 @@ _EXTENSIBLE: Final = 0xFFFE
 _PCM_GUID_TAIL: Final = bytes.fromhex("000000001000800000aa00389b71")
 _MAX_CHUNKS: Final = 64
 _HEADER_BYTES: Final = 44
+_MOST_BYTES: Final = 0xFFFFFFFF  # what a header's 32 bits can say; the size of a longer file is asked of the disk
+_NO_SUCH_FILE: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG})
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +57,41 @@ class WavInfo:
         return self.data_bytes // (SAMPLE_BYTES * self.channels)
 
 
+def open_sound(path: Path, *, writable: bool = False) -> BinaryIO:
+    """Open a recording, if it is a plain file: never waits, as opening a FIFO would, and never follows a link.
+
+    A link may lead to any file of this machine, so it is no recording of ours. Raises AudioUnreadable, or OSError when
+    the disk does not give the file now.
+    """
+    flags = (os.O_RDWR if writable else os.O_RDONLY) | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        handle = os.open(path, flags)
+    except OSError as refused:
+        if refused.errno in _NO_SUCH_FILE:
+            raise AudioUnreadable(f"{path.name}: the recording is not on disk") from None
+        if refused.errno == errno.ELOOP:
+            raise AudioUnreadable(f"{path.name}: is a link, not a recording") from None
+        if refused.errno == errno.EISDIR:
+            raise AudioUnreadable(f"{path.name}: is a folder, not a recording") from None
+        if refused.errno in (errno.ENXIO, errno.ENODEV):
+            raise AudioUnreadable(f"{path.name}: is not a plain file") from None
+        raise
+    mode = os.fstat(handle).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(handle)
+        kind = "is a folder, not a recording" if stat.S_ISDIR(mode) else "is not a plain file"
+        raise AudioUnreadable(f"{path.name}: {kind}")
+    return os.fdopen(handle, "r+b" if writable else "rb")
+
+
 def inspect_wav(path: Path) -> WavInfo:
     """Read the header of a WAV and check that it is 16-bit PCM at 8…48 kHz, without reading the sound.
 
     A header with no samples behind it is a recording of zero seconds, not a fault. Raises AudioUnreadable, saying
-    what the file is instead.
+    what the file is instead, or OSError as ``open_sound`` does.
     """
-    try:
-        with path.open("rb") as stream:
-            return _inspect(stream, path.name)
-    except FileNotFoundError:
-        raise AudioUnreadable(f"{path.name}: the recording is not on disk") from None
-    except IsADirectoryError:
-        raise AudioUnreadable(f"{path.name}: is a folder, not a recording") from None
+    with open_sound(path) as stream:
+        return _inspect(stream, path.name)
 
 
 def inspect_mono(path: Path) -> WavInfo:
@@ -150,15 +176,15 @@ def repair_header(path: Path) -> WavInfo:
     info = inspect_wav(path)
     if info.header_ok:
         return info
-    with path.open("r+b") as stream:
+    with open_sound(path, writable=True) as stream:
         end = os.fstat(stream.fileno()).st_size
         if _trusted_end(stream, info, end) is None:
             end = info.data_offset + info.data_bytes
             stream.truncate(end)
             stream.seek(info.data_offset - 4)
-            stream.write(struct.pack("<I", info.data_bytes))
+            stream.write(struct.pack("<I", min(info.data_bytes, _MOST_BYTES)))
         stream.seek(4)
-        stream.write(struct.pack("<I", end - 8))
+        stream.write(struct.pack("<I", min(end - 8, _MOST_BYTES)))
         stream.flush()
         os.fsync(stream.fileno())
     return inspect_wav(path)
@@ -185,17 +211,17 @@ def read_frames(stream: BinaryIO, info: WavInfo, first: int, count: int) -> Samp
 
 def iter_frames(path: Path, info: WavInfo, block: int = BLOCK_FRAMES) -> Iterator[Samples]:
     """All frames in blocks of at most ``block``, as ``read_frames`` gives them."""
-    with path.open("rb") as stream:
+    with open_sound(path) as stream:
         for first in range(0, info.frames, block):
             yield read_frames(stream, info, first, block)
 
 
 def wav_header(sample_rate: int, channels: int, data_bytes: int) -> bytes:
-    """The 44 bytes that precede ``data_bytes`` bytes of 16-bit PCM."""
+    """The 44 bytes that precede ``data_bytes`` bytes of 16-bit PCM; more than 4 GiB are told as 4 GiB."""
     width = SAMPLE_BYTES * channels
     return struct.pack(
-        "<4sI4s4sIHHIIHH4sI", b"RIFF", _HEADER_BYTES - 8 + data_bytes, b"WAVE", b"fmt ", 16, _PCM, channels,
-        sample_rate, sample_rate * width, width, 8 * SAMPLE_BYTES, b"data", data_bytes,
+        "<4sI4s4sIHHIIHH4sI", b"RIFF", min(_HEADER_BYTES - 8 + data_bytes, _MOST_BYTES), b"WAVE", b"fmt ", 16, _PCM, channels,
+        sample_rate, sample_rate * width, width, 8 * SAMPLE_BYTES, b"data", min(data_bytes, _MOST_BYTES),
     )  # fmt: skip
 
 
@@ -241,7 +267,7 @@ class StereoWav:
         first, last = start // width, -(-stop // width)
         both = np.zeros((last - first, 2), dtype="<i2")
         for channel, (path, info) in enumerate(self._tracks):
-            with path.open("rb") as stream:
+            with open_sound(path) as stream:
                 samples = read_frames(stream, info, first, last - first)
             both[: len(samples), channel] = samples
         return head + both.tobytes()[start - first * width : stop - first * width]
@@ -256,7 +282,7 @@ def peaks(path: Path, n: int) -> NDArray[np.float32]:
     out = np.zeros((n, 2), dtype=np.float32)
     if not info.frames:
         return out
-    with path.open("rb") as stream:
+    with open_sound(path) as stream:
         for bucket in range(n):
             first = bucket * info.frames // n
             last = max((bucket + 1) * info.frames // n, first + 1)

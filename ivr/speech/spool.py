@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import stat
 import time
 from collections.abc import Iterable, Sequence
@@ -34,16 +33,15 @@ class RecordingSpool:
         return await asyncio.to_thread(self._unmarked, older_than_s)
 
     async def check(self, name: RecordingName, repair: bool) -> tuple[list[Track], str]:
-        """See the port. Two files without sound are an abandoned call, not a fault."""
+        """See the port. Two files without sound are an abandoned call, not a fault.
+
+        A file that is no sound is a track too, of 0 s: its worker finds out why, keeps the file and says so in the order.
+        """
         return await asyncio.to_thread(self._check, name, repair)
 
     async def settle(self, name: RecordingName) -> None:
         """Turn the done mark into a taken mark."""
         await asyncio.to_thread(self._settle, name)
-
-    async def free_bytes(self) -> int:
-        """Space left for an unprivileged writer."""
-        return (await asyncio.to_thread(shutil.disk_usage, self._folder)).free
 
     async def sizes(self, since: float) -> dict[str, int]:
         """ivr.ports.pipeline.SoundFiles: bytes of sound of every WAV changed since then."""
@@ -80,7 +78,7 @@ class RecordingSpool:
     def _modified(self, path: str) -> float:
         try:
             return (self._folder / path).lstat().st_mtime
-        except FileNotFoundError:
+        except OSError:  # gone, or a name too long to be ours
             return 0.0
 
     @staticmethod
@@ -89,19 +87,28 @@ class RecordingSpool:
         return [n for n in names if n is not None][:_MOST_A_ROUND]
 
     def _check(self, name: RecordingName, repair: bool) -> tuple[list[Track], str]:
-        tracks, problems = [], []
+        tracks, problems, heard = [], [], False
         for track in TRACKS:
             path = self._folder / name.path(track)
+            size = self._size(path)
             try:
-                if path.is_symlink() or not path.is_file():
-                    raise AudioUnreadable(f"{path.name}: missing, or not a plain file")
-                info = repair_header(path) if repair else inspect_mono(path)
+                info = repair_header(path) if repair and size else inspect_mono(path)
+                tracks.append(Track(name, track, info.seconds, size, info.sample_rate))
+                heard = heard or info.data_bytes > 0
             except AudioUnreadable as bad:
                 problems.append(str(bad))
-                continue
-            if info.data_bytes:
-                tracks.append(Track(name, track, info.seconds, path.stat().st_size, info.sample_rate))
-        return tracks, "; ".join(problems)
+                tracks.append(Track(name, track, 0.0, max(size, 0), 0))
+                # A killed Asterisk leaves an empty file of a call that nobody answered; one it closed has a header.
+                heard = heard or size > 0 or (size == 0 and not repair)
+        return (tracks if heard else []), "; ".join(problems)
+
+    @staticmethod
+    def _size(path: Path) -> int:
+        """Bytes of what lies there, −1 when nothing does."""
+        try:
+            return path.lstat().st_size
+        except FileNotFoundError:
+            return -1
 
     def _settle(self, name: RecordingName) -> None:
         done = self._folder / f"{name.base}{_DONE}"

@@ -21,6 +21,7 @@ def test_a_name_tells_its_call_and_its_files() -> None:
     "", f"ivr-1-1.0-{UUID}", f"2026112/ivr-1-1.0-{UUID}", f"20261124/ivr-1-1.0-{UUID}\n", f"20261124/../ivr-1-1.0-{UUID}",
     f"20261124/ivr/1-1.0-{UUID}", f"20261124/ivr 1-1.0-{UUID}", f"20261124/ivr-1-1.0-{UUID.upper()}", f"20261124/1.0-{UUID}",
     f"20261124/ivr-1-1.0-{UUID}-caller", f"20261124/ivr-$(id)-1.0-{UUID}", f"２０２６１１２４/ivr-1-1.0-{UUID}", f"/20261124/ivr-1-1.0-{UUID}",
+    f"20261124/{'i' * 101}-1.0-{UUID}", f"20261124/ivr-1.{'1' * 21}-{UUID}",  # longer than every name the disk can mark as taken
 ])
 def test_what_asterisk_never_makes_is_no_name(base: str) -> None:
     assert RecordingName.parse(base) is None

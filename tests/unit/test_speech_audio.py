@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import struct
 import wave
 from pathlib import Path
@@ -10,7 +12,7 @@ import numpy as np
 import pytest
 
 from ivr.domain.errors import AudioUnreadable
-from ivr.speech.audio import StereoWav, inspect_mono, inspect_wav, peaks, repair_header, wav_header
+from ivr.speech.audio import StereoWav, inspect_mono, inspect_wav, iter_frames, open_sound, peaks, repair_header, wav_header
 from tests.fakes.sound import samples_of, silence, tone, write_wav
 
 
@@ -107,6 +109,46 @@ def test_floating_point_missing_and_stereo_are_refused(tmp_path: Path) -> None:
     assert inspect_wav(stereo).seconds == 0.5
     with pytest.raises(AudioUnreadable, match="2 channels; each speaker's track must be a mono file"):
         inspect_mono(stereo)
+
+
+def test_only_a_plain_file_is_opened_and_nothing_else_waited_for(tmp_path: Path) -> None:
+    sound = write_wav(tmp_path / "a.wav", tone(0.1))
+    pipe, link, folder, bound = (tmp_path / f"{name}.wav" for name in ("pipe", "link", "folder", "socket"))
+    os.mkfifo(pipe)
+    link.symlink_to(sound)
+    folder.mkdir()
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(bound))
+        for path, reason in ((pipe, "not a plain file"), (link, "is a link"), (folder, "is a folder"), (bound, "not a plain file")):
+            for read in (inspect_wav, repair_header, lambda p: peaks(p, 10), lambda p: StereoWav(sound, p)):
+                with pytest.raises(AudioUnreadable, match=rf"{path.name}: .*{reason}"):
+                    read(path)
+    with pytest.raises(AudioUnreadable, match="not on disk"):
+        inspect_wav(tmp_path / ("x" * 300))
+    with open_sound(sound) as stream:
+        assert stream.read(4) == b"RIFF" and not os.get_inheritable(stream.fileno())
+
+
+def test_more_than_four_gibibytes_are_read_mended_and_played(tmp_path: Path) -> None:
+    path = write_wav(tmp_path / "long.wav", tone(0.5))
+    with path.open("r+b") as stream:
+        stream.truncate((5 << 30) + 44)
+    info = inspect_wav(path)
+    assert (info.seconds, info.header_ok) == ((5 << 30) / 16_000, False)
+    assert repair_header(path).seconds == info.seconds and path.stat().st_size == (5 << 30) + 44
+    both = StereoWav(path, path)
+    assert both.size == (10 << 30) + 44 and both.read(both.size - 5, 10) == bytes(5)
+    assert peaks(write_wav(tmp_path / "short.wav"), 10).shape == (10, 2)
+
+
+def test_a_file_cut_while_it_is_read_ends_early_or_in_silence(tmp_path: Path) -> None:
+    path = write_wav(tmp_path / "a.wav", tone(1.0))
+    info, both = inspect_wav(path), StereoWav(path, path)
+    os.truncate(path, 44 + 1_001)
+    blocks = list(iter_frames(path, info, 400))
+    assert sum(len(b) for b in blocks) == 500
+    assert len(both.read(0, both.size)) == both.size and not any(both.read(44 + 500 * 4, 10_000))
+    assert peaks(path, 10).shape == (10, 2)
 
 
 def test_two_tracks_are_one_stereo_file_in_any_byte_range(tmp_path: Path) -> None:

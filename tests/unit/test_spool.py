@@ -76,15 +76,30 @@ async def test_an_abandoned_call_leaves_no_track_and_no_fault(folder: Folder) ->
     assert await folder.spool.check(folder.record(base(), caller_s=0, operator_s=0), repair=False) == ([], "")
 
 
-async def test_a_missing_or_broken_file_is_told_and_the_other_taken(folder: Folder) -> None:
+async def test_a_missing_or_broken_file_is_told_and_is_a_track_of_nothing(folder: Folder) -> None:
     name = folder.record(base(1))
     (folder.path / f"{name.base}-operator.wav").unlink()
     tracks, problem = await folder.spool.check(name, repair=False)
-    assert [t.track for t in tracks] == ["caller"] and "missing" in problem
+    assert [(t.track, t.seconds, t.size_bytes) for t in tracks] == [("caller", 2.0, 32_044), ("operator", 0.0, 0)]
+    assert "not on disk" in problem
     name = folder.record(base(2))
     (folder.path / f"{name.base}-caller.wav").write_bytes(b"not sound")
     tracks, problem = await folder.spool.check(name, repair=False)
-    assert [t.track for t in tracks] == ["operator"] and f"{UUID}-caller.wav" in problem
+    assert [(t.track, t.seconds, t.size_bytes) for t in tracks] == [("caller", 0.0, 9), ("operator", 2.0, 32_044)]
+    assert f"{UUID}-caller.wav" in problem
+
+
+async def test_an_empty_file_is_broken_when_asterisk_closed_it_and_nothing_when_it_was_killed(folder: Folder) -> None:
+    name = folder.record(base(1))
+    for track in ("caller", "operator"):
+        (folder.path / f"{name.base}-{track}.wav").write_bytes(b"")
+    tracks, problem = await folder.spool.check(name, repair=False)
+    assert [t.seconds for t in tracks] == [0.0, 0.0] and "is empty" in problem
+    assert (await folder.spool.check(name, repair=True))[0] == []
+    for track in ("caller", "operator"):
+        (folder.path / f"{name.base}-{track}.wav").unlink()
+    tracks, problem = await folder.spool.check(name, repair=False)
+    assert tracks == [] and "not on disk" in problem
 
 
 async def test_a_link_is_not_followed(folder: Folder, tmp_path: Path) -> None:
@@ -95,7 +110,14 @@ async def test_a_link_is_not_followed(folder: Folder, tmp_path: Path) -> None:
     caller.unlink()
     caller.symlink_to(outside)
     tracks, problem = await folder.spool.check(name, repair=False)
-    assert [t.track for t in tracks] == ["operator"] and "not a plain file" in problem
+    assert [(t.track, t.seconds) for t in tracks] == [("caller", 0.0), ("operator", 2.0)] and "is a link" in problem
+
+
+async def test_a_name_as_long_as_the_disk_takes_holds_up_no_other(folder: Folder) -> None:
+    folder.record(base(1), done=False)
+    (folder.path / f"20261124/{'x' * 244}-caller.wav").touch()
+    folder.age(60)
+    assert [n.base for n in await folder.spool.unfinished(30.0)] == [base(1)]
 
 
 async def test_a_header_of_zeros_is_mended_from_the_files_size(folder: Folder) -> None:
@@ -128,7 +150,3 @@ async def test_days_come_in_order_and_a_round_is_bounded(folder: Folder) -> None
             (folder.path / f"{base(n, day)}.done").touch()
     found = await folder.spool.finished()
     assert len(found) == 500 and found[0].base.startswith("20261124/") and found[-1].base.startswith("20261125/")
-
-
-async def test_free_space_is_the_volumes(folder: Folder) -> None:
-    assert await folder.spool.free_bytes() > 0
