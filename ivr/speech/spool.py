@@ -6,10 +6,12 @@ import asyncio
 import os
 import stat
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from ivr.domain.errors import AudioUnreadable
+from ivr.domain.reconciliation import NO_FILE
 from ivr.domain.recording import TRACKS, RecordingName, Track
 from ivr.speech.audio import inspect_mono, repair_header
 
@@ -43,18 +45,34 @@ class RecordingSpool:
         """Turn the done mark into a taken mark."""
         await asyncio.to_thread(self._settle, name)
 
-    async def sizes(self, since: float) -> dict[str, int]:
-        """ivr.ports.pipeline.SoundFiles: bytes of sound of every WAV changed since then."""
-        return await asyncio.to_thread(self._sizes, since)
+    async def changed(self, since: float, until: float) -> dict[str, int]:
+        """ivr.ports.pipeline.SoundFiles: bytes of sound of every WAV changed between these times."""
+        return await asyncio.to_thread(self._changed, since, until)
 
-    def _sizes(self, since: float) -> dict[str, int]:
-        found = {}
-        for entry in self._entries():
-            if entry.endswith(".wav"):
-                status = (self._folder / entry).lstat()
-                if status.st_mtime >= since and stat.S_ISREG(status.st_mode):
-                    found[entry] = max(0, status.st_size - _HEADER_BYTES)
-        return found
+    async def sizes(self, paths: Sequence[str]) -> dict[str, int]:
+        """See the port."""
+        return await asyncio.to_thread(lambda: {p: self._sound_bytes(s) for p, s in self._statuses(paths)})
+
+    async def waits(self, name: RecordingName) -> bool:
+        """See the port."""
+        return await asyncio.to_thread(self._waits, name)
+
+    def _changed(self, since: float, until: float) -> dict[str, int]:
+        wavs = (e for e in self._entries() if e.endswith(".wav"))
+        return {p: self._sound_bytes(s) for p, s in self._statuses(wavs) if since <= s.st_mtime <= until}
+
+    def _statuses(self, paths: Iterable[str]) -> Iterator[tuple[str, os.stat_result]]:
+        for path in paths:
+            with suppress(FileNotFoundError, NotADirectoryError):
+                yield path, (self._folder / path).lstat()
+
+    @staticmethod
+    def _sound_bytes(status: os.stat_result) -> int:
+        return max(0, status.st_size - _HEADER_BYTES) if stat.S_ISREG(status.st_mode) else NO_FILE
+
+    def _waits(self, name: RecordingName) -> bool:
+        there = [os.path.lexists(self._folder / f"{name.base}{mark}") for mark in (_DONE, _TAKEN)]
+        return there[0] or (not there[1] and any(os.path.lexists(self._folder / name.path(track)) for track in TRACKS))
 
     def _marked(self) -> list[RecordingName]:
         return self._named(p for p in self._entries() if p.endswith(_DONE))
@@ -93,7 +111,7 @@ class RecordingSpool:
             size = self._size(path)
             try:
                 info = repair_header(path) if repair and size else inspect_mono(path)
-                tracks.append(Track(name, track, info.seconds, size, info.sample_rate))
+                tracks.append(Track(name, track, info.seconds, self._size(path), info.sample_rate))
                 heard = heard or info.data_bytes > 0
             except AudioUnreadable as bad:
                 problems.append(str(bad))

@@ -16,12 +16,14 @@ import os
 import re
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
 from ivr.domain.events import Fact, LedgerBatch, Source
+from ivr.domain.reconciliation import LedgerFile
 
 _FIRST_LINE_LIMIT = 64 * 1024
 _READ_LIMIT = 1 << 20
@@ -110,6 +112,16 @@ class LedgerReader:
             elif text:
                 self.complaints += 1
             position += len(record)
+
+    def files(self) -> dict[str, LedgerFile]:
+        """Every file with a whole first line, by its id; opens each of them, so for a comparison now and then."""
+        found = {}
+        for path in [*sorted(self.folder.glob(f"{self.name}.*")), self.folder / self.name]:
+            with suppress(FileNotFoundError), path.open("rb") as file:
+                status = os.fstat(file.fileno())
+                if file_id := self._identify(file):
+                    found[file_id] = LedgerFile(path.name, status.st_size, status.st_mtime)
+        return found
 
     def rotate(self, now: float, limit_bytes: int = 64 << 20) -> Path | None:
         """Rename the current file when it is full; the new name sorts by time. Returns it, or None."""

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from ivr.domain.events import LedgerBatch, Source
+from ivr.domain.reconciliation import LedgerFile
 from ivr.telephony.ledger import LedgerReader
 
 log = structlog.get_logger(__name__)
@@ -45,3 +46,14 @@ class LedgerFiles:
                 await self._reopen()
         for gone in await asyncio.to_thread(self._reader.discard_older, positions, time.time()):
             log.info("ledger_discarded", file=gone.name)
+
+
+class LedgerShelf:
+    """ivr.ports.pipeline.LedgerBooks over the readers of all kinds of ledger file."""
+
+    def __init__(self, *readers: LedgerReader) -> None:
+        self._readers = readers
+
+    async def files(self) -> dict[str, LedgerFile]:
+        """See the port."""
+        return {file_id: file for r in self._readers for file_id, file in (await asyncio.to_thread(r.files)).items()}
