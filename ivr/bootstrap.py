@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import structlog
 
@@ -20,9 +21,11 @@ from ivr.domain.evidence import Thresholds
 from ivr.domain.reconciliation import Difference
 from ivr.intake_tables import CodeNames, load_intake, shipped_tables
 from ivr.pipeline.collect_recordings import RecordingCollector
+from ivr.pipeline.follow_recordings import RecordingFollower
 from ivr.pipeline.reconcile import Reconciler
 from ivr.pipeline.track_calls import LedgerTracker, LiveTracker
 from ivr.pipeline.transcribe import TranscriptionWorker
+from ivr.pipeline.watch_volumes import Volume, VolumeWatch
 from ivr.ports.web import WebOptions, WebServices
 from ivr.settings import PROJECT_ROOT, Settings, default_state_dir
 from ivr.speech.archive import RecordingArchive
@@ -49,8 +52,9 @@ from ivr.telephony.dialplan import ExchangePlan, SecureWebSocket, render, write
 from ivr.telephony.embedded import Console
 from ivr.telephony.exchange import AsteriskExchange
 from ivr.telephony.ledger import LedgerReader
-from ivr.telephony.ledger_source import LedgerFiles
+from ivr.telephony.ledger_source import LedgerFiles, LedgerShelf
 from ivr.telephony.prompts import build_prompts, read_manifest
+from ivr.volume_probe import FolderProbe
 from ivr.web.app import create_app
 from ivr.web.server import serve
 from ivr.web.tls import ServerCertificate, given_certificate, local_certificate, server_context
@@ -89,6 +93,10 @@ class Places:
     def postgres(self) -> Path:
         """The embedded server's folder."""
         return self.state / "pg"
+
+    def holds_database(self, url: str) -> bool:
+        """Whether this address is the embedded server's socket: `ivr run` tells its processes the address either way."""
+        return quote(str(self.postgres / "socket"), safe="") in url
 
     @property
     def logs(self) -> Path:
@@ -240,6 +248,24 @@ async def patient_pool(settings: Settings, application: str, size: int = 8) -> A
             pool.terminate()
 
 
+def volumes(settings: Settings) -> list[Volume]:
+    """The volumes of this machine that must stay writable; a database elsewhere watches its own."""
+    places = Places(settings.state_dir)
+    reserve = settings.disk_reserve_mb << 20
+    found = [
+        Volume("recordings_disk", "录音磁盘", str(settings.recordings_dir), "通话照常进行，但新录音可能丢失", reserve),
+        Volume(
+            "ledger_disk", "账本磁盘", str(places.asterisk / "log/cel-custom"), "通话照常进行，但新来电可能记不下来，工单会缺失",
+            reserve,
+        ),
+    ]
+    if settings.database_url is None or places.holds_database(settings.database_url):
+        found.append(Volume(
+            "database_disk", "数据库磁盘", str(places.postgres / "data"), "通话照常进行，来电和工单等数据库能写时自动补齐", reserve
+        ))
+    return found
+
+
 async def run_controller(settings: Settings) -> None:
     """Follow Asterisk and the spool until cancelled."""
     places = Places(settings.state_dir)
@@ -262,20 +288,31 @@ async def run_controller(settings: Settings) -> None:
         queue_log = LedgerTracker(
             LedgerFiles(LedgerReader("queue_log", log_folder, "queue_log", instance), reopen_queue_log), ledger, prefixes
         )
-        client = AmiClient("127.0.0.1", settings.asterisk.ami_port, "controller", secret)
+        ami_port = settings.asterisk.ami_tunnel_port or settings.asterisk.ami_port
+        client = AmiClient("127.0.0.1", ami_port, "controller", secret)
         titles = {q.name: q.title for q in settings.queues}
         live = LiveTracker(AsteriskExchange(client), PostgresQueueLive(pool), calls, titles)
-        collector = RecordingCollector(
-            RecordingSpool(settings.recordings_dir), tracks, alarms, settings.disk_reserve_mb << 20
-        )
+        collector = RecordingCollector(RecordingSpool(settings.recordings_dir), tracks)
         reconciler = Reconciler(
-            PostgresBooks(pool, orders), RecordingSpool(settings.recordings_dir), alarms, lambda: live.live_calls,
-            longest_call_s=settings.hotline.longest_call_s,
+            PostgresBooks(pool, orders), RecordingSpool(settings.recordings_dir), ledger_shelf(settings), alarms,
+            lambda: live.live_calls, longest_call_s=settings.hotline.longest_call_s,
         )
         async with asyncio.TaskGroup() as tasks:
             for part in (client, calls, queue_log, live, collector, reconciler):
                 tasks.create_task(part.run(), name=type(part).__name__)
+            for volume in volumes(settings):
+                watch = VolumeWatch(volume, FolderProbe(Path(volume.folder)), alarms)
+                tasks.create_task(watch.run(), name=volume.name)
             tasks.create_task(_sweep(pool, tracks), name="sweep")
+
+
+def ledger_shelf(settings: Settings) -> LedgerShelf:
+    """The files Asterisk writes, as the comparison of the books sees them."""
+    log_folder, instance = Places(settings.state_dir).asterisk / "log", settings.asterisk.name
+    return LedgerShelf(
+        LedgerReader("cel", log_folder / "cel-custom", "ledger.csv", instance),
+        LedgerReader("queue_log", log_folder, "queue_log", instance),
+    )
 
 
 async def reconcile(settings: Settings, days: float) -> list[Difference]:
@@ -283,7 +320,7 @@ async def reconcile(settings: Settings, days: float) -> list[Difference]:
     async with patient_pool(settings, "reconcile", size=2) as pool:
         reconciler = Reconciler(
             PostgresBooks(pool, await work_orders(settings, pool)), RecordingSpool(settings.recordings_dir),
-            PostgresAlarms(pool), frozenset, longest_call_s=settings.hotline.longest_call_s,
+            ledger_shelf(settings), PostgresAlarms(pool), frozenset, longest_call_s=settings.hotline.longest_call_s,
         )
         return await reconciler.once(days)
 
@@ -311,10 +348,11 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
     choice = choose_model(settings)
     log.info("model_chosen", model=choice.name, tiny=choice.is_tiny)
     slots = settings.speech.slots
-    async with patient_pool(settings, "worker", size=slots + 2) as pool, VoskRecognizer(choice.path, slots=slots) as ears:
+    async with patient_pool(settings, "worker", size=slots + 3) as pool, VoskRecognizer(choice.path, slots=slots) as ears:
         tracks = PostgresTracks(pool, await work_orders(settings, pool))
         name = f"{socket.gethostname()}:{os.getpid()}"
-        worker = TranscriptionWorker(name, tracks, ears, settings.recordings_dir, slots)
+        follower = RecordingFollower(name, tracks, ears, settings.recordings_dir, settings.speech.followed_tracks)
+        worker = TranscriptionWorker(name, tracks, ears, settings.recordings_dir, slots, follower=follower)
         running = asyncio.create_task(worker.run())
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)

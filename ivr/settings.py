@@ -84,6 +84,9 @@ class AsteriskSettings(_Section):
     rtp_first: Port = Field(20000, description="First UDP port for RTP")
     rtp_last: Port = Field(21999, description="Last UDP port for RTP")
     ami_port: Port = Field(5038, description="TCP port of AMI, always on loopback")
+    ami_tunnel_port: Port | None = Field(
+        None, description="TCP port the controller connects to instead when a tunnel or relay stands before AMI"
+    )
     wss_port: Port | None = Field(None, description="TCP port of the secure WebSocket for browsers (needs web.tls)")
     extra_modules: list[str] = Field(default_factory=list, description="Further Asterisk modules to load")
 
@@ -188,6 +191,9 @@ class SpeechSettings(_Section):
 
     model: str = Field("", description="Folder or name of a Vosk model; empty: the installed one, else the tiny one")
     slots: int = Field(2, ge=1, le=64, description="Recordings decoded at once by one worker")
+    followed_tracks: int = Field(
+        16, ge=0, le=512, description="Tracks (two for each call) heard while they are being recorded; 0: only after the call"
+    )
 
 
 class IntakeSettings(_Section):
@@ -211,7 +217,9 @@ class Settings(BaseSettings):
     recordings_dir: Path = Field(PROJECT_ROOT / "recordings", description="Spool and store of recordings")
     database_url: str | None = Field(None, description="postgresql://…; empty: an embedded server")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe line that is logged")
-    disk_reserve_mb: int = Field(512, ge=1, description="Free space on the recordings volume below which an alarm is raised")
+    disk_reserve_mb: int = Field(
+        512, ge=1, description="Free space on a volume of ours (recordings, ledger, database) below which an alarm is raised"
+    )
     web: WebSettings = Field(default_factory=WebSettings)
     asterisk: AsteriskSettings = Field(default_factory=AsteriskSettings)
     hotline: HotlineSettings = Field(default_factory=HotlineSettings)

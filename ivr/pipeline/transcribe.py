@@ -9,6 +9,8 @@ import structlog
 
 from ivr.domain.errors import AudioUnreadable, RecognizerFailed, Unavailable
 from ivr.domain.recording import LEASE_S, TrackJob
+from ivr.domain.transcript import TrackTranscript
+from ivr.pipeline.follow_recordings import RecordingFollower
 from ivr.ports.pipeline import TrackStore
 from ivr.ports.speech import Recognizer
 
@@ -22,8 +24,10 @@ class TranscriptionWorker:
     """``slots`` tracks at once; the lease is renewed while one is heard, so a hung worker's track is taken again."""
 
     def __init__(
-        self, name: str, tracks: TrackStore, recognizer: Recognizer, recordings: Path, slots: int, *, lease_s: float = LEASE_S
+        self, name: str, tracks: TrackStore, recognizer: Recognizer, recordings: Path, slots: int, *,
+        follower: RecordingFollower | None = None, lease_s: float = LEASE_S,
     ) -> None:
+        self._follower = follower
         self._lease_s = lease_s
         self._name = name
         self._tracks = tracks
@@ -38,14 +42,20 @@ class TranscriptionWorker:
 
     async def run(self) -> None:
         """Until drained or cancelled."""
-        async with asyncio.TaskGroup() as tasks:
-            for slot in range(self._slots):
-                tasks.create_task(self._slot(f"{self._name}/{slot}"))
+        following = asyncio.create_task(self._follower.run()) if self._follower else None
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for slot in range(self._slots):
+                    tasks.create_task(self._slot(f"{self._name}/{slot}"))
+        finally:
+            if following is not None:
+                following.cancel()
+                await asyncio.gather(following, return_exceptions=True)
 
     async def _slot(self, worker: str) -> None:
         while not self._draining.is_set():
             try:
-                job = await self._tracks.take(worker, self._lease_s)
+                job = await self._tracks.take(worker, self._lease_s, self._follower.name if self._follower else "")
                 if job is None:
                     await self._tracks.wait_for_work(_IDLE_S)
                 else:
@@ -56,7 +66,7 @@ class TranscriptionWorker:
 
     async def _work(self, job: TrackJob, worker: str) -> None:
         bound = log.bind(linked_id=job.linked_id, track=job.track, attempt=job.attempt)
-        hearing = asyncio.ensure_future(self._recognizer.transcribe(self._recordings / job.path, job.track))
+        hearing = asyncio.ensure_future(self._hear(job))
         try:
             while not hearing.done():
                 await asyncio.wait({hearing}, timeout=self._lease_s / 3)
@@ -77,6 +87,16 @@ class TranscriptionWorker:
             if not hearing.done():
                 hearing.cancel()
                 await asyncio.gather(hearing, return_exceptions=True)
+
+    async def _hear(self, job: TrackJob) -> TrackTranscript:
+        followed = self._follower.handed_over(job.path) if self._follower else None
+        if followed is None:
+            return await self._recognizer.transcribe(self._recordings / job.path, job.track)
+        log.info("track_was_followed", linked_id=job.linked_id, track=job.track)
+        try:
+            return await followed.finish(job.seconds)
+        finally:
+            await followed.give_up()
 
     async def _still_ours(self, job: TrackJob, worker: str) -> bool:
         try:

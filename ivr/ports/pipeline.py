@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
 
 from ivr.domain.call import Call
 from ivr.domain.events import Fact, LedgerBatch, LiveEvent, Source
-from ivr.domain.reconciliation import CallFacts, Difference, TrackFacts
+from ivr.domain.reconciliation import Books, Difference, LedgerFile
 from ivr.domain.recording import RecordingName, Track, TrackJob
 from ivr.domain.transcript import TrackTranscript
 
@@ -43,6 +44,13 @@ class LedgerStore(Protocol):
 
     async def interrupt(self, linked_id: str, at: float, fold: FoldCall) -> None:
         """Close a call whose Asterisk is gone."""
+        ...
+
+    async def witness(self, linked_id: str, facts: Sequence[Fact], fold: FoldCall) -> Call | None:
+        """Commit facts the controller saw live, when the stored ones do not tell the call's end or not its outcome.
+
+        Call, order and facts in one transaction, as ``commit`` does it. None when nothing had to be stored.
+        """
         ...
 
 
@@ -85,10 +93,6 @@ class Spool(Protocol):
         """Remember on disk that the recording was taken in; doing it twice is harmless."""
         ...
 
-    async def free_bytes(self) -> int:
-        """Space left on the recordings volume."""
-        ...
-
 
 class TrackStore(Protocol):
     """Recorded tracks, their work and their transcripts."""
@@ -101,8 +105,19 @@ class TrackStore(Protocol):
         """Whether the call this recording belongs to has ended, as far as the ledger tells."""
         ...
 
-    async def take(self, worker: str, lease_s: float) -> TrackJob | None:
-        """Lease the oldest open track and count the attempt; None when there is none."""
+    async def take(self, worker: str, lease_s: float, follower: str = "") -> TrackJob | None:
+        """Lease an open track and count the attempt; None when there is none.
+
+        Tracks that ``follower`` has followed come first, then the oldest; what others follow is left to them.
+        """
+        ...
+
+    async def being_recorded(self, limit: int) -> Sequence[RecordingName]:
+        """Recordings of calls in conversation, the longest conversation first."""
+        ...
+
+    async def follow(self, paths: Sequence[str], follower: str, lease_s: float) -> frozenset[str]:
+        """Claim tracks that are still being recorded, or keep the claim; those of ``paths`` that are ours now."""
         ...
 
     async def extend(self, track_id: int, worker: str, lease_s: float) -> bool:
@@ -123,15 +138,15 @@ class TrackStore(Protocol):
 
 
 class BookStore(Protocol):
-    """The database's side of a reconciliation; ``since`` is Unix time in seconds."""
+    """The database's side of a reconciliation; times are Unix seconds."""
 
-    async def calls(self, since: float) -> dict[str, CallFacts]: ...
+    async def read(self, since: float, paths: Sequence[str]) -> Books:
+        """Everything stored since then, and tracks of these paths whenever they were taken in, as of one moment."""
+        ...
 
-    async def tracks(self, since: float) -> Sequence[TrackFacts]: ...
-
-    async def ledger_calls(self, since: float) -> frozenset[str]: ...
-
-    async def orders_without_call(self, since: float) -> tuple[str, ...]: ...
+    async def recordings_awaited(self, ended_before: float) -> Sequence[tuple[str, str]]:
+        """Calls whose order waits for a recording of which no track is known: (linked id, recording's base name)."""
+        ...
 
     async def give_up_recording(self, linked_id: str) -> None:
         """Fill the order of a call whose recording will not come, and say so in its note."""
@@ -143,8 +158,51 @@ class BookStore(Protocol):
 class SoundFiles(Protocol):
     """The disk's side of a reconciliation."""
 
-    async def sizes(self, since: float) -> dict[str, int]:
-        """Bytes of sound by path relative to the recordings folder, of files changed since then."""
+    async def changed(self, since: float, until: float) -> dict[str, int]:
+        """Bytes of sound by path relative to the recordings folder, of files last changed between these Unix times.
+
+        ``ivr.domain.reconciliation.NO_FILE`` stands for what is there and no plain file.
+        """
+        ...
+
+    async def sizes(self, paths: Sequence[str]) -> dict[str, int]:
+        """The same of these paths, whenever they changed; those where nothing lies are left out."""
+        ...
+
+    async def waits(self, name: RecordingName) -> bool:
+        """Whether files of this recording lie there that were not taken in yet."""
+        ...
+
+
+class LedgerBooks(Protocol):
+    """The ledger's files, as a reconciliation sees them."""
+
+    async def files(self) -> dict[str, LedgerFile]:
+        """Every ledger file that holds a whole line, by its file id."""
+        ...
+
+
+VolumeFault = Literal["full", "no_inodes", "read_only", "hung", "refused"]
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeLook:
+    """What one look at a volume found; ``fault`` is None when a small file was written, synced and removed.
+
+    ``seconds`` is how long that took, ``free_bytes`` what an unprivileged writer has left, ``detail`` the system's word.
+    """
+
+    fault: VolumeFault | None
+    free_bytes: int
+    seconds: float
+    detail: str = ""
+
+
+class VolumeProbe(Protocol):
+    """Looks at one volume."""
+
+    async def look(self) -> VolumeLook:
+        """Never raises, and never takes longer than its own limit, whatever the volume does."""
         ...
 
 

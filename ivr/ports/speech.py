@@ -8,11 +8,29 @@ from typing import Protocol
 from ivr.domain.transcript import Speaker, TrackTranscript
 
 
+class FollowedTrack(Protocol):
+    """A track that is heard while it is still being recorded."""
+
+    @property
+    def broken(self) -> bool:
+        """Whether following it has failed; the track is then heard from its start, as any other."""
+        ...
+
+    async def finish(self, audio_s: float) -> TrackTranscript:
+        """The transcript of the recording, now that it is closed and ``audio_s`` long; raises as ``transcribe`` does."""
+        ...
+
+    async def give_up(self) -> None:
+        """Stop hearing it."""
+        ...
+
+
 class Recognizer(Protocol):
     """Turns one mono track into words with times.
 
     ``transcribe`` reads a WAV of any length in bounded memory. It raises AudioUnreadable for bytes that are no
     sound (never worth a second try) and RecognizerFailed when the decoder died, hung or spent its CPU budget.
+    ``follow`` begins before the file is closed, or even there; what it hears in the end is what ``transcribe`` would.
     """
 
     @property
@@ -21,3 +39,5 @@ class Recognizer(Protocol):
         ...
 
     async def transcribe(self, path: Path, speaker: Speaker) -> TrackTranscript: ...
+
+    async def follow(self, path: Path, speaker: Speaker) -> FollowedTrack: ...

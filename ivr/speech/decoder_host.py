@@ -7,8 +7,9 @@ else of the product is imported here, so that there is little to share and no th
 Control (SOCK_SEQPACKET on FD, one JSON object per message): the parent sends ``{"op": "fork"}`` with one end of a
 stream socket, or ``{"op": "kill", "pid"}``; the host answers ``{"ready": threads}`` or ``{"broken": text}`` once, then
 ``{"forked": pid}`` and ``{"exited": pid, "signal", "code"}``. A job on the stream socket is one JSON line
-``{"path", "cpu_budget_s", "settings"}``; its answers are lines ``{"segment": [[text, start_s, end_s, confidence]…]}``
-ended by ``{"done": {"speech_s"}}``, ``{"unreadable": text}`` or ``{"failed": text}``.
+``{"path", "follow", "cpu_budget", "settings"}``; its answers are lines ``{"segment": [[text, start_s, end_s,
+confidence]…]}`` ended by ``{"done": {"audio_s", "speech_s"}}``, ``{"unreadable": text}`` or ``{"failed": text}``. A job
+that follows a recording goes on until a second line, ``{"op": "closed"}``, says that the file will not grow any more.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import gc
 import json
 import os
 import resource
+import select
 import selectors
 import signal
 import socket
@@ -30,10 +32,13 @@ from typing import Any, Final
 from ivr.domain.errors import AudioUnreadable
 from ivr.speech.decoding import SpeechModel, TrackDecoder, release_memory
 from ivr.speech.decoding_settings import DecodingSettings
+from ivr.speech.track_file import TrackFile
 
 _PR_SET_PDEATHSIG: Final = 1
 _MAX_MESSAGE: Final = 4096
 _OOM_SCORE: Final = "800"  # of 1000: under memory pressure a decoder goes before Asterisk or PostgreSQL
+_NICE: Final = 5  # a call's sound goes before its transcript
+_LOOK_EVERY_S: Final = 0.5
 
 
 def main() -> int:
@@ -143,40 +148,80 @@ def _prepare_child(host: int) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _die_with_parent(host)
+    os.nice(_NICE)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with contextlib.suppress(OSError):  # a container may forbid it; the limit of its cgroup then chooses
         Path("/proc/self/oom_score_adj").write_text(_OOM_SCORE)
 
 
+class _Orders:
+    """Lines from the parent; a line may also be looked for while a job is under way."""
+
+    def __init__(self, jobs: socket.socket) -> None:
+        self._jobs = jobs
+        self._buffer = bytearray()
+
+    def next(self, within_s: float | None = None) -> dict[str, Any] | None:
+        """The next order, or None when none comes within the time; the process ends when the parent closed its end."""
+        while (end := self._buffer.find(b"\n")) < 0:
+            if not select.select([self._jobs], [], [], within_s)[0]:
+                return None
+            data = self._jobs.recv(_MAX_MESSAGE)
+            if not data:
+                os._exit(0)
+            self._buffer += data
+        line = bytes(self._buffer[:end])
+        del self._buffer[: end + 1]
+        order: dict[str, Any] = json.loads(line)
+        return order
+
+
 def _decode_jobs(model: SpeechModel, jobs: socket.socket) -> None:
     """Answer jobs until the parent closes its end."""
-    with jobs, jobs.makefile("rb") as orders, jobs.makefile("wb") as answers:
-        for line in orders:
-            order = json.loads(line)
-            _limit_cpu(order["cpu_budget_s"])
-            for answer in _decode(model, order):
+    orders = _Orders(jobs)
+    with jobs, jobs.makefile("wb") as answers:
+        while order := orders.next():
+            if "path" not in order:  # "closed", for a job that had ended by itself
+                continue
+            for answer in _decode(model, order, orders):
                 answers.write(json.dumps(answer, ensure_ascii=False).encode() + b"\n")
                 answers.flush()
             release_memory()
 
 
-def _decode(model: SpeechModel, order: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _decode(model: SpeechModel, order: dict[str, Any], orders: _Orders) -> Iterator[dict[str, Any]]:
+    budget = _CpuBudget(**order["cpu_budget"])
+    end: dict[str, Any]
+
+    def wait_for_more() -> bool:
+        return orders.next(within_s=_LOOK_EVERY_S) is not None
+
     try:
-        decoder = TrackDecoder(model, Path(order["path"]), DecodingSettings.of(order["settings"]))
+        track = TrackFile(Path(order["path"]), wait_for_more if order["follow"] else None, budget.allow)
+        decoder = TrackDecoder(model, track, DecodingSettings.of(order["settings"]))
         for words in decoder.segments():
             yield {"segment": [[w.text, w.start_s, w.end_s, w.confidence] for w in words]}
-        yield {"done": {"speech_s": round(decoder.speech_s, 3)}}
+        end = {"done": {"audio_s": round(track.seconds, 3), "speech_s": round(decoder.speech_s, 3)}}
     except AudioUnreadable as problem:
-        yield {"unreadable": str(problem)}
+        end = {"unreadable": str(problem)}
     except Exception as problem:  # whatever the engine raises costs this file only
-        yield {"failed": f"{type(problem).__name__}: {problem}"}
+        end = {"failed": f"{type(problem).__name__}: {problem}"}
+    yield end
 
 
-def _limit_cpu(budget_s: float) -> None:
-    """SIGXCPU kills this process when the next job has used ``budget_s`` of processor time."""
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    limit = int(used.ru_utime + used.ru_stime + budget_s) + 1
-    resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.getrlimit(resource.RLIMIT_CPU)[1]))
+class _CpuBudget:
+    """Processor time one job may use, growing with its sound; SIGXCPU kills this process when it is used up."""
+
+    def __init__(self, least_s: float, per_audio_second: float) -> None:
+        self._least_s = least_s
+        self._per_audio_second = per_audio_second
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        self._before_s = used.ru_utime + used.ru_stime
+
+    def allow(self, audio_s: float) -> None:
+        """Let the job have what ``audio_s`` seconds of sound may cost."""
+        limit = int(self._before_s + max(self._least_s, self._per_audio_second * audio_s)) + 1
+        resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.getrlimit(resource.RLIMIT_CPU)[1]))
 
 
 if __name__ == "__main__":

@@ -48,11 +48,17 @@ class DecoderChild:
     def alive(self) -> bool:
         return self._host.alive and self.pid in self._host.running and not self._reader.at_eof()
 
-    async def answers(self, job: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
-        """Every answer to a job up to and including the last one; raises DecoderDied when the child ends first."""
+    async def ask(self, job: dict[str, Any]) -> None:
+        """Hand a job over; a child that is dead tells so in ``answers``."""
+        await self._say(job)
+
+    async def say_closed(self) -> None:
+        """Tell a child that follows a recording that the file is whole."""
+        await self._say({"op": "closed"})
+
+    async def answers(self) -> AsyncGenerator[dict[str, Any], None]:
+        """Every answer to the job up to and including the last one; raises DecoderDied when the child ends first."""
         try:
-            self._writer.write(json.dumps(job).encode() + b"\n")
-            await self._writer.drain()
             while line := await self._reader.readline():
                 answer: dict[str, Any] = json.loads(line)
                 if "segment" not in answer:
@@ -63,6 +69,11 @@ class DecoderChild:
         except (OSError, ValueError) as problem:  # ValueError: a line cut short by death, or beyond all measure
             raise DecoderDied(await self._host.cause_of_death(self.pid) or str(problem)) from None
         raise DecoderDied(await self._host.cause_of_death(self.pid) or "the decoder ended without an answer")
+
+    async def _say(self, order: dict[str, Any]) -> None:
+        with contextlib.suppress(OSError):
+            self._writer.write(json.dumps(order).encode() + b"\n")
+            await self._writer.drain()
 
     def retire(self) -> None:
         """Let the child end by itself after its last job."""

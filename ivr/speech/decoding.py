@@ -19,9 +19,10 @@ from typing import Any, Final
 import numpy as np
 import soxr
 
-from ivr.speech.audio import Samples, inspect_mono, read_frames
+from ivr.speech.audio import Samples
 from ivr.speech.decoding_settings import DecodingSettings
-from ivr.speech.voice_activity import Stretch, find_speech
+from ivr.speech.track_file import TrackFile
+from ivr.speech.voice_activity import FRAME_S, Stretch, find_speech
 
 _KALDI_DEFAULT_RATE_HZ: Final = 16_000
 
@@ -85,52 +86,63 @@ def model_sample_rate(path: Path) -> int:
 
 
 class TrackDecoder:
-    """Decodes one mono track; ``speech_s`` tells afterwards how much of it was worth decoding."""
+    """Decodes one mono track; ``speech_s`` tells how much of it was worth decoding so far."""
 
-    def __init__(self, model: SpeechModel, path: Path, settings: DecodingSettings) -> None:
+    def __init__(self, model: SpeechModel, track: TrackFile, settings: DecodingSettings) -> None:
         self._model = model
-        self._path = path
-        self._info = inspect_mono(path)
+        self._track = track
         self._settings = settings
         self._recognizer: Any = None
+        self._resampler: Any = None
+        self._next: int | None = None  # the sample of the open stretch that is fed next
+        self._shift_s = 0.0
         self._fed = 0  # samples at the model's rate
         self.speech_s = 0.0
 
     def segments(self) -> Iterator[list[HeardWord]]:
         """Words between silences, in the order they were said. Silence yields nothing, and no engine is made for it."""
-        for stretch in find_speech(self._path, self._info, self._settings.voice_activity):
-            self.speech_s += (stretch.last - stretch.first) / self._info.sample_rate
+        voice = self._settings.voice_activity
+        rate = self._track.sample_rate
+        block = max(round(voice.block_s / FRAME_S), 1) * round(rate * FRAME_S)
+        for stretch in find_speech(self._track.blocks(block), rate, voice):
             for words in self._decode(stretch):
                 yield from split_at_silence(words, self._settings.split_silence_s)
 
     def _decode(self, stretch: Stretch) -> Iterator[list[HeardWord]]:
+        """Of an open stretch only whole chunks are fed, so that what is heard does not depend on when it was read."""
+        if self._next is None:
+            self._begin(stretch.first)
+        at, size = self._next or 0, max(round(self._settings.chunk_s * self._track.sample_rate), 1)
+        while at < stretch.last and not (stretch.open and at + size > stretch.last):
+            samples = self._track.read(at, min(size, stretch.last - at))
+            at += size
+            yield from self._feed(samples, last=False)
+        self._next = at
+        if not stretch.open:
+            self.speech_s += (stretch.last - stretch.first) / self._track.sample_rate
+            yield from self._feed(np.zeros(0, np.int16), last=True)
+            yield self._words(self._recognizer.FinalResult())
+            self._next = None
+            release_memory()
+
+    def _begin(self, first: int) -> None:
+        rate, wanted = self._track.sample_rate, self._model.sample_rate
         if self._recognizer is None:
-            self._recognizer = vosk.KaldiRecognizer(self._model.handle, float(self._model.sample_rate))
+            self._recognizer = vosk.KaldiRecognizer(self._model.handle, float(wanted))
             self._recognizer.SetWords(True)
-        shift_s = stretch.first / self._info.sample_rate - self._fed / self._model.sample_rate
-        for chunk in self._chunks(stretch):
-            self._fed += len(chunk)
-            if self._recognizer.AcceptWaveform(chunk.tobytes()):
-                yield self._words(self._recognizer.Result(), shift_s)
-        yield self._words(self._recognizer.FinalResult(), shift_s)
-        release_memory()
+        self._resampler = soxr.ResampleStream(rate, wanted, 1, dtype="int16", quality="HQ") if rate != wanted else None
+        self._shift_s = first / rate - self._fed / wanted
+        self._next = first
 
-    def _chunks(self, stretch: Stretch) -> Iterator[Samples]:
-        """The stretch at the model's rate."""
-        rate, wanted = self._info.sample_rate, self._model.sample_rate
-        resampler = soxr.ResampleStream(rate, wanted, 1, dtype="int16", quality="HQ") if rate != wanted else None
-        size = max(round(self._settings.chunk_s * rate), 1)
-        with self._path.open("rb") as stream:
-            for first in range(stretch.first, stretch.last, size):
-                count = min(size, stretch.last - first)
-                samples = read_frames(stream, self._info, first, count)
-                if resampler is not None:
-                    samples = resampler.resample_chunk(samples, last=first + count >= stretch.last).astype(np.int16)
-                if samples.size:
-                    yield samples
+    def _feed(self, samples: Samples, *, last: bool) -> Iterator[list[HeardWord]]:
+        if self._resampler is not None:
+            samples = self._resampler.resample_chunk(samples, last=last).astype(np.int16)
+        self._fed += len(samples)
+        if samples.size and self._recognizer.AcceptWaveform(samples.tobytes()):
+            yield self._words(self._recognizer.Result())
 
-    def _words(self, result: str, shift_s: float) -> list[HeardWord]:
-        end_s = self._info.seconds
+    def _words(self, result: str) -> list[HeardWord]:
+        end_s, shift_s = self._track.seconds, self._shift_s
         return [
             HeardWord(
                 text=w["word"],

@@ -41,3 +41,18 @@ class DecodingSettings:
     def of(cls, plain: dict[str, Any]) -> DecodingSettings:
         """From ``dataclasses.asdict`` of one, as it travels between processes."""
         return cls(**{**plain, "voice_activity": VoiceActivitySettings(**plain["voice_activity"])})
+
+
+@dataclass(frozen=True, slots=True)
+class DecodingBudget:
+    """Seconds one file may take, of processor time and on the wall clock alike: the greater of the two figures.
+
+    Speech that does not fit a model decodes at a tenth of real time (vosk-api#660); the budget keeps such a file from
+    holding a slot for hours.
+    """
+
+    least_s: float = 30.0
+    per_audio_second: float = 5.0
+
+    def of(self, audio_s: float) -> float:
+        return max(self.least_s, self.per_audio_second * audio_s)

@@ -7,32 +7,19 @@ RecognizerFailed and the next one gets a fresh child. The children share the mem
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing
-from dataclasses import asdict, dataclass
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from ivr.domain.errors import AudioUnreadable, RecognizerFailed, Unavailable
-from ivr.domain.transcript import Segment, Speaker, TrackTranscript, Word
+from ivr.domain.transcript import Speaker, TrackTranscript
 from ivr.speech.audio import WavInfo, inspect_mono
-from ivr.speech.decoder_process import DecoderChild, DecoderDied, DecoderHost
-from ivr.speech.decoding_settings import DecodingSettings
-
-
-@dataclass(frozen=True, slots=True)
-class DecodingBudget:
-    """Seconds one file may take, of processor time and on the wall clock alike: the greater of the two figures.
-
-    Speech that does not fit a model decodes at a tenth of real time (vosk-api#660); the budget keeps such a file from
-    holding a slot for hours.
-    """
-
-    least_s: float = 30.0
-    per_audio_second: float = 5.0
-
-    def of(self, audio_s: float) -> float:
-        return max(self.least_s, self.per_audio_second * audio_s)
+from ivr.speech.decoder_process import DecoderChild, DecoderHost
+from ivr.speech.decoding_settings import DecodingBudget, DecodingSettings
+from ivr.speech.hearing import FollowedTrack, Hearing
 
 
 class VoskRecognizer:
@@ -61,6 +48,7 @@ class VoskRecognizer:
         self._budget = budget or DecodingBudget()
         self._files_per_child = files_per_child
         self._load_timeout_s = load_timeout_s
+        self._slots = slots
         self._free = asyncio.Semaphore(slots)
         self._idle: list[DecoderChild] = []
         self._host: DecoderHost | None = None
@@ -106,33 +94,41 @@ class VoskRecognizer:
             return await self._decode(path, info, speaker)
 
     async def _decode(self, path: Path, info: WavInfo, speaker: Speaker) -> TrackTranscript:
-        budget_s = self._budget.of(info.seconds)
-        job = {"path": str(path), "cpu_budget_s": budget_s, "settings": self._settings}
-        segments: list[Segment] = []
-        last: dict[str, Any] = {}
+        hearing = await self._begin(path, speaker, follow=False)
+        async with self._hearing(hearing):
+            return await hearing.result(self._budget.of(info.seconds))
+
+    async def follow(self, path: Path, speaker: Speaker) -> FollowedTrack:
+        """Begin to hear a track that is still being recorded, in a decoder of its own beyond the slots.
+
+        The caller bounds how many it follows, and must end each. Raises RecognizerFailed when no decoder can be had.
+        """
+        return FollowedTrack(await self._begin(path, speaker, follow=True), self._hearing, self._budget)
+
+    async def _begin(self, path: Path, speaker: Speaker, *, follow: bool) -> Hearing:
         child = await self._take_child(path)
         try:
-            async with asyncio.timeout(budget_s), aclosing(child.answers(job)) as answers:
-                async for last in answers:
-                    if words := last.get("segment"):
-                        segments.append(_segment(speaker, words))
-        except TimeoutError:
-            child.kill()
-            raise RecognizerFailed(f"{path.name}: decoding took more than {budget_s:g} s and was stopped") from None
-        except DecoderDied as death:
-            child.kill()
-            raise RecognizerFailed(f"{path.name}: {death}") from None
+            await child.ask({
+                "path": str(path), "follow": follow, "cpu_budget": asdict(self._budget), "settings": self._settings
+            })
         except BaseException:
             child.kill()
             raise
-        self._give_back(child)
-        if text := last.get("unreadable"):
-            raise AudioUnreadable(text)
-        if text := last.get("failed"):
-            raise RecognizerFailed(f"{path.name}: {text}")
-        return TrackTranscript(
-            speaker, self._model_name, round(info.seconds, 3), last["done"]["speech_s"], tuple(segments)
-        )
+        return Hearing(child, path, speaker, self._model_name)
+
+    @asynccontextmanager
+    async def _hearing(self, hearing: Hearing) -> AsyncIterator[None]:
+        """Give a child back that has done its work; whatever else happened to it, it is killed."""
+        try:
+            yield
+        except AudioUnreadable:
+            self._give_back(hearing.child)
+            raise
+        except BaseException:
+            hearing.child.kill()
+            raise
+        else:
+            self._give_back(hearing.child)
 
     async def _take_child(self, path: Path) -> DecoderChild:
         """A living child that nobody else uses: an idle one, or a fresh one of a living host."""
@@ -147,7 +143,7 @@ class VoskRecognizer:
             raise RecognizerFailed(f"{path.name}: {problem}") from problem
 
     def _give_back(self, child: DecoderChild) -> None:
-        if child.jobs_done < self._files_per_child and child.alive:
+        if child.jobs_done < self._files_per_child and child.alive and len(self._idle) < self._slots:
             self._idle.append(child)
         else:
             child.retire()
@@ -163,8 +159,3 @@ class VoskRecognizer:
             if self._host is None:
                 self._host = await DecoderHost.start(self._model_path, self._load_timeout_s)
             return self._host
-
-
-def _segment(speaker: Speaker, words: list[tuple[str, float, float, float]]) -> Segment:
-    heard = tuple(Word(*word) for word in words)
-    return Segment(speaker, heard[0].start_s, heard[-1].end_s, heard)

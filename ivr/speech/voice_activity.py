@@ -6,9 +6,8 @@ between is put to the WebRTC detector. A neural detector on every frame costs mo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -16,7 +15,7 @@ import soxr
 import webrtcvad
 from numpy.typing import NDArray
 
-from ivr.speech.audio import Samples, WavInfo, iter_frames
+from ivr.speech.audio import Samples
 from ivr.speech.decoding_settings import VoiceActivitySettings
 
 FRAME_S: Final = 0.01
@@ -26,48 +25,70 @@ _WEBRTC_RATES: Final = (8_000, 16_000, 32_000, 48_000)
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Frames ``first`` up to, not including, ``last`` of a track, in which somebody may be speaking."""
+    """Frames ``first`` up to, not including, ``last`` of a track, in which somebody may be speaking.
+
+    An ``open`` one goes on in sound that was not looked at yet: it is told again, longer, and at last closed.
+    """
 
     first: int
     last: int
+    open: bool = False
 
 
-def find_speech(path: Path, info: WavInfo, settings: VoiceActivitySettings | None = None) -> Iterator[Stretch]:
-    """The stretches of a mono track worth decoding, in order and apart; blocking, memory bounded by one block."""
+def find_speech(blocks: Iterable[Samples], rate: int, settings: VoiceActivitySettings | None = None) -> Iterator[Stretch]:
+    """The stretches of a mono track worth decoding, in order and apart; memory bounded by one block.
+
+    ``blocks`` hold ``block_s`` seconds each, the last one what is left; whether they come from a file or from a call
+    that goes on makes no difference to what is found.
+    """
     settings = settings or VoiceActivitySettings()
-    step = round(info.sample_rate * FRAME_S)
-    pad = round(settings.pad_s * info.sample_rate)
-    for first, last in _runs(_sounding(path, info, settings, step), settings):
-        yield Stretch(max(first * step - pad, 0), min(last * step + pad, info.frames))
-
-
-def _runs(sounding: Iterator[int], settings: VoiceActivitySettings) -> Iterator[tuple[int, int]]:
-    """Numbers of sounding 10 ms frames, rising → (first, last + 1) of each run with enough sound in it."""
-    gap = max(settings.min_gap_s, 2 * settings.pad_s) / FRAME_S
-    needed = settings.min_sound_s / FRAME_S
-    first = last = -1
-    heard = 0
-    for index in sounding:
-        if heard and index - last > gap:
-            if heard >= needed:
-                yield first, last + 1
-            heard = 0
-        if not heard:
-            first = index
-        last = index
-        heard += 1
-    if heard >= needed:
-        yield first, last + 1
-
-
-def _sounding(path: Path, info: WavInfo, settings: VoiceActivitySettings, step: int) -> Iterator[int]:
-    """The number of every 10 ms frame of the track that is sound."""
     detector = webrtcvad.Vad(settings.webrtc_mode)
-    per_block = max(round(settings.block_s / FRAME_S), 1)
-    for number, block in enumerate(iter_frames(path, info, per_block * step)):
+    step = round(rate * FRAME_S)
+    run = _Run(settings, step, round(settings.pad_s * rate))
+    steps = samples = 0
+    for block in blocks:
         frames = block[: len(block) // step * step].reshape(-1, step)
-        for index in np.flatnonzero(_judge(frames, info.sample_rate, settings, detector)):
-            yield number * per_block + int(index)
+        samples += len(block)
+        for index in np.flatnonzero(_judge(frames, rate, settings, detector)):
+            yield from run.sound(steps + int(index), samples)
+        steps += len(frames)
+        yield from run.looked_until(steps, samples)
+    yield from run.end(samples)
+
+
+class _Run:
+    """Sounding 10 ms frames, rising, become stretches: sounds ``min_gap_s`` apart belong to different ones."""
+
+    def __init__(self, settings: VoiceActivitySettings, step: int, pad: int) -> None:
+        self._gap = max(settings.min_gap_s, 2 * settings.pad_s) / FRAME_S
+        self._needed = settings.min_sound_s / FRAME_S
+        self._step = step
+        self._pad = pad
+        self._first = self._last = -1
+        self._heard = 0
+
+    def sound(self, index: int, samples: int) -> Iterator[Stretch]:
+        """Frame ``index`` is sound; ``samples`` of the track are known."""
+        if self._heard and index - self._last > self._gap:
+            yield from self.end(samples)
+        if not self._heard:
+            self._first = index
+        self._last = index
+        self._heard += 1
+
+    def looked_until(self, index: int, samples: int) -> Iterator[Stretch]:
+        """Every frame before ``index`` was looked at."""
+        if self._heard and index - self._last > self._gap:
+            yield from self.end(samples)
+        elif self._heard >= self._needed:
+            yield Stretch(max(self._first * self._step - self._pad, 0), (self._last + 1) * self._step, open=True)
+
+    def end(self, samples: int) -> Iterator[Stretch]:
+        """Nothing more belongs to the run; too little sound is no speech."""
+        if self._heard >= self._needed:
+            last = min((self._last + 1) * self._step + self._pad, samples)
+            yield Stretch(max(self._first * self._step - self._pad, 0), last)
+        self._heard = 0
 
 
 def _judge(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from ivr.domain.recording import MOST_ATTEMPTS, Track, TrackJob, after_failure
+from ivr.domain.recording import MOST_ATTEMPTS, RecordingName, Track, TrackJob, after_failure
 from ivr.domain.transcript import TrackTranscript
 from ivr.storage.database import lock_call, transaction
 from ivr.storage.feed import append
@@ -45,15 +45,40 @@ class PostgresTracks:
         async with transaction(self._pool) as connection:
             return bool(await connection.fetchval("SELECT true FROM call WHERE linked_id = $1 AND state = 'ended'", linked_id))
 
-    async def take(self, worker: str, lease_s: float) -> TrackJob | None:
+    async def being_recorded(self, limit: int) -> Sequence[RecordingName]:
+        """See the port."""
+        async with transaction(self._pool) as connection:
+            rows = await connection.fetch(
+                "SELECT recording_name FROM call WHERE state = 'talking' AND recording_name <> '' AND NOT recording_refused"
+                " ORDER BY answered_at LIMIT $1", limit,
+            )
+        names = (RecordingName.parse(r["recording_name"]) for r in rows)
+        return [name for name in names if name is not None]
+
+    async def follow(self, paths: Sequence[str], follower: str, lease_s: float) -> frozenset[str]:
+        """See the port; a follower that died loses its claims with time."""
+        async with transaction(self._pool) as connection:
+            await connection.execute("DELETE FROM recording_follow WHERE until < now() - interval '1 minute'")
+            rows = await connection.fetch(
+                "INSERT INTO recording_follow (path, follower, until) SELECT p, $2, now() + $3 FROM unnest($1::text[]) AS p"
+                " ON CONFLICT (path) DO UPDATE SET follower = excluded.follower, until = excluded.until"
+                " WHERE recording_follow.follower = excluded.follower OR recording_follow.until < now() RETURNING path",
+                sorted(paths), follower, timedelta(seconds=lease_s),
+            )
+        return frozenset(r["path"] for r in rows)
+
+    async def take(self, worker: str, lease_s: float, follower: str = "") -> TrackJob | None:
         """See the port. The attempt is committed before the work, so a worker that dies has used it up."""
         async with transaction(self._pool) as connection:
             row = await connection.fetchrow(
                 "UPDATE recording_track SET state = 'leased', leased_by = $1, lease_until = now() + $2,"
-                " attempts = attempts + 1 WHERE id = (SELECT id FROM recording_track WHERE state IN ('pending', 'leased')"
-                " AND (state = 'pending' OR lease_until < now()) ORDER BY seconds > 1800, ready_at, id"
-                " FOR UPDATE SKIP LOCKED LIMIT 1) RETURNING id, linked_id, path, track, seconds, attempts",
-                worker, timedelta(seconds=lease_s),
+                " attempts = attempts + 1 WHERE id = (SELECT t.id FROM recording_track t"
+                " LEFT JOIN recording_follow f ON f.path = t.path AND f.until > now()"
+                " WHERE t.state IN ('pending', 'leased') AND (t.state = 'pending' OR t.lease_until < now())"
+                " AND (f.follower IS NULL OR f.follower = $3)"
+                " ORDER BY f.follower IS NULL, t.seconds > 1800, t.ready_at, t.id"
+                " FOR UPDATE OF t SKIP LOCKED LIMIT 1) RETURNING id, linked_id, path, track, seconds, attempts",
+                worker, timedelta(seconds=lease_s), follower,
             )
         if row is None:
             return None

@@ -244,3 +244,38 @@ async def test_what_a_person_wrote_is_not_overwritten(pool: Pool) -> None:
     await world.tracks.finish(job, "w", heard(job))
     assert (await world.order(1))["category"] == "X"
     assert await pool.fetchval("SELECT display FROM work_order_field") == "人写的"
+
+
+async def test_recordings_of_conversations_can_be_followed(pool: Pool) -> None:
+    world = World(pool)
+    for n in range(3):
+        rows = facts(n, ended=n == 0, file_id=f"call-{n}")
+        await world.ledger.commit(batch(rows if n != 2 else rows[:3], file_id=f"call-{n}"), FOLD)
+    assert [name.base for name in await world.tracks.being_recorded(10)] == [base(1)], "one is over, one still waits"
+    assert await world.tracks.being_recorded(0) == []
+
+
+async def test_a_followed_track_is_left_to_its_follower_while_its_claim_lasts(pool: Pool) -> None:
+    world = World(pool)
+    paths = [t.name.path(t.track) for t in tracks(1)]
+    assert await world.tracks.follow(paths, "a:1", 30) == set(paths)
+    assert await world.tracks.follow(paths, "b:1", 30) == set() and await world.tracks.follow(paths, "a:1", 30) == set(paths)
+    await world.tracks.add(tracks(1))
+    await world.tracks.add(tracks(2))
+    others = [await world.tracks.take("b:1/0", LEASE_S, "b:1") for _ in range(3)]
+    assert [j and j.linked_id for j in others] == [linked(2), linked(2), None]
+    own = [await world.tracks.take("a:1/0", LEASE_S, "a:1") for _ in range(3)]
+    assert [j and j.linked_id for j in own] == [linked(1), linked(1), None]
+
+
+async def test_a_followers_own_track_comes_first_and_a_dead_followers_is_anybodys(pool: Pool) -> None:
+    world = World(pool)
+    await world.tracks.add(tracks(1))
+    await world.tracks.add(tracks(2))
+    await pool.execute("UPDATE recording_track SET seconds = 7000 WHERE linked_id = $1", linked(2))
+    await world.tracks.follow([tracks(2)[0].name.path("caller")], "a:1", 30)
+    first = await world.tracks.take("a:1/0", LEASE_S, "a:1")
+    assert first is not None and first.linked_id == linked(2)
+    await world.tracks.follow([tracks(1)[0].name.path("caller")], "dead:1", -1)
+    assert await world.tracks.follow([tracks(1)[0].name.path("caller")], "b:1", -1), "a claim that ran out can be taken"
+    assert (await taken(world, "c:1/0")).linked_id == (await taken(world, "c:1/0")).linked_id == linked(1)

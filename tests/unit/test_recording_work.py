@@ -54,7 +54,7 @@ class Tracks:
         await self._tell()
         return len(tracks)
 
-    async def take(self, worker: str, lease_s: float) -> TrackJob | None:
+    async def take(self, worker: str, lease_s: float, follower: str = "") -> TrackJob | None:
         if self.away:
             self.away -= 1
             raise Unavailable("PostgreSQL is away")
@@ -90,7 +90,6 @@ class Spool:
         self.unreadable: set[str] = set()
         self.silent: set[str] = set()
         self.repaired: list[str] = []
-        self.free = 1 << 40
 
     async def finished(self) -> Sequence[RecordingName]:
         return list(self.done)
@@ -112,26 +111,10 @@ class Spool:
             if name in names:
                 names.remove(name)
 
-    async def free_bytes(self) -> int:
-        return self.free
-
-
-class Alarms:
-    """Alarms in force."""
-
-    def __init__(self) -> None:
-        self.raising: dict[str, str] = {}
-
-    async def raised(self, name: str, text: str) -> None:
-        self.raising[name] = text
-
-    async def cleared(self, name: str) -> None:
-        self.raising.pop(name, None)
-
 
 @asynccontextmanager
-async def collecting(spool: Spool, tracks: Tracks, alarms: Alarms | None = None) -> AsyncIterator[None]:
-    task = asyncio.create_task(RecordingCollector(spool, tracks, alarms or Alarms(), 1 << 30).run())
+async def collecting(spool: Spool, tracks: Tracks) -> AsyncIterator[None]:
+    task = asyncio.create_task(RecordingCollector(spool, tracks).run())
     try:
         yield
         assert not task.done()
@@ -164,18 +147,6 @@ async def test_a_resting_recording_is_mended_only_when_its_call_is_over() -> Non
     async with collecting(spool, tracks):
         await tracks.until(lambda: tracks.added)
     assert spool.repaired == [name_of(2).linked_id] and spool.resting == [name_of(1)]
-
-
-async def test_little_space_is_an_alarm_until_there_is_more() -> None:
-    spool, tracks, alarms = Spool(), Tracks(), Alarms()
-    spool.free = 100 << 20
-    async with collecting(spool, tracks, alarms), asyncio.timeout(10):
-        while "recordings_disk" not in alarms.raising:
-            await asyncio.sleep(0.01)
-        assert "100 MB" in alarms.raising["recordings_disk"]
-        spool.free = 1 << 40
-        while alarms.raising:
-            await asyncio.sleep(0.01)
 
 
 @asynccontextmanager

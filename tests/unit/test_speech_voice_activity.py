@@ -3,22 +3,39 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from ivr.speech.audio import Samples, inspect_wav
+from ivr.speech.audio import Samples, inspect_wav, iter_frames
 from ivr.speech.decoding_settings import VoiceActivitySettings
-from ivr.speech.voice_activity import find_speech, levels_dbfs
+from ivr.speech.voice_activity import Stretch, find_speech, levels_dbfs
 from tests.fakes.sound import A_LAW_IDLE, noise, silence, spoken, tone, write_wav
 
 
 def stretches(path: Path, *parts: Samples, rate: int = 8_000, **settings: float) -> list[tuple[float, float]]:
     """(start, end) in seconds of what is found."""
     write_wav(path, *parts, rate=rate)
-    found = find_speech(path, inspect_wav(path), VoiceActivitySettings(**settings))  # type: ignore[arg-type]
-    return [(round(s.first / rate, 2), round(s.last / rate, 2)) for s in found]
+    found = list(_found(path, VoiceActivitySettings(**settings)))  # type: ignore[arg-type]
+    for early, later in zip(found, found[1:], strict=False):
+        assert early.last <= later.first if not early.open else (early.first, early.last) <= (later.first, later.last)
+    assert not found or not found[-1].open
+    return [(round(s.first / rate, 2), round(s.last / rate, 2)) for s in found if not s.open]
+
+
+def _found(path: Path, settings: VoiceActivitySettings) -> Iterator[Stretch]:
+    info = inspect_wav(path)
+    return find_speech(iter_frames(path, info, round(settings.block_s * info.sample_rate)), info.sample_rate, settings)
+
+
+def test_a_long_stretch_is_told_before_it_ends(tmp_path: Path) -> None:
+    path = write_wav(tmp_path / "a.wav", silence(3), tone(25), silence(3))
+    found = list(_found(path, VoiceActivitySettings(block_s=10.0)))
+    assert [(s.first, s.last, s.open) for s in found] == [
+        (21_600, 80_000, True), (21_600, 160_000, True), (21_600, 226_400, False)
+    ]
 
 
 @pytest.mark.parametrize(
