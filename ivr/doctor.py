@@ -7,17 +7,20 @@ import os
 import shutil
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import asyncpg
 
 from ivr import bootstrap
 from ivr.domain.errors import IvrError
+from ivr.pipeline.watch_volumes import fault_text, judged
 from ivr.ports_in_use import refuse_ports_in_use
 from ivr.settings import PROJECT_ROOT, Settings
 from ivr.storage.migrate import latest
 from ivr.telephony.asterisk_root import find_asterisk
 from ivr.telephony.probe import may_run_commands, probe
+from ivr.volume_probe import FolderProbe
 
 _EACH_WITHIN_S = 15
 
@@ -110,17 +113,20 @@ async def _voice(settings: Settings) -> Finding:
 
 
 async def _disk(settings: Settings) -> Finding:
-    folder = settings.recordings_dir
-    while not folder.exists():
-        folder = folder.parent
-    usage = shutil.disk_usage(folder)
-    if not os.access(folder, os.W_OK):
-        return Finding("磁盘", "fault", f"{folder} 不能写入", "修改权限，或用 IVR_RECORDINGS_DIR 换一个目录")
-    free_mb = usage.free >> 20
-    hours = usage.free / 32_000 / 3600
-    if free_mb < settings.disk_reserve_mb:
-        return Finding("磁盘", "fault", f"{folder} 只剩 {free_mb} MB", "清理，或用 IVR_RECORDINGS_DIR 换一个磁盘")
-    return Finding("磁盘", "ok", f"{folder} 剩余 {free_mb / 1024:.1f} GB，约可录 {hours:.0f} 小时通话")
+    text = ""
+    for volume in bootstrap.volumes(settings):
+        folder = Path(volume.folder)
+        while not folder.exists():
+            folder = folder.parent
+        look = await FolderProbe(folder).look()
+        state = judged(look, volume.reserve_bytes)
+        if state:
+            text, _, remedy = fault_text(volume, state, look).partition("。")
+            return Finding("磁盘", "warning" if state == "slow" else "fault", text, remedy)
+        if volume.name == "recordings_disk":
+            hours = look.free_bytes / 32_000 / 3600
+            text = f"{folder} 剩余 {look.free_bytes / (1 << 30):.1f} GB，约可录 {hours:.0f} 小时通话"
+    return Finding("磁盘", "ok", f"{text}；账本和数据库的磁盘都能写入")
 
 
 async def _ports(settings: Settings) -> Finding:

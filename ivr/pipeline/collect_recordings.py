@@ -8,23 +8,23 @@ import structlog
 
 from ivr.domain.errors import Unavailable
 from ivr.domain.recording import RecordingName
-from ivr.ports.pipeline import Alarms, Spool, TrackStore
+from ivr.ports.pipeline import Spool, TrackStore
 
 log = structlog.get_logger(__name__)
 
 _EVERY_S = 0.2
 _STILL_S = 3.0
 _SWEEP_EVERY = 10
+_AGAIN_S = 2.0
 
 
 class RecordingCollector:
-    """Takes finished recordings in, mends what a killed Asterisk left, and watches the volume's free space."""
+    """Takes finished recordings in and mends what a killed Asterisk or a full disk left without its done mark."""
 
-    def __init__(self, spool: Spool, tracks: TrackStore, alarms: Alarms, reserve_bytes: int) -> None:
+    def __init__(self, spool: Spool, tracks: TrackStore) -> None:
         self._spool = spool
         self._tracks = tracks
-        self._alarms = alarms
-        self._reserve = reserve_bytes
+        self._waiting: dict[str, float] = {}
 
     async def run(self) -> None:
         """Ends only when cancelled; a failure is told and tried again."""
@@ -35,7 +35,6 @@ class RecordingCollector:
                     await self._take_in(name, repair=False)
                 if round_number % _SWEEP_EVERY == 0:
                     await self._recover()
-                    await self._watch_space()
             except (Unavailable, OSError) as away:
                 log.warning("recordings_wait", reason=str(away))
                 await asyncio.sleep(1.0)
@@ -50,7 +49,10 @@ class RecordingCollector:
                 await self._take_in(name, repair=True)
 
     async def _take_in(self, name: RecordingName, *, repair: bool) -> None:
-        """One recording; a file the disk does not give is tried again next round and holds up no other."""
+        """One recording; a file the disk does not give is tried again later and holds up no other."""
+        now = asyncio.get_running_loop().time()
+        if now < self._waiting.get(name.base, 0.0):
+            return
         try:
             tracks, problem = await self._spool.check(name, repair)
             if problem:
@@ -59,14 +61,8 @@ class RecordingCollector:
                 await self._tracks.add(tracks)
                 log.info("recording_taken_in", linked_id=name.linked_id, seconds=round(tracks[0].seconds, 2))
             await self._spool.settle(name)
+            self._waiting.pop(name.base, None)
         except OSError as bad:
-            log.warning("recording_waits", recording=name.base, reason=str(bad))
-
-    async def _watch_space(self) -> None:
-        free = await self._spool.free_bytes()
-        if free < self._reserve:
-            await self._alarms.raised(
-                "recordings_disk", f"录音磁盘只剩 {free >> 20} MB，请清理或扩容；通话照常进行，但新录音可能丢失。"
-            )
-        else:
-            await self._alarms.cleared("recordings_disk")
+            if name.base not in self._waiting:  # once, not at every try: a read-only disk may stay so for hours
+                log.warning("recording_waits", recording=name.base, reason=str(bad))
+            self._waiting[name.base] = now + _AGAIN_S

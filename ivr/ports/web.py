@@ -19,6 +19,7 @@ from ivr.ports.views import Views
 Role = Literal["operator", "supervisor", "dispatcher", "handler", "adviser", "administrator", "auditor"]
 ROLES: tuple[Role, ...] = get_args(Role)
 Topic = Literal["queue", "call", "order", "alarm"]
+DatabaseState = Literal["away", "full", "read_only"]
 Track = Literal["caller", "operator", "both"]
 
 
@@ -140,6 +141,10 @@ class Feed(Protocol):
 
     async def wait_hint(self, timeout_s: float) -> bool:
         """Return early (True) when the database hints at news, at ``timeout_s`` (False) otherwise; never raises."""
+        ...
+
+    async def write_probe(self) -> DatabaseState | None:
+        """Write next to nothing and commit it: None when that went well, else what is wrong; may wait for ever."""
         ...
 
     async def listen(self) -> None:

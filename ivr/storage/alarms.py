@@ -21,16 +21,20 @@ class PostgresAlarms:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._standing: dict[str, str | None] = {}
+        self._logged: dict[str, str] = {}
 
     async def raised(self, name: str, text: str) -> None:
-        """Announce a condition; a changed text is announced again at most when the condition was cleared between."""
-        if self._standing.get(name) is not None:
+        """Announce a condition, and again when its text changes; the log has it even while the database is away."""
+        if self._standing.get(name) == text:
             return
-        log.error("alarm", name=name, text=text)
+        if self._logged.get(name) != text:
+            self._logged[name] = text
+            log.error("alarm", name=name, text=text)
         async with transaction(self._pool) as connection:
             await connection.execute(
                 "INSERT INTO alarm (name, text) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE"
-                " SET text = excluded.text, raised_at = now(), cleared_at = NULL", name, text,
+                " SET text = excluded.text, cleared_at = NULL,"
+                " raised_at = CASE WHEN alarm.cleared_at IS NULL THEN alarm.raised_at ELSE now() END", name, text,
             )
             await append(connection, "alarm", name)
         self._standing[name] = text
@@ -39,6 +43,7 @@ class PostgresAlarms:
         """Say that a condition is gone; silent when it never was."""
         if name in self._standing and self._standing[name] is None:
             return
+        self._logged.pop(name, None)
         async with transaction(self._pool) as connection:
             if await connection.fetchval(
                 "UPDATE alarm SET cleared_at = now() WHERE name = $1 AND cleared_at IS NULL RETURNING true", name

@@ -22,6 +22,8 @@ _AWAY = (
     asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.InternalClientError, asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError, asyncpg.CrashShutdownError, asyncpg.TooManyConnectionsError,
     asyncpg.InsufficientResourcesError, asyncpg.QueryCanceledError, OSError, TimeoutError,
+    # A volume that turned read-only or fails: PostgreSQL calls EROFS a lack of privilege.
+    asyncpg.PostgresSystemError, asyncpg.InsufficientPrivilegeError, asyncpg.ReadOnlySQLTransactionError,
 )
 
 

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 import structlog
 
-from ivr.ports.web import FeedBatch, FeedEntry, Topic
+from ivr.domain.errors import Unavailable
+from ivr.ports.web import DatabaseState, FeedBatch, FeedEntry, Topic
 from ivr.storage.views import connected
 
 CHANNEL = "ivr_feed"
@@ -78,6 +79,17 @@ class PostgresFeed:
         entries = [FeedEntry(row["seq"], row["topic"], row["key"], row["at"]) for row in rows]
         complete = seq == head if not entries else entries[0].seq == seq + 1
         return FeedBatch(max(head, entries[-1].seq) if entries else head, complete, entries)
+
+    async def write_probe(self) -> DatabaseState | None:
+        """An empty message in the write-ahead log, committed: it needs no table, and fails as any commit would."""
+        try:
+            async with connected(self._pool) as connection:
+                await connection.execute("SELECT pg_logical_emit_message(true, 'ivr', '')")
+        except Unavailable as away:
+            return "full" if isinstance(away.__cause__, asyncpg.DiskFullError) else "away"
+        except (asyncpg.InsufficientPrivilegeError, asyncpg.ReadOnlySQLTransactionError, asyncpg.PostgresSystemError):
+            return "read_only"  # PostgreSQL calls a read-only file system a lack of privilege
+        return None
 
     async def wait_hint(self, timeout_s: float) -> bool:
         try:

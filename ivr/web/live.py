@@ -17,7 +17,8 @@ from aiohttp import web
 from ivr.domain.errors import Unavailable
 from ivr.ports.views import OrderFilter
 from ivr.ports.web import Busy, FeedEntry, Topic, WebOptions, WebServices
-from ivr.web.models import LiveClock, LiveSnapshot, Wire
+from ivr.web.database_watch import DatabaseWatch
+from ivr.web.models import Alarm, LiveClock, LiveSnapshot, Wire
 from ivr.web.present import alarm, call_row, queue_status, work_order
 
 RECENT = 50
@@ -109,6 +110,7 @@ class LiveHub:
         self._snapshot: tuple[float, int, bytes] | None = None
         self._snapshot_lock = asyncio.Lock()
         self._begin_lock = asyncio.Lock()
+        self.database = DatabaseWatch(services.feed, self._tell_of_database)
 
     async def run(self) -> None:
         """Follow the feed until cancelled."""
@@ -116,6 +118,7 @@ class LiveHub:
             group.create_task(self._services.feed.listen(), name="live-hints")
             group.create_task(self._follow(), name="live-follow")
             group.create_task(self._recheck(), name="live-recheck")
+            group.create_task(self.database.run(), name="live-database")
 
     def subscribe(self, credential: bytes) -> LiveClient:
         """A new page; raises Busy when this process serves as many as it may."""
@@ -152,7 +155,7 @@ class LiveHub:
             if batch.complete and len(batch.entries) <= _RESUME_LIMIT:
                 changes = await self._changes(batch.entries)
                 client.seen = batch.entries[-1].seq if batch.entries else last_seen
-                return b"".join(c.data for c in changes)
+                return b"".join(c.data for c in changes) + frame("alarm", self.database.current())
         return await self.snapshot(client)
 
     async def snapshot(self, client: LiveClient) -> bytes:
@@ -180,6 +183,8 @@ class LiveHub:
         recent = await views.work_orders(OrderFilter(limit=RECENT))
         orders = [work_order(o, self._services.codes) for o in recent]
         alarms = [alarm(a) for a in await views.standing_alarms()]
+        if self.database.standing is not None:
+            alarms.insert(0, self.database.standing)
         return head, frame("snapshot", LiveSnapshot(queues=queues, calls=calls, orders=orders, alarms=alarms), head)
 
     async def _follow(self) -> None:
@@ -247,6 +252,10 @@ class LiveHub:
         if changes:
             for client in self._clients:
                 client.offer(changes)
+
+    def _tell_of_database(self, told: Alarm) -> None:
+        self._snapshot = None
+        self._publish([Change(("alarm", told.name), None, frame("alarm", told))])
 
     async def _watch_staleness(self) -> None:
         """Nobody writes «stale» into the feed when the writer is what died: notice it here, once per change."""

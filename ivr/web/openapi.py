@@ -103,7 +103,7 @@ def _answer(status: int, kind: type[BaseModel] | str | None) -> dict[str, Any]:
     elif kind == "text/event-stream":
         answer["description"] = (
             "Events: snapshot (LiveSnapshot), queue (QueueStatus), call (CallRow), order (WorkOrder), "
-            "alarm (Alarm), each with its number as id; clock (LiveClock) without."
+            "alarm (Alarm), each with its number as id where it is stored; clock (LiveClock) without."
         )
         answer["content"] = {kind: {"schema": {"type": "string"}}}
     elif kind is not None:

@@ -10,6 +10,7 @@ from ivr.domain.errors import NotFound
 from ivr.ports.views import Health, PageMark
 from ivr.web.audit_once import AUDIT_ONCE
 from ivr.web.context import IDENTITY, OPTIONS, SERVICES, answer
+from ivr.web.live import HUB
 from ivr.web.models import CallList, HealthAnswer, QueueList, WorkOrderList
 from ivr.web.present import call_answer, call_row, queue_status, work_order
 from ivr.web.query import CallQuery, NoQuery, OrderQuery, cursor_of, read_query
@@ -37,11 +38,10 @@ HEALTH: web.AppKey[HealthCheck] = web.AppKey("health", HealthCheck)
 async def healthz(request: web.Request) -> web.Response:
     """GET /healthz: 200 while this process serves; what it stands on is in the body: restart the right part."""
     health = await request.app[HEALTH].current(request.app)
-    good = health.database and not health.queue_live_stale
+    database = health.database and request.app[HUB].database.standing is None
+    good = database and not health.queue_live_stale
     return answer(
-        HealthAnswer(
-            status="ok" if good else "degraded", database=health.database, queue_live_stale=health.queue_live_stale
-        )
+        HealthAnswer(status="ok" if good else "degraded", database=database, queue_live_stale=health.queue_live_stale)
     )
 
 

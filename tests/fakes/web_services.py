@@ -26,7 +26,7 @@ from ivr.ports.views import (
     WaitingCaller,
     WorkOrderRecord,
 )
-from ivr.ports.web import FeedBatch, Identity, LoginRefused, OpenedSession, WebOptions, WebServices
+from ivr.ports.web import DatabaseState, FeedBatch, Identity, LoginRefused, OpenedSession, WebOptions, WebServices
 from tests.fakes.web_world import FileArchive, TwoCodes
 
 TOKEN = "ivr_contract"
@@ -129,6 +129,9 @@ class QuietFeed:
     async def wait_hint(self, timeout_s: float) -> bool:
         await asyncio.sleep(timeout_s)
         return False
+
+    async def write_probe(self) -> DatabaseState | None:
+        return None
 
     async def listen(self) -> None:
         await asyncio.Event().wait()

@@ -182,7 +182,7 @@ function live(res) {
   res.write('retry: 2000\n\n')
   send('snapshot', { queues: boards(), calls: calls.slice(0, 56), orders: orders.slice(0, 50) }, 1)
   clock()
-  if (worst) send('alarm', { name: 'recordings_disk', at: iso(60), text: '录音磁盘只剩 118 MB，请清理或扩容；通话照常进行，但新录音可能丢失。' }, 2)
+  if (worst) send('alarm', { name: 'recordings_disk', at: iso(60), text: '录音磁盘只剩 118 MB，请清理或扩容；通话照常进行，但新录音可能丢失。', active: true }, 2)
   if (SCENE === 'silent') return
   const beat = setInterval(clock, 5000)
   res.on('close', () => clearInterval(beat))

@@ -65,9 +65,9 @@ describe('changes', () => {
   })
   it('keep an alarm until it is cleared, and a queue under its name', () => {
     const view = fromSnapshot(empty)
-    applyChange(view, { topic: 'alarm', value: { name: 'disk', at: at(1) } })
+    applyChange(view, { topic: 'alarm', value: { name: 'disk', at: at(1), text: '磁盘将满', active: true } })
     expect(view.alarms.size).toBe(1)
-    applyChange(view, { topic: 'alarm', value: { name: 'disk', at: at(1), cleared_at: at(2) } })
+    applyChange(view, { topic: 'alarm', value: { name: 'disk', at: at(2), text: '磁盘将满', active: false } })
     expect(view.alarms.size).toBe(0)
     applyChange(view, { topic: 'queue', value: { queue: '12348', waiting: 2 } as Queue })
     applyChange(view, { topic: 'queue', value: { queue: '12348', waiting: 3 } as Queue })

@@ -160,12 +160,12 @@ export interface OrderDetail extends Order {
   blanks: Blank[]
 }
 
-/** Something that must be seen now; with `cleared_at` it is over. */
+/** Something that must be seen now; no longer `active`, it is over. */
 export interface Alarm {
   name: string
   at: string
-  text?: string
-  cleared_at?: string | null
+  text: string
+  active: boolean
 }
 
 /** Proof of life; `fresh` is false while the server itself cannot read what happens, and `as_of` says since when. */

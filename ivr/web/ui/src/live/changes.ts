@@ -31,7 +31,7 @@ export type Change =
   | { topic: 'order'; value: Order }
   | { topic: 'alarm'; value: Alarm }
 
-const standing = (a: Alarm): boolean => !a.cleared_at
+const standing = (a: Alarm): boolean => a.active
 
 export function applyChange(view: LiveView, change: Change): void {
   switch (change.topic) {

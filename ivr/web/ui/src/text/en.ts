@@ -22,7 +22,10 @@ export const en: Messages = {
   'live.bannerSource': 'The switchboard data stopped at {time}. Calls can still be answered; the queues below may be wrong.',
   'live.cardSource': 'Data stopped at {time}',
   'alarm.title': 'Alarm',
-  'alarm.recordings_disk': 'The recordings disk is nearly full',
+  'alarm.recordings_disk': 'Something is wrong with the recordings disk',
+  'alarm.ledger_disk': 'Something is wrong with the ledger disk',
+  'alarm.database_disk': 'Something is wrong with the database disk',
+  'alarm.database': 'Something is wrong with the database',
   'alarm.seen': 'Seen',
 
   'login.title': 'Sign in',

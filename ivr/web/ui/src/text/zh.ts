@@ -21,7 +21,10 @@ export const zh = {
   'live.bannerSource': '交换机数据停在 {time}。电话仍可接听，下面的排队情况可能不准。',
   'live.cardSource': '数据停在 {time}',
   'alarm.title': '报警',
-  'alarm.recordings_disk': '录音磁盘空间不足',
+  'alarm.recordings_disk': '录音磁盘有问题',
+  'alarm.ledger_disk': '账本磁盘有问题',
+  'alarm.database_disk': '数据库磁盘有问题',
+  'alarm.database': '数据库有问题',
   'alarm.seen': '知道了',
 
   'login.title': '登录',
