@@ -17,7 +17,7 @@ Json = dict[str, Any]
 
 
 class HotlineClient:
-    """Keeps the newest state of every call and order from the live stream, with the moment it came."""
+    """Keeps the newest state of every queue, call and order from the live stream, with the moment it came."""
 
     def __init__(self, url: str, token: str, authority: ssl.SSLContext | None = None) -> None:
         """``authority`` checks the server's certificate when its own authority signed it."""
@@ -27,6 +27,7 @@ class HotlineClient:
         self._session: aiohttp.ClientSession | None = None
         self._task: asyncio.Task[None] | None = None
         self._news = asyncio.Condition()
+        self.queues: dict[str, Json] = {}
         self.calls: dict[str, Json] = {}
         self.orders: dict[str, Json] = {}
         self.alarms: dict[str, Json] = {}
@@ -108,11 +109,15 @@ class HotlineClient:
     async def _take(self, kind: str, data: Json) -> None:
         async with self._news:
             if kind == "snapshot":
+                for queue in data["queues"]:
+                    self._keep(self.queues, queue["queue"], queue)
                 for call in data["calls"]:
                     self._keep(self.calls, call["linked_id"], call)
                 for order in data["orders"]:
                     self._keep(self.orders, order["number"], order)
                 self.live.set()
+            elif kind == "queue":
+                self._keep(self.queues, data["queue"], data)
             elif kind == "call":
                 self._keep(self.calls, data["linked_id"], data)
             elif kind == "alarm":

@@ -131,10 +131,11 @@ class AmiClient:
 
     def __init__(
         self, host: str, port: int, username: str, secret: str, *, queue_size: int = 10_000, ping_every_s: float = 5.0,
-        answer_within_s: float = 5.0, longest_pause_s: float = 5.0,
+        answer_within_s: float = 5.0, greeting_within_s: float = 2.0, longest_pause_s: float = 2.0,
     ) -> None:
         self._ping_every_s = ping_every_s
         self._answer_within_s = answer_within_s
+        self._greeting_within_s = greeting_within_s
         self._longest_pause_s = longest_pause_s
         self._address = (host, port)
         self._login = (username, secret)
@@ -195,10 +196,10 @@ class AmiClient:
 
     async def _session(self) -> str:
         loop = asyncio.get_running_loop()
-        async with asyncio.timeout(self._answer_within_s):
+        # Short, because a connection that was made while the network was broken stays silent when it is mended.
+        async with asyncio.timeout(self._greeting_within_s):
             _, protocol = await loop.create_connection(lambda: _Protocol(self), *self._address)
-        self._protocol, self._held = protocol, deque()
-        async with asyncio.timeout(self._answer_within_s):
+            self._protocol, self._held = protocol, deque()
             version = await protocol.greeted
         username, secret = self._login
         await self._request(protocol, "Login", self._answer_within_s, {"Username": username, "Secret": secret, "Events": "on"})

@@ -34,7 +34,7 @@ class Listener:
     """A running client and the events it hands out."""
 
     def __init__(self, fake: FakeAsterisk, secret: str, **options: Any) -> None:
-        options = {"ping_every_s": 30.0, "answer_within_s": WITHIN_S, "longest_pause_s": 0.01} | options
+        options = {"ping_every_s": 30.0, "answer_within_s": WITHIN_S, "greeting_within_s": WITHIN_S, "longest_pause_s": 0.01} | options
         self.client = AmiClient("127.0.0.1", fake.port, "controller", secret, **options)
         self._events = self.client.events()
         self.task = asyncio.create_task(self.client.run())
@@ -288,7 +288,7 @@ async def test_a_foreign_server_is_named(banner: bytes) -> None:
 
 
 async def test_a_server_that_never_greets_runs_into_the_deadline() -> None:
-    async with FakeAsterisk(banner=b"") as fake, linked(fake, answer_within_s=0.1) as link:
+    async with FakeAsterisk(banner=b"") as fake, linked(fake, greeting_within_s=0.1) as link:
         assert await link.lost()
 
 
