@@ -2,7 +2,8 @@
 
 States: arrived → queued → talking → ended; a state is only ever left forwards. Facts come from Asterisk's ledger,
 grouped by linked id; a call is over at LINKEDID_END, or when the controller found it gone with its Asterisk
-(INTERRUPTED).
+(INTERRUPTED). What the ledger could not write the controller may have seen live (ivr.domain.witness): such facts add what
+is missing and never change what the ledger tells.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from ivr.domain.caller_number import normalise
-from ivr.domain.events import Fact
+from ivr.domain.events import Fact, Source
 from ivr.domain.order_number import Channel
 
 CallState = Literal["arrived", "queued", "talking", "ended"]
@@ -79,61 +80,84 @@ def fold(facts: Iterable[Fact], prefixes: Mapping[str, Mapping[str, str]]) -> Ca
         caller_number_raw=raw, caller_name_raw=str(entry.data.get("name", "")), trunk=trunk, arrived_at=entry.at,
     )
     entry_channel = str(entry.data.get("channame", ""))
-    bridged: dict[str, str] = {}
+    bridged: dict[tuple[Source, str], str] = {}
     outcome: CallOutcome | None = None
-    at = entry.at
+    end: str | None = None
+    clocks: dict[Source, float] = {}
+    hung_up = False
     for fact in ordered:
-        at = max(at, fact.at)  # a clock that was set back must not make a negative wait
+        # A clock that was set back must not make a negative wait. What was seen live has times of its own.
+        at = clocks[fact.source] = max(clocks.get(fact.source, entry.at), fact.at)
+        seen_live = fact.source == "controller"
         extra = str(fact.data.get("extra", ""))
         match fact.kind:
             case "user:NOTICE":
                 call = replace(call, notice_version=extra)
             case "user:RECORDING_REFUSED":
                 call = replace(call, recording_refused=True)
-            case "user:RECORDING":
+            case "user:RECORDING" if not (seen_live and (call.recording_name or call.recording_refused)):
                 call = replace(call, recording_name=extra)
             case "user:QUEUE_ENTERED" if call.queued_at is None:
                 call = replace(call, queue=extra, queued_at=at, state=_forward(call.state, "queued"))
-            case "user:QUEUE_LEFT" if extra not in ("", "CONTINUE") and call.answered_at is None:
+            case "user:QUEUE_LEFT" if extra not in ("", "CONTINUE") and call.answered_at is None and not (seen_live and end):
                 outcome = "failed"
-            case "user:OVERFLOW":
+            case "user:OVERFLOW" if not (seen_live and end):
                 outcome = "overflow"
             case "BRIDGE_ENTER":
-                bridged[fact.unique_id] = str(fact.data.get("channame", ""))
-                others = [name for unique_id, name in bridged.items() if unique_id != entry.linked_id]
-                if entry.linked_id in bridged and others and call.answered_at is None:
+                bridged[fact.source, fact.unique_id] = str(fact.data.get("channame", ""))
+                others = [
+                    name for (source, unique_id), name in bridged.items()
+                    if source == fact.source and unique_id != entry.linked_id
+                ]
+                if (fact.source, entry.linked_id) in bridged and others and call.answered_at is None:
                     call = replace(
                         call, answered_at=at, member_interface=interface_of(others[0]),
                         state=_forward(call.state, "talking"),
                     )
             case "BRIDGE_EXIT":
-                bridged.pop(fact.unique_id, None)
-            case "HANGUP" if fact.unique_id == entry.linked_id:
+                bridged.pop((fact.source, fact.unique_id), None)
+            case "HANGUP" if fact.unique_id == entry.linked_id and not (seen_live and hung_up):
+                hung_up = True
                 call = replace(
                     call, hangup_cause=_whole(fact.data.get("hangupcause")),
                     hangup_by=_hangup_by(str(fact.data.get("hangupsource", "")), entry_channel),
                 )
-            case "LINKEDID_END" | "INTERRUPTED" if call.state != "ended":
-                settled: CallOutcome = (
-                    "interrupted" if fact.kind == "INTERRUPTED"
-                    else "answered" if call.answered_at is not None
-                    else outcome or "abandoned"
-                )
-                call = replace(call, state="ended", ended_at=at, outcome=settled)
-    return call
+            case "LINKEDID_END" | "INTERRUPTED" if end is None:
+                end = fact.kind
+                call = replace(call, ended_at=max(clocks.values()))
+    return _settled(call, end, outcome)
+
+
+def _settled(call: Call, end: str | None, outcome: CallOutcome | None) -> Call:
+    """The call with its outcome when it is over, and its times in order, from whichever witness each of them is."""
+    ended_at, answered_at, queued_at = call.ended_at, call.answered_at, call.queued_at
+    if ended_at is not None and answered_at is not None:
+        answered_at = min(answered_at, ended_at)
+    following = answered_at if answered_at is not None else ended_at
+    if queued_at is not None and following is not None:
+        queued_at = min(queued_at, following)
+    call = replace(call, answered_at=answered_at, queued_at=queued_at)
+    if end is None:
+        return call
+    settled: CallOutcome = (
+        "interrupted" if end == "INTERRUPTED" else "answered" if answered_at is not None else outcome or "abandoned"
+    )
+    return replace(call, state="ended", outcome=settled)
 
 
 def _in_order(facts: Iterable[Fact]) -> list[Fact]:
     """Each fact once, as Asterisk wrote them: by file and place in it, because its clock may be set back meanwhile.
 
-    What the controller adds comes last: it speaks only when the ledger has ended.
+    What the controller saw live comes after the ledger, and what it concluded, INTERRUPTED, comes last.
     """
     unique = {(f.source, f.file_id, f.position): f for f in facts}
     began: dict[tuple[str, str], float] = {}
     for f in unique.values():
         began[f.source, f.file_id] = min(f.at, began.get((f.source, f.file_id), f.at))
     return sorted(
-        unique.values(), key=lambda f: (f.source == "controller", began[f.source, f.file_id], f.file_id, f.position)
+        unique.values(), key=lambda f: (
+            f.source == "controller", f.kind == "INTERRUPTED", began[f.source, f.file_id], f.file_id, f.position,
+        )
     )
 
 

@@ -150,11 +150,55 @@ class HoldChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class ChannelStarted:
+    """AMI Newchannel; number and name are as the line sent them, '' when it sent none. ``at`` is Unix time in seconds."""
+
+    channel: str
+    unique_id: str
+    linked_id: str
+    context: str
+    exten: str
+    number: str
+    name: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingStarted:
+    """AMI MixMonitorStart: what is said from now on is recorded. Asterisk does not say under which name."""
+
+    unique_id: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class BridgeChanged:
+    """AMI BridgeEnter or BridgeLeave: a channel is joined with others, or no longer."""
+
+    channel: str
+    unique_id: str
+    linked_id: str
+    entered: bool
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class HangupRequested:
+    """AMI HangupRequest: the telephone behind this channel hung up."""
+
+    channel: str
+    unique_id: str
+    linked_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class ChannelEnded:
-    """AMI Hangup: a hint that the ledger has news."""
+    """AMI Hangup: a hint that the ledger has news. ``cause`` is Q.850's number as text; ``at`` Unix time in seconds."""
 
     unique_id: str
     linked_id: str
+    cause: str = ""
+    at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +213,6 @@ class OriginateFinished:
 
 
 LiveEvent = (
-    ExchangeSnapshot | LinkLost | CallerJoined | CallerLeft | MemberChanged | MemberRemoved | HoldChanged | ChannelEnded
-    | OriginateFinished
+    ExchangeSnapshot | LinkLost | CallerJoined | CallerLeft | MemberChanged | MemberRemoved | HoldChanged | ChannelStarted
+    | RecordingStarted | BridgeChanged | HangupRequested | ChannelEnded | OriginateFinished
 )

@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import structlog
 
-from ivr.domain.call import fold
+from ivr.domain.call import Call, fold
 from ivr.domain.errors import IvrError, Unavailable
-from ivr.domain.events import ChannelEnded, ExchangeSnapshot, HoldChanged, LinkLost
+from ivr.domain.events import ChannelEnded, ExchangeSnapshot, Fact, HoldChanged, LinkLost
 from ivr.domain.queue import QueueBoard
+from ivr.pipeline.witness_calls import CallWitness
 from ivr.ports.pipeline import Exchange, LedgerSource, LedgerStore, QueueLiveStore
 
 log = structlog.get_logger(__name__)
@@ -38,6 +39,7 @@ class LedgerTracker:
         self._nudge = asyncio.Event()
         self._positions: dict[str, int] = {}
         self.caught_up = asyncio.Event()
+        self.told: Callable[[Call], None] = lambda _: None
 
     def nudge(self) -> None:
         """Look now: a live event says that the ledger has news."""
@@ -69,7 +71,19 @@ class LedgerTracker:
             positions = await self._store.positions(self._source.source)
             for call in calls:
                 log.info("call_changed", linked_id=call.linked_id, state=call.state, outcome=call.outcome)
+                self.told(call)
         self._positions = positions
+
+    async def read_to_end(self, within_s: float) -> None:
+        """Return when all that the ledger holds now is committed; TimeoutError when it cannot be read that soon."""
+        self.caught_up.clear()
+        self.nudge()
+        async with asyncio.timeout(within_s):
+            await self.caught_up.wait()
+
+    async def witness(self, linked_id: str, facts: Sequence[Fact]) -> Call | None:
+        """Commit what was seen live of a call that the ledger does not tell, or None when it does."""
+        return await self._store.witness(linked_id, facts, self._fold)
 
     async def close_lost_calls(self, snapshot: ExchangeSnapshot) -> None:
         """End calls that neither Asterisk nor the ledger knows any more: their Asterisk was killed.
@@ -81,10 +95,7 @@ class LedgerTracker:
         if not candidates:
             return
         await asyncio.sleep(self._gone_after_s)
-        self.caught_up.clear()
-        self.nudge()
-        async with asyncio.timeout(60):
-            await self.caught_up.wait()
+        await self.read_to_end(60)
         still_open = set(await self._store.open_calls(snapshot.at))
         for linked_id in candidates:
             if linked_id in still_open:
@@ -93,10 +104,14 @@ class LedgerTracker:
 
 
 class LiveTracker:
-    """Applies live events to the board, saves it, and reacts to holds; owns the exchange's one event stream."""
+    """Applies live events to the board, saves it, and reacts to holds; owns the exchange's one event stream.
+
+    What it sees of calls it also keeps for those the ledger cannot write down, until the ledger has told of their end.
+    """
 
     def __init__(
-        self, exchange: Exchange, store: QueueLiveStore, ledger: LedgerTracker, titles: Mapping[str, str]
+        self, exchange: Exchange, store: QueueLiveStore, ledger: LedgerTracker, titles: Mapping[str, str], *,
+        witness_grace_s: float = 5.0,
     ) -> None:
         self._exchange = exchange
         self._store = store
@@ -107,6 +122,8 @@ class LiveTracker:
         self._news = asyncio.Event()
         self._live_calls: frozenset[str] = frozenset()
         self._closing: asyncio.Task[None] | None = None
+        self._witness = CallWitness(ledger, grace_s=witness_grace_s)
+        ledger.told = self._witness.told
 
     @property
     def live_calls(self) -> frozenset[str]:
@@ -114,13 +131,15 @@ class LiveTracker:
         return self._live_calls
 
     async def run(self) -> None:
-        """Ends only when cancelled; its two halves live and die together."""
+        """Ends only when cancelled; its parts live and die together."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._listen(tasks))
             tasks.create_task(self._save())
+            tasks.create_task(self._witness.run())
 
     async def _listen(self, tasks: asyncio.TaskGroup) -> None:
         async for event in self._exchange.events():
+            self._witness.see(event)
             changed = self._board.apply(event)
             if changed:
                 self._changed |= changed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -77,16 +78,41 @@ class PostgresLedger:
             call, orders = await self._rebuild(connection, linked_id, fold)
             await _announce(connection, [call] if call else [], orders)
 
+    async def witness(self, linked_id: str, facts: Sequence[Fact], fold: FoldCall) -> Call | None:
+        """See the port; decided under the call's lock, so that ledger and witness cannot both find the call untold."""
+        async with transaction(self._pool) as connection:
+            await lock_call(connection, linked_id)
+            stored = await _facts(connection, linked_id)
+            before, after = fold(stored), fold([*stored, *facts])
+            if after is None or after.state != "ended" or (before is not None and before.outcome == after.outcome):
+                return None
+            await _store(connection, await _named(connection, linked_id, facts))
+            call, orders = await self._rebuild(connection, linked_id, fold)
+            await _announce(connection, [call] if call else [], orders)
+            return call
+
     async def _rebuild(self, connection: Connection, linked_id: str, fold: FoldCall) -> tuple[Call | None, list[str]]:
-        rows = await connection.fetch(
-            "SELECT source, file_id, position, linked_id, kind, extract(epoch FROM at)::float8 AS at, data"
-            " FROM call_fact WHERE linked_id = $1 AND source <> 'queue_log'", linked_id,
-        )
-        call = fold([Fact(**dict(r)) for r in rows])
+        call = fold(await _facts(connection, linked_id))
         if call is None:
             return None, []
         await _write(connection, call)
         return call, await self._orders.open_for_call(connection, call) if call.state == "ended" else []
+
+
+async def _facts(connection: Connection, linked_id: str) -> list[Fact]:
+    rows = await connection.fetch(
+        "SELECT source, file_id, position, linked_id, kind, extract(epoch FROM at)::float8 AS at, data"
+        " FROM call_fact WHERE linked_id = $1 AND source <> 'queue_log'", linked_id,
+    )
+    return [Fact(**dict(r)) for r in rows]
+
+
+async def _named(connection: Connection, linked_id: str, facts: Sequence[Fact]) -> list[Fact]:
+    """The facts with the recording's name, which Asterisk does not tell live, from the tracks that were found on disk."""
+    base = await connection.fetchval("SELECT min(base_name) FROM recording_track WHERE linked_id = $1", linked_id)
+    return [
+        replace(f, data={**f.data, "extra": base}) if base and f.kind == "user:RECORDING" else f for f in facts
+    ]
 
 
 async def _announce(connection: Connection, calls: Sequence[Call], orders: Sequence[str]) -> None:

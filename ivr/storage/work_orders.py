@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -12,9 +13,11 @@ from ivr.domain.intake import Draft
 from ivr.domain.order_number import CHANNEL_DIGITS, Channel, compose
 from ivr.domain.recording import OPEN_STATES
 from ivr.domain.transcript import Segment, Transcript, Word
-from ivr.domain.work_order import NOTE_RECORDING_MISSING, note_after_transcription, note_at_opening
+from ivr.domain.work_order import NOTE_RECORDING_MISSING, note_after_transcription, note_at_opening, note_on_length
 
 if TYPE_CHECKING:
+    import asyncpg
+
     from ivr.storage.database import Connection
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -36,9 +39,10 @@ class WorkOrders:
 
     async def open_for_call(self, connection: Connection, call: Call) -> list[str]:
         """Open the call's one order, or do nothing when it has one; fill it at once when nothing more will come."""
+        number = ""
         known = await connection.fetchrow(
-            "SELECT o.id, o.filled_at FROM work_order_call c JOIN work_order o ON o.id = c.order_id WHERE c.linked_id = $1",
-            call.linked_id,
+            "SELECT o.id, o.number, o.outcome, o.filled_at, o.opened_by_call FROM work_order_call c"
+            " JOIN work_order o ON o.id = c.order_id WHERE c.linked_id = $1", call.linked_id,
         )
         if known is None:
             ended = datetime.fromtimestamp(call.ended_at or call.arrived_at, SHANGHAI)
@@ -55,10 +59,12 @@ class WorkOrders:
             await connection.execute(
                 "INSERT INTO work_order_call (linked_id, order_id) VALUES ($1, $2)", call.linked_id, order_id
             )
+        elif known["outcome"] != call.outcome and known["opened_by_call"] == call.linked_id:
+            number = await _correct(connection, known, call)
         elif known["filled_at"] is not None:
             return []
         filled = await self.fill_when_ready(connection, call.linked_id)
-        return filled or ([number] if known is None else [])
+        return filled or ([number] if number else [])
 
     async def fill_when_ready(self, connection: Connection, linked_id: str) -> list[str]:
         """Fill the order's machine fields when every expected track is done; its number when it was filled now.
@@ -67,15 +73,16 @@ class WorkOrders:
         person has written is never overwritten.
         """
         order = await connection.fetchrow(
-            "SELECT o.id, o.number, o.note, o.filled_at, c.caller_number, c.arrived_at,"
+            "SELECT o.id, o.number, o.note, o.filled_at, c.caller_number, c.arrived_at, c.outcome,"
+            "       extract(epoch FROM c.ended_at - c.answered_at)::float8 AS talk_s,"
             "       c.answered_at IS NOT NULL AND NOT c.recording_refused AND c.recording_name <> '' AS expected"
             " FROM work_order_call oc JOIN work_order o ON o.id = oc.order_id JOIN call c ON c.linked_id = oc.linked_id"
             " WHERE oc.linked_id = $1 AND c.state = 'ended'", linked_id,
         )
         if order is None or order["filled_at"] is not None:
             return []
-        states = [r["state"] for r in await connection.fetch(
-            "SELECT state FROM recording_track WHERE linked_id = $1", linked_id)]
+        tracks = await connection.fetch("SELECT state, seconds FROM recording_track WHERE linked_id = $1", linked_id)
+        states = [r["state"] for r in tracks]
         if any(s in OPEN_STATES for s in states) or (order["expected"] and not states):
             return []
         draft = self._compose(
@@ -86,6 +93,8 @@ class WorkOrders:
         note = note_after_transcription(
             order["note"], states.count("quarantined"), states.count("no_speech"), len(states)
         )
+        if order["outcome"] == "answered" and order["talk_s"] is not None:
+            note += note_on_length([r["seconds"] for r in tracks if r["state"] != "quarantined"], order["talk_s"])
         await connection.execute(
             "UPDATE work_order SET filled_at = now(), note = $2, blanks = $3, version = version + 1,"
             " category = coalesce((SELECT value FROM work_order_field WHERE order_id = $1 AND field = 'category'), ''),"
@@ -112,6 +121,18 @@ class WorkOrders:
             " ORDER BY opened_at LIMIT $1", limit,
         )
         return [r["opened_by_call"] for r in rows]
+
+
+async def _correct(connection: Connection, order: asyncpg.Record, call: Call) -> str:
+    """The order's outcome and note after its call turned out otherwise: a record read late. What people wrote stays."""
+    believed: Any = order["outcome"] or None
+    await connection.execute(
+        "UPDATE work_order SET outcome = $2, note = CASE WHEN note = $3 THEN $4 ELSE note END, version = version + 1,"
+        " filled_at = CASE WHEN $5 THEN NULL ELSE filled_at END WHERE id = $1",
+        order["id"], call.outcome or "", note_at_opening(replace(call, outcome=believed)), note_at_opening(call),
+        call.recording_expected,
+    )
+    return str(order["number"])
 
 
 async def _next_number(connection: Connection, channel: Channel, day: date) -> str:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from ivr.domain.events import (
+    BridgeChanged,
     CallerJoined,
     CallerLeft,
     ChannelEnded,
+    ChannelStarted,
     ExchangeSnapshot,
+    HangupRequested,
     HoldChanged,
     LiveEvent,
     MemberChanged,
@@ -15,12 +18,14 @@ from ivr.domain.events import (
     QueueCaller,
     QueueMember,
     QueueSnapshot,
+    RecordingStarted,
 )
 from ivr.telephony.ami_framing import Frame
 
 WANTED = frozenset({
     "QueueCallerJoin", "QueueCallerLeave", "QueueMemberStatus", "QueueMemberPause", "QueueMemberAdded",
-    "QueueMemberRemoved", "Hold", "Unhold", "Hangup", "OriginateResponse", "Reload", "Shutdown", "FullyBooted",
+    "QueueMemberRemoved", "Hold", "Unhold", "Newchannel", "MixMonitorStart", "BridgeEnter", "BridgeLeave", "HangupRequest",
+    "Hangup", "OriginateResponse", "Reload",
 })
 """The only events read; all others are cut off by their name before anything is decoded."""
 
@@ -30,6 +35,10 @@ def _whole(text: str, default: int = 0) -> int:
         return int(text)
     except ValueError:
         return default
+
+
+def _known(text: str) -> str:
+    return "" if text == "<unknown>" else text
 
 
 def _member(frame: Frame, interface: str) -> QueueMember:
@@ -57,8 +66,21 @@ def read_event(frame: Frame, now: float) -> LiveEvent | None:
             return MemberRemoved(queue, frame.get("interface", ""))
         case "Hold" | "Unhold":
             return HoldChanged(frame.get("channel", ""), frame.get("uniqueid", ""), frame.get("linkedid", ""), name == "Hold")
+        case "Newchannel":
+            return ChannelStarted(
+                frame.get("channel", ""), frame.get("uniqueid", ""), frame.get("linkedid", ""), frame.get("context", ""),
+                frame.get("exten", ""), _known(frame.get("calleridnum", "")), _known(frame.get("calleridname", "")), now,
+            )
+        case "MixMonitorStart":
+            return RecordingStarted(frame.get("uniqueid", ""), now)
+        case "BridgeEnter" | "BridgeLeave":
+            return BridgeChanged(
+                frame.get("channel", ""), frame.get("uniqueid", ""), frame.get("linkedid", ""), name == "BridgeEnter", now
+            )
+        case "HangupRequest":
+            return HangupRequested(frame.get("channel", ""), frame.get("uniqueid", ""), frame.get("linkedid", ""))
         case "Hangup":
-            return ChannelEnded(frame.get("uniqueid", ""), frame.get("linkedid", ""))
+            return ChannelEnded(frame.get("uniqueid", ""), frame.get("linkedid", ""), frame.get("cause", ""), now)
         case "OriginateResponse":
             return OriginateFinished(
                 frame.get("actionid", ""), frame.get("channel", ""), frame.get("uniqueid", ""),

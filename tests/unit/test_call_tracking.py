@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from ivr.domain.call import Call
+from ivr.domain.call import Call, fold
 from ivr.domain.errors import Unavailable
 from ivr.domain.events import (
     CallerJoined,
     ChannelEnded,
     ExchangeSnapshot,
+    Fact,
     HoldChanged,
     LedgerBatch,
     LinkLost,
@@ -26,6 +27,9 @@ from ivr.domain.events import (
 )
 from ivr.pipeline.track_calls import LedgerTracker, LiveTracker
 from ivr.ports.pipeline import FoldCall
+from tests.scenarios.call_table import LINKED, T0
+from tests.scenarios.live_view import live_view
+from tests.scenarios.test_witnessed_calls import table
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(60)]
 
@@ -58,11 +62,16 @@ class Ledger(Conditions):
         self.away = False
         self.open: dict[str, float] = {}
         self.interrupted: list[str] = []
+        self.witnessed: list[tuple[str, list[str]]] = []
+        self.calls: dict[int, Call] = {}
+        self.unreadable = False
         self.reads = 0
 
     async def read(self, positions: dict[str, int]) -> LedgerBatch | None:
         self.reads += 1
         await self.tell()
+        if self.unreadable:
+            raise OSError("Input/output error")
         return next((b for b in self.batches if b.start == positions.get("f", 0)), None)
 
     async def positions(self, source: Source) -> dict[str, int]:
@@ -75,7 +84,7 @@ class Ledger(Conditions):
             self.position = batch.position
             self.committed.append(batch.start)
         await self.tell()
-        return ()
+        return [self.calls[batch.start]] if batch.start in self.calls else ()
 
     async def open_calls(self, before: float) -> Sequence[str]:
         self._here()
@@ -86,6 +95,12 @@ class Ledger(Conditions):
         self.open.pop(linked_id)
         self.interrupted.append(linked_id)
         await self.tell()
+
+    async def witness(self, linked_id: str, facts: Sequence[Fact], fold: FoldCall) -> Call | None:
+        self._here()
+        self.witnessed.append((linked_id, [f.kind for f in facts]))
+        await self.tell()
+        return fold(facts)
 
     def _here(self) -> None:
         if self.away:
@@ -268,3 +283,103 @@ async def test_a_hangup_makes_the_ledger_be_read_at_once() -> None:
         ledger.batches.append(LedgerBatch("cel", "f", 0, 10, ()))
         exchange.queue.put_nowait(ChannelEnded("t-1.1", "t-1.1"))
         await ledger.until(lambda: ledger.committed == [0])
+
+
+ANSWERED, ABANDONED = table("answered, the citizen hangs up"), table("given up while waiting")
+
+
+def told(ledger: Ledger, facts: list[Fact]) -> None:
+    """The ledger's next batch, and the call it makes."""
+    call = fold(facts, {})
+    assert call is not None
+    ledger.calls[ledger.position] = call
+    ledger.batches.append(LedgerBatch("cel", "f", ledger.position, ledger.position + 10, ()))
+
+
+async def test_a_call_the_ledger_does_not_tell_of_is_witnessed_once() -> None:
+    ledger, exchange = ledger_of(), Exchange()
+    tracker = LedgerTracker(ledger, ledger, {})
+    async with running(tracker, LiveTracker(exchange, exchange, tracker, {}, witness_grace_s=0.05)):
+        for event in live_view(ANSWERED):
+            exchange.queue.put_nowait(event)
+        await ledger.until(lambda: ledger.witnessed)
+        exchange.queue.put_nowait(snapshot(T0 + 900))
+        for event in live_view(moved(ABANDONED, "other")):
+            exchange.queue.put_nowait(event)
+        await ledger.until(lambda: len(ledger.witnessed) == 2)
+    assert [linked_id for linked_id, _ in ledger.witnessed] == [LINKED, "other"]
+    assert ledger.witnessed[0][1][0] == "CHAN_START" and ledger.witnessed[0][1][-2:] == ["HANGUP", "LINKEDID_END"]
+
+
+@pytest.mark.parametrize("early", [True, False], ids=["before its hang-up was seen", "after it"])
+async def test_a_call_whose_end_the_ledger_tells_needs_no_witness(early: bool) -> None:
+    ledger, exchange = ledger_of(), Exchange()
+    tracker = LedgerTracker(ledger, ledger, {})
+    live = LiveTracker(exchange, exchange, tracker, {}, witness_grace_s=0.3)
+    *before, end = live_view(ANSWERED)
+    async with running(tracker, live), asyncio.timeout(10):
+        for event in before if early else (*before, end):
+            exchange.queue.put_nowait(event)
+        while not live._witness._live.calls:
+            await asyncio.sleep(0)
+        told(ledger, ANSWERED)
+        tracker.nudge()
+        while live._witness._live.calls:
+            await asyncio.sleep(0.01)
+        exchange.queue.put_nowait(end)
+        for event in live_view(moved(ABANDONED, "marker")):
+            exchange.queue.put_nowait(event)
+        await ledger.until(lambda: ledger.witnessed)
+    assert [linked_id for linked_id, _ in ledger.witnessed] == ["marker"]
+
+
+async def test_a_ledger_that_lost_the_talk_in_its_middle_is_contradicted() -> None:
+    """The volume was full for a while: the ledger has arrival and end, and calls it abandoned."""
+    ledger, exchange = ledger_of(), Exchange()
+    tracker = LedgerTracker(ledger, ledger, {})
+    async with running(tracker, LiveTracker(exchange, exchange, tracker, {}, witness_grace_s=0.05)):
+        for event in live_view(ANSWERED):
+            exchange.queue.put_nowait(event)
+        told(ledger, [f for f in ANSWERED if f.kind != "BRIDGE_ENTER"])
+        await ledger.until(lambda: ledger.witnessed)
+    assert ledger.witnessed[0][0] == LINKED
+
+
+async def test_a_witness_waits_for_a_database_that_is_away_and_not_for_a_ledger_that_cannot_be_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("ivr.pipeline.witness_calls._LEDGER_WITHIN_S", 0.05)
+    monkeypatch.setattr("ivr.pipeline.witness_calls._AGAIN_S", 0.05)
+    ledger, exchange = ledger_of(), Exchange()
+    ledger.unreadable = ledger.away = True
+    tracker = LedgerTracker(ledger, ledger, {})
+    live = LiveTracker(exchange, exchange, tracker, {}, witness_grace_s=0.0)
+    async with running(tracker, live), asyncio.timeout(10):
+        for event in live_view(ANSWERED):
+            exchange.queue.put_nowait(event)
+        while not live._witness._due:
+            await asyncio.sleep(0)
+        ledger.away = False
+        await ledger.until(lambda: ledger.witnessed)
+        while live._witness._live.calls:
+            await asyncio.sleep(0)
+
+
+async def test_a_call_whose_end_was_missed_while_the_link_was_down_is_witnessed_as_interrupted() -> None:
+    ledger, exchange = ledger_of(), Exchange()
+    tracker = LedgerTracker(ledger, ledger, {})
+    async with running(tracker, LiveTracker(exchange, exchange, tracker, {}, witness_grace_s=0.05)):
+        for event in live_view(table("still talking")):
+            exchange.queue.put_nowait(event)
+        exchange.queue.put_nowait(LinkLost("cut", T0 + 20))
+        exchange.queue.put_nowait(snapshot(T0 + 30))
+        await ledger.until(lambda: ledger.witnessed)
+    assert ledger.witnessed[0][1][-1] == "INTERRUPTED"
+
+
+def moved(facts: list[Fact], linked_id: str) -> list[Fact]:
+    """The same call under another id."""
+    return [
+        Fact(f.source, f.file_id, f.position, linked_id, f.kind, f.at, {
+            **f.data, "uniqueid": linked_id if f.unique_id == f.linked_id else f"{linked_id}-seat"}) for f in facts
+    ]
