@@ -11,7 +11,7 @@ began=$SECONDS
 say() { printf '%02d:%02d  %s\n' $(((SECONDS - began) / 60)) $(((SECONDS - began) % 60)) "$*"; }
 
 packages=(baresip-core ca-certificates espeak-ng fonts-noto-cjk libgomp1 python3-venv)
-[ "$purpose" = test ] && packages+=(chromium iproute2 sip-tester)
+[ "$purpose" = test ] && packages+=(chromium gcc iproute2 libc6-dev libfaketime sip-tester)
 missing=()
 for package in "${packages[@]}"; do
   dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ivr.domain.call import Call, CallOutcome
+from ivr.domain.reconciliation import length_differs
 
 _NOTES: dict[CallOutcome, str] = {
     "abandoned": "来电人在接通前挂断，没有录音。",
@@ -33,3 +36,10 @@ def note_after_transcription(note: str, quarantined: int, silent: int, tracks: i
     if tracks and silent == tracks:
         return "录音中没有听到说话声。"
     return note
+
+
+def note_on_length(recorded_s: Sequence[float], talked_s: float) -> str:
+    """'' when every track lasts as long as the conversation; else both lengths: a full disk cuts a recording short."""
+    if not recorded_s or not length_differs(min(recorded_s), talked_s):
+        return ""
+    return f"录音 {min(recorded_s):.0f} 秒，与通话时长 {talked_s:.0f} 秒不符，可能没有录全。"

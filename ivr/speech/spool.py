@@ -85,7 +85,7 @@ class RecordingSpool:
             base = entry.removesuffix("-caller.wav")
             if base != entry and base + _DONE not in entries and base + _TAKEN not in entries:
                 newest = max(self._modified(f"{base}-{track}.wav") for track in TRACKS)
-                if now - newest > older_than_s:
+                if abs(now - newest) > older_than_s:  # a clock set back leaves files from the future
                     found.append(base + _DONE)
         return self._named(found)
 
