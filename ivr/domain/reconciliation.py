@@ -200,11 +200,12 @@ def _of_settled(call: CallFacts, own: list[TrackFacts]) -> Iterator[Difference]:
     if own and len(sides) < len(TRACKS):
         yield Difference("track_missing", call.linked_id, printable(own[0].path))
     for track in own:
-        if call.talk_s is not None and track.state != "quarantined" and _differs(track.seconds, call.talk_s):
+        if call.talk_s is not None and track.state != "quarantined" and length_differs(track.seconds, call.talk_s):
             yield Difference("length_differs", call.linked_id, f"{track.path}: {track.seconds:.1f} s / {call.talk_s:.1f} s")
 
 
-def _differs(recorded_s: float, talked_s: float) -> bool:
+def length_differs(recorded_s: float, talked_s: float) -> bool:
+    """Whether a track is shorter or longer than its conversation by more than MixMonitor's own slack."""
     return abs(recorded_s - talked_s) > max(_LENGTH_SLACK_S, _LENGTH_SHARE * talked_s)
 
 
