@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 PYTHON_RUN := .venv/bin/python -m ivr.cli
 
-.PHONY: help demo run doctor setup setup-test pages check test bench test-faults lock tiny-model screenshots
+.PHONY: help demo run doctor setup setup-test setup-bench pages check test bench test-faults lock tiny-model screenshots
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -32,7 +32,10 @@ check: setup-test ## style, types, layers, locks, container files
 test: setup-test ## every test but the long faults
 	@.venv/bin/python -m pytest
 
-bench: setup-test ## figures as ratios; ONLY=name runs one, JSON=file writes them
+setup-bench: ## make this machine ready to measure it against its peers
+	@scripts/setup.sh bench
+
+bench: setup-bench ## figures as ratios; ONLY=name runs one, JSON=file writes them
 	@.venv/bin/python -m tests.bench $(if $(ONLY),--only $(ONLY)) $(if $(JSON),--json $(JSON))
 
 tiny-model: setup ## rebuild the tiny speech model from pip and Debian packages alone

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Make this machine ready, showing each step; what is there already costs nothing.
-#   scripts/setup.sh [demo|test]     demo: all that runs the product.   test: that, and what the tests need.
+#   scripts/setup.sh [demo|test|bench]     demo: all that runs the product.   test: that, and what the tests need.
+#                                          bench: that, and what the peers of the benches need.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 purpose=${1:-demo}
@@ -11,7 +12,8 @@ began=$SECONDS
 say() { printf '%02d:%02d  %s\n' $(((SECONDS - began) / 60)) $(((SECONDS - began) % 60)) "$*"; }
 
 packages=(baresip-core ca-certificates espeak-ng fonts-noto-cjk libgomp1 python3-venv)
-[ "$purpose" = test ] && packages+=(chromium gcc iproute2 libc6-dev libfaketime sip-tester)
+[ "$purpose" != demo ] && packages+=(chromium gcc iproute2 libc6-dev libfaketime sip-tester)
+[ "$purpose" = bench ] && packages+=(ffmpeg)
 missing=()
 for package in "${packages[@]}"; do
   dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")

@@ -26,7 +26,7 @@ class VoiceActivitySettings:
     min_sound_s: float = 0.06
     min_gap_s: float = 0.7
     pad_s: float = 0.3
-    block_s: float = 30.0
+    block_s: float = 10.0
 
 
 @dataclass(frozen=True, slots=True)

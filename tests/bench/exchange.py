@@ -43,6 +43,7 @@ class Exchange:
     desk_port: int
     asterisk: EmbeddedAsterisk
     controller_pid: int | None = None
+    worker_pid: int | None = None
     database: EmbeddedPostgres | None = None
     database_url: str = ""
     extra: dict[str, str] = field(default_factory=dict)
@@ -82,20 +83,21 @@ def _seats_without_phones(text: str, desk_port: int) -> str:
 
 @asynccontextmanager
 async def exchange(
-    name: str, *, bare: bool = False, then: str = "Wait(3600)", controller: bool = True, seats: int = 1, rtp: int = 26000,
-    core: int | None = 0, adjust: Callable[[str, str], str] | None = None,
+    name: str, *, bare: bool = False, then: str = "Wait(3600)", controller: bool = True, worker: bool = False, seats: int = 1,
+    rtp: int = 26000, core: int | None = 0, adjust: Callable[[str, str], str] | None = None,
+    model: Path | None = None,
 ) -> AsyncIterator[Exchange]:
-    """Start it, pinned to ``core`` with its controller; PostgreSQL stays unpinned. ``bare`` drops all that is ours.
+    """Start it, pinned to ``core`` with its controller; PostgreSQL and a worker stay unpinned. ``bare`` drops all that is ours.
 
     ``then`` is what a bare dialplan does after the prompt. ``adjust`` maps (file name, text) of the rendered
-    configuration to the text to use.
+    configuration to the text to use. ``model`` is the worker's speech model, the product's own choice if None.
     """
     folder = Path(tempfile.mkdtemp(prefix="ivr-bench-", dir="/var/tmp"))
     folder.chmod(0o755)
     desk_port = free_ports(1)[0]
     settings = _settings(folder, name, rtp, seats, desk_port)
     database: EmbeddedPostgres | None = None
-    process: asyncio.subprocess.Process | None = None
+    parts: list[asyncio.subprocess.Process] = []
     asterisk: EmbeddedAsterisk | None = None
     try:
         plan = await asyncio.to_thread(prepare_exchange, settings)
@@ -111,20 +113,24 @@ async def exchange(
             file.write_text(text)
         asterisk = EmbeddedAsterisk(plan.root, plan.run)
         await asterisk.start()
-        running = Exchange(settings, desk_port, asterisk)
+        running = Exchange(settings, desk_port, asterisk, extra={"IVR_SPEECH__MODEL": str(model)} if model else {})
         _pin(asterisk.process.pid, core)
         if controller and not bare:
             database = EmbeddedPostgres(Places(settings.state_dir).postgres)
             running.database, running.database_url = database, await database.start()
             await migrate(running.database_url)
-            process = await _controller(running, folder)
-            running.controller_pid = process.pid
-            _pin(process.pid, core)
+            parts.append(await _part(running, folder, "controller", "ami_link_up"))
+            running.controller_pid = parts[-1].pid
+            _pin(parts[-1].pid, core)
+            if worker:
+                parts.append(await _part(running, folder, "worker", "model_chosen"))
+                running.worker_pid = parts[-1].pid
         yield running
     finally:
-        if process and process.returncode is None:
-            process.terminate()
-            await process.wait()
+        for part in parts:
+            if part.returncode is None:
+                part.terminate()
+                await part.wait()
         if asterisk:
             await asterisk.stop()
         if database:
@@ -142,7 +148,8 @@ def _bared(name: str, text: str, prompts: Path, then: str) -> str:
     return "" if name in ("cel.conf", "cel_custom.conf", "queues.conf", "cdr.conf") else text
 
 
-async def _controller(running: Exchange, folder: Path) -> asyncio.subprocess.Process:
+async def _part(running: Exchange, folder: Path, part: str, ready: str) -> asyncio.subprocess.Process:
+    """One of our processes; returns when its log tells of the event ``ready``."""
     settings = running.settings
     file = folder / "ivr.toml"
     asterisk = settings.asterisk
@@ -155,17 +162,17 @@ async def _controller(running: Exchange, folder: Path) -> asyncio.subprocess.Pro
     environment = {k: v for k, v in os.environ.items() if not k.startswith("IVR_")} | {
         "IVR_CONFIG": str(file), "IVR_STATE_DIR": str(settings.state_dir), "IVR_DATABASE_URL": running.database_url,
         "IVR_RECORDINGS_DIR": str(settings.recordings_dir),
-    }
-    log = folder / "controller.log"
-    with (folder / "controller.out").open("wb") as out:
+    } | running.extra
+    log, told = folder / f"{part}.log", folder / f"{part}.out"
+    with told.open("wb") as out:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "ivr.cli", "controller", "--log-file", str(log), "--parent", str(os.getpid()),
+            sys.executable, "-m", "ivr.cli", part, "--log-file", str(log), "--parent", str(os.getpid()),
             env=environment, cwd=PROJECT_ROOT, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
         )
     async with asyncio.timeout(30):
-        while not (log.exists() and "ami_link_up" in log.read_text(errors="replace")):
+        while not (log.exists() and ready in log.read_text(errors="replace")):
             if process.returncode is not None:
-                raise RuntimeError(f"the controller ended: {(folder / 'controller.out').read_text(errors='replace')[-2000:]}")
+                raise RuntimeError(f"the {part} ended: {told.read_text(errors='replace')[-2000:]}")
             await asyncio.sleep(0.1)
     return process
 

@@ -96,18 +96,22 @@ class SipLoad:
     async def call(
         self, port: int, *, calls: int, rate: float, seconds: float, key: str = "", speaking: bool = False,
         callers: Sequence[tuple[str, str]] = (("13895112348", "caller"),), most: int = 1000, local_port: int = 0,
+        sound: Path | None = None, media_port: int = 40000,
     ) -> Load:
-        """Make ``calls`` calls to 12348 at ``rate`` a second, each ``seconds`` long after its key; waits for their end."""
+        """Make ``calls`` calls to 12348 at ``rate`` a second, each ``seconds`` long after its key; waits for their end.
+
+        A ``speaking`` caller plays ``sound`` (raw A-law), five seconds of speech over and over if none is given.
+        """
         self._runs += 1
         scenario = self._folder / f"caller-{self._runs}.xml"
-        scenario.write_text(caller_scenario(self.sound if speaking else None, key, seconds), encoding="utf-8")
+        scenario.write_text(caller_scenario((sound or self.sound) if speaking else None, key, seconds), encoding="utf-8")
         names = self._folder / f"callers-{self._runs}.csv"
         names.write_text("SEQUENTIAL\n" + "".join(f"{n};{name}\n" for n, name in callers), encoding="utf-8")
         statistics = self._folder / f"statistics-{self._runs}.csv"
         process = await asyncio.create_subprocess_exec(
             *self._pin, "sipp", f"127.0.0.1:{port}", "-sf", str(scenario), "-inf", str(names), "-s", "12348",
-            "-i", "127.0.0.1", *(["-p", str(local_port)] if local_port else []), "-mp", "40000",
-            "-r", f"{rate:g}", "-m", str(calls), "-l", str(most), "-nostdin", "-trace_stat", "-stf", str(statistics),
+            "-i", "127.0.0.1", *(["-p", str(local_port)] if local_port else []), "-mp", str(media_port),
+            "-r", f"{max(round(rate * 100), 1)}", "-rp", "100000", "-m", str(calls), "-l", str(most), "-nostdin", "-trace_stat", "-stf", str(statistics),
             "-fd", "1", "-timeout", f"{round(calls / rate + seconds + 40)}s", "-recv_timeout", "20000",
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=self._folder,
         )
@@ -122,10 +126,10 @@ class SipLoad:
         return Load(int(last["TotalCallCreated"]), calls - int(last["SuccessfulCall(C)"]))
 
     @asynccontextmanager
-    async def desk(self, port: int) -> AsyncIterator[None]:
-        """Answer everything that arrives at ``port``."""
+    async def desk(self, port: int, sound: Path | None = None) -> AsyncIterator[None]:
+        """Answer everything that arrives at ``port`` and play ``sound``."""
         scenario = self._folder / f"desk-{port}.xml"
-        scenario.write_text(desk_scenario(self.sound), encoding="utf-8")
+        scenario.write_text(desk_scenario(sound or self.sound), encoding="utf-8")
         process = await asyncio.create_subprocess_exec(
             *self._pin, "sipp", "-sf", str(scenario), "-i", "127.0.0.1", "-p", str(port), "-mp", "50000", "-nostdin",
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=self._folder,

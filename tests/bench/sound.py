@@ -132,8 +132,12 @@ def through_a_law(sound: np.ndarray) -> Samples:
 
 def a_law_bytes() -> bytes:
     """Five seconds of speech as a phone sends it."""
-    sound = np.concatenate([_spoken(text, "caller") for text in sentences()[:2]]).astype(np.float64)
-    return _a_law_levels()[0][_nearest(sound[: 5 * LINE_HZ])].tobytes()
+    return as_a_law(np.concatenate([_spoken(text, "caller") for text in sentences()[:2]])[: 5 * LINE_HZ])
+
+
+def as_a_law(sound: Samples) -> bytes:
+    """One byte a sample (G.711)."""
+    return _a_law_levels()[0][_nearest(sound.astype(np.float64))].tobytes()
 
 
 def write_call(call: SpokenCall, folder: Path, name: str) -> tuple[Path, Path]:

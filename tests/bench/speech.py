@@ -41,7 +41,7 @@ class Track:
 def measure(full: bool = False) -> list[Figure]:
     """Throughput against the transcriber on both tracks and on a mono mix, against the floor, and without pauses; errors."""
     if shutil.which("ffmpeg") is None:
-        raise RuntimeError("vosk-transcriber needs ffmpeg; run `make setup-test`")
+        raise RuntimeError("vosk-transcriber needs ffmpeg; run `make setup-bench`")
     count, seconds, pairs = (1, 12.0, 1) if quick() else (6, 180.0, 9) if full else (6, 120.0, 5)
     with tempfile.TemporaryDirectory(prefix="ivr-bench-") as name:
         return _measure(Path(name), compose_calls(count, seconds), pairs)
