@@ -17,6 +17,8 @@ OPEN_STATES: tuple[TrackState, ...] = ("pending", "leased")
 TRACKS: tuple[Speaker, ...] = ("caller", "operator")
 MOST_ATTEMPTS = 3
 LEASE_S = 20.0
+LONG_S = 1800.0
+"""Beyond this a recording waits for shorter ones, and never takes a worker's last slot."""
 
 _BASE = re.compile(
     r"(?P<day>\d{8})/(?P<unique_id>[A-Za-z0-9.-]{1,100}-\d{1,20}\.\d{1,20})-(?P<uuid>[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})",

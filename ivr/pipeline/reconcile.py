@@ -90,7 +90,8 @@ class Reconciler:
     async def _books(self, now: float, since: float) -> Books:
         """The disk's files are looked at before and after the database, so that what is written meanwhile is no difference."""
         changed = await self._files.changed(since, now - _SETTLED_AFTER_S)
-        stored = await self._store.read(since, tuple(changed))
+        ours = tuple(path for path in changed if RecordingName.parse(path.rpartition("-")[0]))
+        stored = await self._store.read(since, ours)
         files = changed | await self._files.sizes(tuple(t.path for t in stored.tracks))
         return replace(stored, files=files, ledger_files=await self._ledger.files(), live=self._live())
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import structlog
 
 from ivr.domain.errors import AudioUnreadable, RecognizerFailed, Unavailable
-from ivr.domain.recording import LEASE_S, TrackJob
+from ivr.domain.recording import LEASE_S, LONG_S, TrackJob
 from ivr.domain.transcript import TrackTranscript
 from ivr.pipeline.follow_recordings import RecordingFollower
 from ivr.ports.pipeline import TrackStore
@@ -21,7 +21,10 @@ _AWAY_S = 2.0
 
 
 class TranscriptionWorker:
-    """``slots`` tracks at once; the lease is renewed while one is heard, so a hung worker's track is taken again."""
+    """``slots`` tracks at once, one of them never a long one when there are several.
+
+    The lease is renewed while a track is heard, so a hung worker's track is taken again.
+    """
 
     def __init__(
         self, name: str, tracks: TrackStore, recognizer: Recognizer, recordings: Path, slots: int, *,
@@ -46,16 +49,18 @@ class TranscriptionWorker:
         try:
             async with asyncio.TaskGroup() as tasks:
                 for slot in range(self._slots):
-                    tasks.create_task(self._slot(f"{self._name}/{slot}"))
+                    spare = slot > 0 and slot == self._slots - 1  # however many hours are heard, calls of today go on
+                    tasks.create_task(self._slot(f"{self._name}/{slot}", LONG_S if spare else None))
         finally:
             if following is not None:
                 following.cancel()
                 await asyncio.gather(following, return_exceptions=True)
 
-    async def _slot(self, worker: str) -> None:
+    async def _slot(self, worker: str, longest_s: float | None) -> None:
+        follower = self._follower.name if self._follower else ""
         while not self._draining.is_set():
             try:
-                job = await self._tracks.take(worker, self._lease_s, self._follower.name if self._follower else "")
+                job = await self._tracks.take(worker, self._lease_s, follower, longest_s)
                 if job is None:
                     await self._tracks.wait_for_work(_IDLE_S)
                 else:

@@ -105,8 +105,10 @@ class TrackStore(Protocol):
         """Whether the call this recording belongs to has ended, as far as the ledger tells."""
         ...
 
-    async def take(self, worker: str, lease_s: float, follower: str = "") -> TrackJob | None:
-        """Lease an open track and count the attempt; None when there is none.
+    async def take(
+        self, worker: str, lease_s: float, follower: str = "", longest_s: float | None = None
+    ) -> TrackJob | None:
+        """Lease an open track, of at most ``longest_s``, and count the attempt; None when there is none.
 
         Tracks that ``follower`` has followed come first, then the oldest; what others follow is left to them.
         """

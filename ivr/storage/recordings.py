@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from ivr.domain.recording import MOST_ATTEMPTS, RecordingName, Track, TrackJob, after_failure
+from ivr.domain.recording import LONG_S, MOST_ATTEMPTS, RecordingName, Track, TrackJob, after_failure
 from ivr.domain.transcript import TrackTranscript
 from ivr.storage.database import lock_call, transaction
 from ivr.storage.feed import append
@@ -67,7 +67,9 @@ class PostgresTracks:
             )
         return frozenset(r["path"] for r in rows)
 
-    async def take(self, worker: str, lease_s: float, follower: str = "") -> TrackJob | None:
+    async def take(
+        self, worker: str, lease_s: float, follower: str = "", longest_s: float | None = None
+    ) -> TrackJob | None:
         """See the port. The attempt is committed before the work, so a worker that dies has used it up."""
         async with transaction(self._pool) as connection:
             row = await connection.fetchrow(
@@ -75,10 +77,10 @@ class PostgresTracks:
                 " attempts = attempts + 1 WHERE id = (SELECT t.id FROM recording_track t"
                 " LEFT JOIN recording_follow f ON f.path = t.path AND f.until > now()"
                 " WHERE t.state IN ('pending', 'leased') AND (t.state = 'pending' OR t.lease_until < now())"
-                " AND (f.follower IS NULL OR f.follower = $3)"
-                " ORDER BY f.follower IS NULL, t.seconds > 1800, t.ready_at, t.id"
+                " AND (f.follower IS NULL OR f.follower = $3) AND ($4::float8 IS NULL OR t.seconds <= $4)"
+                " ORDER BY f.follower IS NULL, t.seconds > $5, t.ready_at, t.id"
                 " FOR UPDATE OF t SKIP LOCKED LIMIT 1) RETURNING id, linked_id, path, track, seconds, attempts",
-                worker, timedelta(seconds=lease_s), follower,
+                worker, timedelta(seconds=lease_s), follower, longest_s, LONG_S,
             )
         if row is None:
             return None

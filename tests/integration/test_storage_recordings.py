@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ivr.domain.recording import LEASE_S, TrackJob
+from ivr.domain.recording import LEASE_S, LONG_S, TrackJob
 from ivr.domain.transcript import TrackTranscript
 from ivr.storage.database import transaction
 from tests.integration.storage_world import FOLD, World, base, batch, facts, heard, linked, tracks
@@ -53,7 +53,10 @@ async def test_a_short_recording_never_waits_behind_a_long_one(pool: Pool) -> No
     await world.tracks.add(tracks(1))
     await world.tracks.add(tracks(2))
     await pool.execute("UPDATE recording_track SET seconds = 7000 WHERE linked_id = $1", linked(1))
+    assert await world.tracks.take("w", LEASE_S, longest_s=29) is None
     assert {(await taken(world)).linked_id, (await taken(world)).linked_id} == {linked(2)}
+    assert await world.tracks.take("w", LEASE_S, longest_s=LONG_S) is None, "not in the slot kept for short ones"
+    assert (await taken(world)).linked_id == linked(1)
 
 
 async def test_an_order_is_filled_when_both_tracks_are_done_and_only_then(pool: Pool) -> None:

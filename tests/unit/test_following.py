@@ -103,7 +103,9 @@ class Tracks:
     async def follow(self, paths: Sequence[str], follower: str, lease_s: float) -> frozenset[str]:
         return frozenset(paths) - self.others
 
-    async def take(self, worker: str, lease_s: float, follower: str = "") -> TrackJob | None:
+    async def take(
+        self, worker: str, lease_s: float, follower: str = "", longest_s: float | None = None
+    ) -> TrackJob | None:
         self.taken_as.append(follower)
         return self.jobs.pop(0) if self.jobs else None
 

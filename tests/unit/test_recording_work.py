@@ -54,7 +54,9 @@ class Tracks:
         await self._tell()
         return len(tracks)
 
-    async def take(self, worker: str, lease_s: float, follower: str = "") -> TrackJob | None:
+    async def take(
+        self, worker: str, lease_s: float, follower: str = "", longest_s: float | None = None
+    ) -> TrackJob | None:
         if self.away:
             self.away -= 1
             raise Unavailable("PostgreSQL is away")
