@@ -52,6 +52,9 @@ async def test_an_answered_call_becomes_one_order_with_its_transcript(hotline: R
     assert {r["track"]: r["state"] for r in call["recordings"]} == {"caller": "transcribed", "operator": "transcribed"}
     spoken = {s: "".join(g["text"] for g in call["transcript"]["segments"] if g["speaker"] == s) for s in ("caller", "operator")}
     assert spoken == {"caller": "我想咨询一下劳动争议我叫马建国", "operator": "请问您的姓名"}
+    worker = (hotline.folder / "state/log/worker.log").read_text()
+    followed = [line for line in worker.splitlines() if "track_was_followed" in line and linked_id in line]
+    assert len(followed) == 2, "both tracks were heard while they were recorded"
     fields = {f["field"]: f for f in order["fields"]}
     assert order["category"]["name"] == "法律咨询" and order["matter"]["name"] == "劳动争议"
     assert fields["caller_name"]["display"] == "马建国"
