@@ -172,13 +172,14 @@ class RecordingStarted:
 
 
 @dataclass(frozen=True, slots=True)
-class BridgeChanged:
-    """AMI BridgeEnter or BridgeLeave: a channel is joined with others, or no longer."""
+class BridgeEntered:
+    """AMI BridgeEnter: a channel is in a bridge, ``members`` in all with it. ``at`` is Unix time in seconds."""
 
     channel: str
     unique_id: str
     linked_id: str
-    entered: bool
+    bridge: str
+    members: int
     at: float
 
 
@@ -214,5 +215,5 @@ class OriginateFinished:
 
 LiveEvent = (
     ExchangeSnapshot | LinkLost | CallerJoined | CallerLeft | MemberChanged | MemberRemoved | HoldChanged | ChannelStarted
-    | RecordingStarted | BridgeChanged | HangupRequested | ChannelEnded | OriginateFinished
+    | RecordingStarted | BridgeEntered | HangupRequested | ChannelEnded | OriginateFinished
 )

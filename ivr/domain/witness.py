@@ -12,7 +12,7 @@ from typing import Any
 
 from ivr.domain.call import TRUNK_CONTEXT
 from ivr.domain.events import (
-    BridgeChanged,
+    BridgeEntered,
     CallerJoined,
     CallerLeft,
     ChannelEnded,
@@ -33,7 +33,7 @@ _MOST_FACTS = 200
 class WitnessedCall:
     """One citizen's call: ``ended`` when its channel's end was seen, ``gone`` when a later snapshot no longer had it.
 
-    ``gave_back``: the queue let the caller go who had not hung up; ``bridged``: somebody was joined with others.
+    ``gave_back``: the queue let the caller go who had not hung up; ``alone``: who entered a bridge first.
     """
 
     linked_id: str
@@ -44,7 +44,7 @@ class WitnessedCall:
     gone: bool = False
     queued: bool = False
     gave_back: bool = False
-    bridged: bool = False
+    alone: BridgeEntered | None = None
     hung_up_by: str = ""
     caller_hung_up: bool = False
 
@@ -55,6 +55,13 @@ class WitnessedCall:
                 "controller", f"witness:{self.linked_id}", len(self.facts), self.linked_id, kind, at,
                 {"uniqueid": self.linked_id, "channame": self.channel} | data,
             ))
+
+    def enter(self, event: BridgeEntered) -> None:
+        """Two people are joined when the second of them enters the bridge of the first, who is still in it."""
+        first, self.alone = self.alone, event
+        if event.members > 1 and first is not None and first.bridge == event.bridge:
+            for one in (first, event):
+                self.add("BRIDGE_ENTER", one.at, uniqueid=one.unique_id, channame=one.channel)
 
     def told(self, now: float) -> tuple[Fact, ...]:
         """All that was seen; a call whose end nobody saw ends with INTERRUPTED at ``now`` (Unix seconds)."""
@@ -89,17 +96,15 @@ class LiveWitness:
                 call.gave_back = not call.caller_hung_up
             case RecordingStarted(unique_id, at) if call := self.calls.get(unique_id):
                 call.add("user:RECORDING", at, extra=unique_id)
-            case BridgeChanged() if call := self.calls.get(event.linked_id):
-                kind = "BRIDGE_ENTER" if event.entered else "BRIDGE_EXIT"
-                call.bridged = True
-                call.add(kind, event.at, uniqueid=event.unique_id, channame=event.channel)
+            case BridgeEntered() if call := self.calls.get(event.linked_id):
+                call.enter(event)
             case HangupRequested() if call := self.calls.get(event.linked_id):
                 call.caller_hung_up = call.caller_hung_up or event.unique_id == call.linked_id
                 call.hung_up_by = call.channel if call.caller_hung_up else event.channel
             case ChannelEnded() if (call := self.calls.get(event.unique_id)) and not call.ended:
                 if event.cause == _REFUSED_BY_CAP and not call.queued:
                     call.add("user:OVERFLOW", event.at, last=True, extra="trunk-cap")
-                if call.gave_back and not call.bridged:  # nobody answered until the queue's limit
+                if call.gave_back and call.alone is None:  # nobody answered until the queue's limit
                     call.add("user:QUEUE_LEFT", event.at, last=True, extra="TIMEOUT")
                 call.add("HANGUP", event.at, last=True, hangupcause=event.cause, hangupsource=call.hung_up_by)
                 call.add("LINKEDID_END", event.at, last=True)

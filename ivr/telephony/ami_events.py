@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ivr.domain.events import (
-    BridgeChanged,
+    BridgeEntered,
     CallerJoined,
     CallerLeft,
     ChannelEnded,
@@ -24,8 +24,8 @@ from ivr.telephony.ami_framing import Frame
 
 WANTED = frozenset({
     "QueueCallerJoin", "QueueCallerLeave", "QueueMemberStatus", "QueueMemberPause", "QueueMemberAdded",
-    "QueueMemberRemoved", "Hold", "Unhold", "Newchannel", "MixMonitorStart", "BridgeEnter", "BridgeLeave", "HangupRequest",
-    "Hangup", "OriginateResponse", "Reload",
+    "QueueMemberRemoved", "Hold", "Unhold", "Newchannel", "MixMonitorStart", "BridgeEnter", "HangupRequest", "Hangup",
+    "OriginateResponse", "Reload",
 })
 """The only events read; all others are cut off by their name before anything is decoded."""
 
@@ -73,9 +73,10 @@ def read_event(frame: Frame, now: float) -> LiveEvent | None:
             )
         case "MixMonitorStart":
             return RecordingStarted(frame.get("uniqueid", ""), now)
-        case "BridgeEnter" | "BridgeLeave":
-            return BridgeChanged(
-                frame.get("channel", ""), frame.get("uniqueid", ""), frame.get("linkedid", ""), name == "BridgeEnter", now
+        case "BridgeEnter":
+            return BridgeEntered(
+                frame.get("channel", ""), frame.get("uniqueid", ""), frame.get("linkedid", ""),
+                frame.get("bridgeuniqueid", ""), _whole(frame.get("bridgenumchannels", "")), now,
             )
         case "HangupRequest":
             return HangupRequested(frame.get("channel", ""), frame.get("uniqueid", ""), frame.get("linkedid", ""))

@@ -17,6 +17,7 @@ BANNER = b"Asterisk Call Manager/"
 _END = b"\r\n\r\n"
 _EVENT = b"Event: "
 _ACTION_ID = b"\r\nActionID: "
+_NAMES_KEPT = 1000
 
 
 class AmiProtocolError(IvrError):
@@ -34,6 +35,7 @@ class FrameReader:
         self._limit = limit
         self._buffer = bytearray()
         self._searched = 0
+        self._names: dict[str, str] = {}
 
     def feed(self, data: bytes) -> Iterator[Frame]:
         """Frames completed by these bytes. Raises AmiProtocolError for a foreign banner or a frame over the limit."""
@@ -41,23 +43,31 @@ class FrameReader:
         buffer += data
         if self.version is None and not self._read_banner():
             return
-        start = 0
-        answers: bool | None = None
-        while (end := buffer.find(_END, max(start, self._searched))) != -1:
-            self._searched = 0
-            if end - start > self._limit:
-                break
-            if answers is None:  # an answer is kept whatever its name; most reads hold none, and one search says so
-                answers = self._wanted is not None and buffer.find(_ACTION_ID) != -1
-            if not self._is_unwanted(start, end) or (answers and buffer.find(_ACTION_ID, start, end) != -1):
-                frame = self._parse(bytes(buffer[start:end]))
-                if frame:
-                    yield frame
-            start = end + len(_END)
-        del buffer[:start]
+        packets: list[bytes] = []
+        answers = False
+        if buffer.find(_END, self._searched) != -1:
+            whole = bytes(buffer)  # one copy and one cut for all that this read completed: cheaper than frame by frame
+            *packets, rest = whole.split(_END)
+            buffer[:] = rest
+            answers = _ACTION_ID in whole
         self._searched = max(0, len(buffer) - len(_END) + 1)
+        wanted = self._wanted
+        for packet in packets:
+            if len(packet) > self._limit:
+                raise self._too_long()
+            if wanted is not None and packet.startswith(_EVENT):
+                line_end = packet.find(b"\r\n")
+                if packet[len(_EVENT) : line_end if line_end != -1 else None] not in wanted:
+                    if not answers or _ACTION_ID not in packet:  # an answer is kept whatever its name; most reads hold none
+                        continue
+            frame = self._parse(packet)
+            if frame:
+                yield frame
         if len(buffer) > self._limit:
-            raise AmiProtocolError(f"an AMI frame of more than {self._limit} bytes; the link is made again")
+            raise self._too_long()
+
+    def _too_long(self) -> AmiProtocolError:
+        return AmiProtocolError(f"an AMI frame of more than {self._limit} bytes; the link is made again")
 
     def _read_banner(self) -> bool:
         line, found, rest = self._buffer.partition(b"\r\n")
@@ -71,18 +81,20 @@ class FrameReader:
         self._buffer[:] = rest
         return True
 
-    def _is_unwanted(self, start: int, end: int) -> bool:
-        """Whether the frame between these places begins as an event nobody reads; nothing else of it is looked at."""
-        buffer = self._buffer
-        if self._wanted is None or not buffer.startswith(_EVENT, start):
-            return False
-        line_end = buffer.find(b"\r\n", start, end)
-        return bytes(buffer[start + len(_EVENT) : line_end if line_end != -1 else end]) not in self._wanted
-
     def _parse(self, packet: bytes) -> Frame | None:
         frame: Frame = {}
+        names = self._names
         for line in packet.decode("utf-8", "replace").split("\r\n"):
             key, colon, value = line.partition(":")
             if colon:
-                frame.setdefault(key.strip().lower(), value[1:] if value[:1] == " " else value)
+                name = names.get(key) or self._name(key)
+                if name not in frame:
+                    frame[name] = value[1:] if value[:1] == " " else value
         return frame if "event" in frame or "response" in frame else None
+
+    def _name(self, key: str) -> str:
+        """The header's name; Asterisk uses the same few hundred again and again, so they are kept."""
+        name = key.strip().lower()
+        if len(self._names) < _NAMES_KEPT and len(key) < 50:
+            self._names[key] = name
+        return name

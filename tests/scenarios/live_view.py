@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from ivr.domain.events import (
-    BridgeChanged,
+    BridgeEntered,
     CallerJoined,
     CallerLeft,
     ChannelEnded,
@@ -26,6 +26,7 @@ def live_view(facts: Iterable[Fact]) -> list[LiveEvent]:
 def _events(facts: Iterable[Fact]) -> Iterator[LiveEvent]:
     waiting = ""
     asked: set[str] = set()
+    bridged: set[str] = set()
     for fact in facts:
         data, linked_id, unique_id = fact.data, fact.linked_id, fact.unique_id
         channel = str(data.get("channame", ""))
@@ -43,11 +44,14 @@ def _events(facts: Iterable[Fact]) -> Iterator[LiveEvent]:
             case "user:QUEUE_LEFT" if waiting:
                 yield CallerLeft(waiting, unique_id)
                 waiting = ""
-            case "BRIDGE_ENTER" | "BRIDGE_EXIT":
+            case "BRIDGE_EXIT":
+                bridged.discard(unique_id)
+            case "BRIDGE_ENTER":
+                bridged.add(unique_id)
                 if waiting:
                     yield CallerLeft(waiting, linked_id)
                     waiting = ""
-                yield BridgeChanged(channel, unique_id, linked_id, fact.kind == "BRIDGE_ENTER", fact.at)
+                yield BridgeEntered(channel, unique_id, linked_id, "bridge", len(bridged), fact.at)
             case "HANGUP":
                 source = str(data.get("hangupsource", ""))
                 if source.startswith("PJSIP/") and source not in asked:

@@ -113,11 +113,13 @@ def test_memory_is_bounded_and_an_end_always_finds_its_place() -> None:
     witness = LiveWitness(most_calls=10)
     facts = table("answered, the citizen hangs up")
     for n in range(50):
-        for fact in facts[:11]:
-            moved = Fact(fact.source, "f", 0, f"c-{n}", fact.kind, fact.at, {
-                **fact.data, "uniqueid": f"c-{n}" if fact.unique_id == LINKED else f"s-{n}"})
-            for event in live_view([moved] * (100 if fact.kind.startswith("BRIDGE") else 1)):
-                witness.apply(event)
+        moved = [
+            Fact(f.source, "f", 0, f"c-{n}", f.kind, f.at, {
+                **f.data, "uniqueid": f"c-{n}" if f.unique_id == LINKED else f"s-{n}"})
+            for f in facts if f.kind not in ("HANGUP", "LINKEDID_END")
+        ]
+        for event in live_view(moved[:5] + moved[5:] * 200):
+            witness.apply(event)
     assert len(witness.calls) == 10 and witness.forgotten == 40
     assert max(len(call.facts) for call in witness.calls.values()) <= 200
     (ended,) = witness.apply(ChannelEnded("c-49", "c-49", "16", T0 + 50))

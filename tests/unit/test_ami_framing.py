@@ -102,7 +102,7 @@ def test_an_endless_header_is_refused_whatever_the_chunks(size: int, end: bytes)
 
 
 class Counting(bytearray):
-    """Counts the bytes a search may look at."""
+    """Counts the bytes a search may look at and those that are copied."""
 
     looked = 0
 
@@ -110,6 +110,10 @@ class Counting(bytearray):
         found = super().find(sub, start)
         self.looked += (len(self) if found == -1 else found + len(sub)) - start
         return found
+
+    def __bytes__(self) -> bytes:
+        self.looked += len(self)
+        return bytes(memoryview(self))
 
 
 @pytest.mark.parametrize("size", [1, 100, 65536])
