@@ -24,6 +24,7 @@ from ivr.cli_seats import seat_app
 from ivr.cli_terminal import out, plain_errors
 from ivr.demo.command import demo
 from ivr.doctor import examine
+from ivr.heartbeat import beat
 from ivr.logs import configure_logs
 from ivr.settings import PROJECT_ROOT, Settings, config_file, load_settings
 from ivr.settings_reference import reference
@@ -47,6 +48,7 @@ app.command()(demo)
 
 LogFile = Annotated[Path | None, typer.Option("--log-file", help="Write the log here instead of stderr.")]
 Parent = Annotated[int, typer.Option("--parent", hidden=True)]
+Heartbeat = Annotated[int, typer.Option("--heartbeat", hidden=True)]
 _PR_SET_PDEATHSIG = 1
 
 
@@ -86,6 +88,15 @@ async def _cancelled_at(stop: asyncio.Event, work: Coroutine[Any, Any, None]) ->
         await running
     except asyncio.CancelledError:
         pass
+
+
+async def _beating(heartbeat: int, work: Coroutine[Any, Any, None]) -> None:
+    beating = asyncio.ensure_future(beat(heartbeat)) if heartbeat >= 0 else None
+    try:
+        await work
+    finally:
+        if beating is not None:
+            beating.cancel()
 
 
 @app.command()
@@ -133,9 +144,9 @@ def controller(log_file: LogFile = None, parent: Parent = 0) -> None:
 
 
 @app.command()
-def worker(log_file: LogFile = None, parent: Parent = 0) -> None:
+def worker(log_file: LogFile = None, parent: Parent = 0, heartbeat: Heartbeat = -1) -> None:
     """Transcribe recordings."""
-    _part(bootstrap.run_worker, log_file, parent)
+    _part(lambda settings, stop: _beating(heartbeat, bootstrap.run_worker(settings, stop)), log_file, parent)
 
 
 @app.command()

@@ -24,6 +24,7 @@ import structlog
 from ivr.adopted_process import AdoptedProcess
 from ivr.bootstrap import Places, cache_folder, check_files, prepare_exchange, running_as_planned
 from ivr.domain.errors import BadSetting, Unavailable
+from ivr.heartbeat import silence
 from ivr.ports_in_use import PortsInUse, refuse_ports_in_use
 from ivr.settings import PROJECT_ROOT, Settings
 from ivr.state_folder import StateLock
@@ -44,10 +45,11 @@ _LAST_RUN_ENDS_WITHIN_S = 15.0
 
 
 class OwnProcess:
-    """One of our processes, restarted with growing pauses while it keeps dying."""
+    """One of our processes, restarted with growing pauses while it keeps dying; ``watched``: also when it hangs."""
 
-    def __init__(self, name: str, environment: dict[str, str], log_file: Path) -> None:
+    def __init__(self, name: str, environment: dict[str, str], log_file: Path, *, watched: bool = False) -> None:
         self.name = name
+        self._watched = watched
         self._environment = environment
         self._log_file = log_file
         self._process: asyncio.subprocess.Process | None = None
@@ -65,19 +67,37 @@ class OwnProcess:
         while not self._ending:
             began = time.monotonic()
             self._log_file.parent.mkdir(parents=True, exist_ok=True)
-            with self._log_file.with_suffix(".out").open("wb") as out:
-                self._process = await asyncio.create_subprocess_exec(
-                    sys.executable, "-m", "ivr.cli", self.name, "--log-file", str(self._log_file), "--parent", str(os.getpid()),
-                    env=self._environment, cwd=PROJECT_ROOT, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
-                    start_new_session=True,
-                )
-            code = await self._process.wait()
+            ears, mouth = os.pipe() if self._watched else (-1, -1)
+            heartbeat = ("--heartbeat", str(mouth)) if self._watched else ()
+            try:
+                with self._log_file.with_suffix(".out").open("wb") as out:
+                    self._process = await asyncio.create_subprocess_exec(
+                        sys.executable, "-m", "ivr.cli", self.name, "--log-file", str(self._log_file),
+                        "--parent", str(os.getpid()), *heartbeat, env=self._environment, cwd=PROJECT_ROOT,
+                        stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
+                        pass_fds=(mouth,) if self._watched else (),
+                    )
+            finally:
+                if self._watched:
+                    os.close(mouth)
+            watch = asyncio.create_task(self._end_when_hung(ears)) if self._watched else None
+            try:
+                code = await self._process.wait()
+            finally:
+                if watch is not None:
+                    watch.cancel()
+                    await asyncio.gather(watch, return_exceptions=True)
             if self._ending:
                 return
             self.restarts += 1
             log.error("process_ended", process=self.name, code=code, restarts=self.restarts)
             pause = 0.1 if time.monotonic() - began > _STEADY_S else min(pause * 2, _LONGEST_PAUSE_S)
             await asyncio.sleep(pause)
+
+    async def _end_when_hung(self, heartbeat: int) -> None:
+        if await silence(heartbeat) and self.pid is not None:
+            log.error("process_hung", process=self.name, pid=self.pid)
+            os.kill(self.pid, signal.SIGKILL)
 
     async def stop(self, within_s: float = 10) -> None:
         """Ask it to drain and end, then insist."""
@@ -176,7 +196,8 @@ class Stack:
         if self._config_file:
             environment["IVR_CONFIG"] = str(self._config_file)
         for name in PARTS:
-            process = OwnProcess(name, environment, self._places.logs / f"{name}.log")
+            # A hung worker would keep every transcript waiting, and nobody else would notice.
+            process = OwnProcess(name, environment, self._places.logs / f"{name}.log", watched=name == "worker")
             self.processes[name] = process
             self._tasks.append(asyncio.create_task(process.run(), name=name))
         await self._wait_until_healthy()
