@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 import structlog
 
-from ivr.domain.errors import Unavailable
 from ivr.ports.web import DatabaseState, FeedBatch, FeedEntry, Topic
 from ivr.storage.views import connected
+from ivr.storage.write_probe import WriteProbe
 
 CHANNEL = "ivr_feed"
 KEEP_AT_LEAST = timedelta(hours=1)
@@ -67,6 +67,7 @@ class PostgresFeed:
         self._pool = pool
         self._connect = connect
         self._longest_backoff_s = longest_backoff_s
+        self._probe = WriteProbe(connect)
         self._hint = asyncio.Event()
 
     async def after(self, seq: int, limit: int) -> FeedBatch:
@@ -81,15 +82,8 @@ class PostgresFeed:
         return FeedBatch(max(head, entries[-1].seq) if entries else head, complete, entries)
 
     async def write_probe(self) -> DatabaseState | None:
-        """An empty message in the write-ahead log, committed: it needs no table, and fails as any commit would."""
-        try:
-            async with connected(self._pool) as connection:
-                await connection.execute("SELECT pg_logical_emit_message(true, 'ivr', '')")
-        except Unavailable as away:
-            return "full" if isinstance(away.__cause__, asyncpg.DiskFullError) else "away"
-        except (asyncpg.InsufficientPrivilegeError, asyncpg.ReadOnlySQLTransactionError, asyncpg.PostgresSystemError):
-            return "read_only"  # PostgreSQL calls a read-only file system a lack of privilege
-        return None
+        """See the port; on a connection of its own."""
+        return await self._probe.ask()
 
     async def wait_hint(self, timeout_s: float) -> bool:
         try:

@@ -12,7 +12,7 @@ from ivr.ports.web import DatabaseState, Feed
 from ivr.web.models import Alarm
 
 NAME = "database"
-_EVERY_S = 1.0
+_EVERY_S = 1.5
 _PATIENCE_S = 2.5
 _RAISE_AFTER_S = 3.0
 _GOOD_LOOKS = 2
@@ -26,7 +26,7 @@ TEXTS: dict[DatabaseState, str] = {
 
 
 class DatabaseWatch:
-    """Asks once a second whether the database takes a write; ``tell`` hears the alarm when it is raised and cleared.
+    """Asks every other second whether the database takes a write; ``tell`` hears the alarm when it is raised and cleared.
 
     A restart of a few seconds is no alarm. A question that gets no answer is left waiting, and no other is asked: what
     waits for a hung server holds one connection, not all.

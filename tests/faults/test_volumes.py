@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,9 +20,10 @@ from ivr.demo.client import HotlineClient
 from tests.e2e.hotline import RunningHotline
 from tests.e2e.test_pages import browser_page, sign_in
 from tests.faults.conftest import FULL
+from tests.faults.database import database_back, postmaster
 from tests.faults.load import Caller, Load, callers
 from tests.faults.small_volume import SmallVolume, build_preload
-from tests.faults.witness import all_tracks_done, every_call_has_its_order, rows
+from tests.faults.witness import all_tracks_done, every_call_has_its_order, kill, rows
 
 pytestmark = [pytest.mark.fault, pytest.mark.timeout(600), pytest.mark.asyncio(loop_scope="module")]
 
@@ -196,40 +198,34 @@ async def test_a_full_recordings_disk_cuts_sound_and_says_so_but_drops_no_call(s
     assert any("没有录全" in n or "无法转写" in n for n in await notes(small.product, chosen))
     told = await differences(small.product)
     assert "录音长度与通话时长不符" in told and short[0]["linked_id"] in told
-    await one_good_call(small, desk, 2)
 
 
-@pytest.mark.parametrize("how", ["read_only", "no_inodes"])
-async def test_a_recordings_disk_that_takes_no_file_costs_the_sound_alone(small: Small, desk: HotlineClient, how: str) -> None:
-    chosen = placed(3 if how == "read_only" else 4, 1, 8.0)
-    if how == "read_only":
+async def test_a_read_only_recordings_disk_costs_the_sound_alone(small: Small, desk: HotlineClient) -> None:
+    chosen = placed(3, 1, 9.0)
+    async with Load(small.product.folder / "load3", small.product.sip, chosen, 1.0) as load:
         small.recordings.set_read_only()
-    else:
-        small.recordings.use_up_inodes()
-    await alarm(desk, "recordings_disk", words="只读" if how == "read_only" else "文件数已用完")
-    await asyncio.sleep(HELD_S)
-    async with Load(small.product.folder / f"load-{how}", small.product.sip, chosen, 1.0) as load:
+        await alarm(desk, "recordings_disk", words="只读")
+        await asyncio.sleep(HELD_S)
         assert await load.finished() == 0, "a caller was dropped"
     assert set((await every_call_has_its_order(small.product, chosen)).values()) == {"answered"}
-    small.reset()
-    await no_alarm(desk)
-    await one_good_call(small, desk, 5 if how == "read_only" else 6)
     # What no file could be made of is never taken for a recording.
     assert all(t["state"] == "quarantined" for t in await tracks_of(small.product, chosen))
 
 
-async def test_a_full_ledger_disk_drops_no_call_and_resumes(small: Small, desk: HotlineClient) -> None:
-    chosen = placed(7)
-    async with Load(small.product.folder / "load7", small.product.sip, chosen, 1.0) as load:
+async def test_no_inode_for_recordings_and_a_full_ledger_drop_no_call(small: Small, desk: HotlineClient) -> None:
+    chosen = placed(4, 1, 11.0)
+    async with Load(small.product.folder / "load4", small.product.sip, chosen, 1.0) as load:
+        small.recordings.use_up_inodes()
+        await alarm(desk, "recordings_disk", words="文件数已用完")
         await talk(desk, chosen)
         small.ledger.fill()
         await alarm(desk, "ledger_disk", words="已写满")
         assert logged(small.product, "ledger_disk")
         await asyncio.sleep(HELD_S)
         assert await load.finished() == 0, "a caller was dropped"
-    small.ledger.make_room()
-    await no_alarm(desk)
-    await one_good_call(small, desk, 8)
+    small.reset()
+    await one_good_call(small, desk, 5)
+    assert all(t["state"] == "quarantined" for t in await tracks_of(small.product, chosen))
 
 
 async def test_a_slow_recordings_disk_holds_up_no_call_and_its_loss_is_told(small: Small, desk: HotlineClient) -> None:
@@ -251,33 +247,26 @@ async def test_a_slow_recordings_disk_holds_up_no_call_and_its_loss_is_told(smal
         assert complete or "没有录全" in told, f"{track['seconds']:.1f} s of {track['talk_s']:.1f} s, and the order says {told!r}"
 
 
-async def test_a_full_database_disk_delays_orders_and_loses_none(small: Small, desk: HotlineClient) -> None:
+async def test_a_full_and_then_read_only_database_disk_delays_orders_and_loses_none(small: Small, desk: HotlineClient) -> None:
     chosen = placed(10)
     async with Load(small.product.folder / "load10", small.product.sip, chosen, 1.0) as load:
         await talk(desk, chosen)
         small.database.fill()
         await alarm(desk, "database_disk", "database")
-        await use_up_log(small.product)
-        # The server has ended and cannot start: nothing can be stored in it, and the pages are told all the same.
-        await alarm(desk, "database", words="数据库")
+        # Read-only as well, the server cannot start again: nothing can be stored in it, and the pages are told all the same.
+        small.database.set_read_only()
+        kill(postmaster(small.product), signal.SIGINT)
+        await alarm(desk, "database", words="没有回应")
         assert logged(small.product, "database") and (await health(small.product))["database"] is False
         await asyncio.sleep(HELD_S)
         assert await load.finished() == 0, "a caller was dropped"
-    small.database.make_room()
+    small.reset()
+    await database_back(small.product)
     outcomes = await every_call_has_its_order(small.product, chosen)
     assert set(outcomes.values()) == {"answered"}
-    await no_alarm(desk)
     await all_tracks_done(small.product)
     assert len(await tracks_of(small.product, chosen)) == 2 * len(chosen)
     await one_good_call(small, desk, 11)
-
-
-async def use_up_log(product: RunningHotline) -> None:
-    """Make the server need a further piece of write-ahead log, as an hour's work would."""
-    async with asyncio.timeout(30):
-        with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-            while True:
-                await rows(product, "SELECT pg_logical_emit_message(true, 'test', repeat('x', 1000000)), pg_switch_wal()")
 
 
 async def health(product: RunningHotline) -> dict[str, object]:
