@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 import os
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,7 @@ from ivr.bootstrap import Places
 from ivr.domain.recording import TRACKS, RecordingName
 from tests.e2e.hotline import RunningHotline
 from tests.fakes.ledger_lines import cel
-from tests.faults.witness import rows
+from tests.faults.witness import pid_of, rows
 
 Put = Callable[[Path], object]
 """Makes whatever is to lie at a track's path."""
@@ -110,13 +112,39 @@ class PlantedCall:
         return dict(order)
 
 
-async def running_product() -> AsyncIterator[RunningHotline]:
-    """A product for tests of a module that share it; no process may stay."""
-    running = RunningHotline()
-    try:
-        await running.start()
-        yield running
-    finally:
-        left = await running.stop()
-        running.remove()
-    assert left == []
+    async def leased(self, within_s: float = 30) -> None:
+        """Wait until a worker has taken one of its tracks and the ledger has told of it."""
+        async with asyncio.timeout(within_s):
+            while not await rows(
+                self.product, "SELECT true FROM recording_track t JOIN call c USING (linked_id) WHERE t.state = 'leased'"
+                " AND c.state = 'ended' AND t.linked_id = $1", self.linked_id,
+            ):
+                await asyncio.sleep(0.02)
+
+
+async def differences(product: RunningHotline) -> set[tuple[str, str]]:
+    """Kind and subject of everything `ivr reconcile` finds."""
+    process = await product.cli("reconcile", "--days", "1", succeed=None)
+    assert "Traceback" not in process, process
+    [kept] = await rows(product, "SELECT differences FROM reconciliation ORDER BY id DESC LIMIT 1")
+    return {(d["kind"], d["subject"]) for d in json.loads(kept["differences"])}
+
+
+def family(product: RunningHotline) -> list[int]:
+    """The worker, its decoder host and the decoders, in this order."""
+    found = [pid_of(product, "worker")]
+    for pid in found:
+        with suppress(OSError):
+            for thread in Path(f"/proc/{pid}/task").iterdir():
+                found += [int(child) for child in (thread / "children").read_text().split() if int(child) not in found]
+    return found
+
+
+def rss_kb(pids: list[int]) -> int:
+    """Resident memory of the largest of them, in KiB."""
+    most = 0
+    for pid in pids:
+        with suppress(OSError):
+            status = Path(f"/proc/{pid}/status").read_text()
+            most = max([most, *(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS"))])
+    return most

@@ -9,10 +9,11 @@ from contextlib import suppress
 from ivr.heartbeat import BEAT_S, HUNG_AFTER_S, beat, silence
 
 
-async def test_beats_that_stop_are_noticed_and_not_before() -> None:
+async def test_beats_that_stop_are_noticed() -> None:
     ears, mouth = os.pipe()
     watching = asyncio.create_task(silence(ears, after_s=0.2))
     beating = asyncio.create_task(beat(mouth))
+    await asyncio.sleep(0)  # its first beat
     beating.cancel()
     async with asyncio.timeout(10):
         assert await watching is True
