@@ -12,7 +12,7 @@ began=$SECONDS
 say() { printf '%02d:%02d  %s\n' $(((SECONDS - began) / 60)) $(((SECONDS - began) % 60)) "$*"; }
 
 packages=(baresip-core ca-certificates espeak-ng fonts-noto-cjk libgomp1 python3-venv)
-[ "$purpose" != demo ] && packages+=(chromium gcc iproute2 libc6-dev libfaketime sip-tester)
+[ "$purpose" != demo ] && packages+=(chromium gcc iproute2 libc6-dev sip-tester)
 [ "$purpose" = bench ] && packages+=(ffmpeg)
 missing=()
 for package in "${packages[@]}"; do

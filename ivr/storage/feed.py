@@ -21,6 +21,7 @@ from ivr.storage.write_probe import WriteProbe
 
 CHANNEL = "ivr_feed"
 KEEP_AT_LEAST = timedelta(hours=1)
+KEEP_NEWEST = 1000
 _PROBE_S = 15.0
 _log = structlog.get_logger(__name__)
 
@@ -45,12 +46,16 @@ async def append(connection: Connection, topic: Topic, key: str) -> int:
     return seq
 
 
-async def prune(connection: Connection, keep: timedelta = timedelta(hours=24)) -> int:
+async def prune(connection: Connection, keep: timedelta = timedelta(hours=24), newest: int = KEEP_NEWEST) -> int:
     """Delete entries older than ``keep`` (never younger than an hour) and return how many.
 
+    The ``newest`` stay whatever their age: a clock set forward for a moment must not cost every page its place.
     A reader that was away for longer sees the gap and takes a new snapshot.
     """
-    status = await connection.execute("DELETE FROM feed WHERE at < now() - $1::interval", max(keep, KEEP_AT_LEAST))
+    status = await connection.execute(
+        "DELETE FROM feed WHERE at < now() - $1::interval AND seq <= (SELECT seq FROM feed_head) - $2",
+        max(keep, KEEP_AT_LEAST), newest,
+    )
     return int(status.split()[-1])
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ivr.storage.database import Connection, Pool
 
 _POLL_S = 0.25
+_NO_LEASE_S = 600.0  # one that reaches further was given before the clock was set back, to nobody who still lives
 
 
 class PostgresTracks:
@@ -75,12 +76,13 @@ class PostgresTracks:
             row = await connection.fetchrow(
                 "UPDATE recording_track SET state = 'leased', leased_by = $1, lease_until = now() + $2,"
                 " attempts = attempts + 1 WHERE id = (SELECT t.id FROM recording_track t"
-                " LEFT JOIN recording_follow f ON f.path = t.path AND f.until > now()"
-                " WHERE t.state IN ('pending', 'leased') AND (t.state = 'pending' OR t.lease_until < now())"
+                " LEFT JOIN recording_follow f ON f.path = t.path AND f.until > now() AND f.until < now() + $6"
+                " WHERE t.state IN ('pending', 'leased')"
+                " AND (t.state = 'pending' OR t.lease_until < now() OR t.lease_until > now() + $6)"
                 " AND (f.follower IS NULL OR f.follower = $3) AND ($4::float8 IS NULL OR t.seconds <= $4)"
                 " ORDER BY f.follower IS NULL, t.seconds > $5, t.ready_at, t.id"
                 " FOR UPDATE OF t SKIP LOCKED LIMIT 1) RETURNING id, linked_id, path, track, seconds, attempts",
-                worker, timedelta(seconds=lease_s), follower, longest_s, LONG_S,
+                worker, timedelta(seconds=lease_s), follower, longest_s, LONG_S, timedelta(seconds=_NO_LEASE_S),
             )
         if row is None:
             return None

@@ -259,7 +259,7 @@ class PostgresViews:
         try:
             async with asyncio.timeout(2.0), connected(self._pool) as connection:
                 stale = await connection.fetchval(
-                    "SELECT coalesce(bool_or(NOT link_up OR clock_timestamp() - as_of > $1 * interval '1 second'), false)"
+                    "SELECT coalesce(bool_or(NOT link_up OR abs(extract(epoch FROM clock_timestamp() - as_of)) > $1), false)"
                     "  FROM queue_live",
                     stale_after_s,
                 )

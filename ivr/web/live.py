@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import structlog
 from aiohttp import web
@@ -105,6 +105,7 @@ class LiveHub:
         self._seq: int | None = None
         self._fresh = False
         self._as_of: datetime | None = None
+        self._as_of_s = float("-inf")
         self._stale_told: dict[str, bool] = {}
         self._queues_read_at = float("-inf")
         self._snapshot: tuple[float, int, bytes] | None = None
@@ -140,8 +141,8 @@ class LiveHub:
         """Proof of life, also when nothing happens and when the database is away."""
         now = datetime.now(UTC)
         # Judged by age, not by the last verdict: a reader that hangs or died gives no verdict any more.
-        limit = timedelta(seconds=3 * self._options.live_poll_s + 2)
-        fresh = self._fresh and self._as_of is not None and now - self._as_of < limit
+        limit_s = 3 * self._options.live_poll_s + 2
+        fresh = self._fresh and asyncio.get_running_loop().time() - self._as_of_s < limit_s
         return b": beat\n\n" + frame("clock", LiveClock(now=now, fresh=fresh, as_of=self._as_of))
 
     async def opening(self, client: LiveClient, last_seen: int | None) -> bytes:
@@ -202,7 +203,7 @@ class LiveHub:
                     lively_until = loop.time() + _LIVELY_S
                 if not self._fresh:
                     _log.info("live_feed_followed", seq=self._seq)
-                self._fresh, self._as_of = True, datetime.now(UTC)
+                self._fresh, self._as_of, self._as_of_s = True, datetime.now(UTC), loop.time()
             except Unavailable:
                 self._note_lost("database_away")
                 await asyncio.sleep(_PACE_S)

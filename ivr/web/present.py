@@ -36,7 +36,7 @@ def queue_status(live: QueueLive, stale_after_s: float) -> models.QueueStatus:
     A stale board keeps its last waits instead of letting them grow: state is never a guess.
     """
     age_s = (live.read_at - live.as_of).total_seconds()
-    stale = not live.link_up or age_s > stale_after_s
+    stale = not live.link_up or abs(age_s) > stale_after_s  # from the future: the clock was set back, nobody wrote since
     moment = (live.as_of if stale else live.read_at).timestamp()
     callers = [
         models.Waiting(

@@ -69,7 +69,8 @@ async def test_what_the_feed_no_longer_has_becomes_a_snapshot(web_database: WebD
         await s.pool.execute("UPDATE feed SET at = now() - interval '2 days'")
         await _change(s, "a", "ended")
         async with s.pool.acquire() as connection:
-            assert await prune(connection, timedelta(0)) == 1, "an hour is always kept"
+            assert await prune(connection, timedelta(0)) == 0, "the newest are always kept"
+            assert await prune(connection, timedelta(0), newest=0) == 1, "an hour is always kept"
         async with client.get("/api/v1/live", headers={"Last-Event-ID": last_seen}) as stream:
             name, seen, _ = await Events(stream).next()
             assert (name, seen) == ("snapshot", 2)
