@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
 from tests.e2e.hotline import RunningHotline
+from tests.faults.report import FaultReport
 
 FULL = bool(os.environ.get("FAULTS_FULL"))
 
@@ -26,7 +28,25 @@ async def product() -> AsyncIterator[RunningHotline]:
     assert left == []
 
 
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def sturdy() -> AsyncIterator[RunningHotline]:
+    """One product for faults it must live through unharmed; no process may stay."""
+    running = RunningHotline(rtp=26000)
+    try:
+        await running.start()
+        yield running
+    finally:
+        left = await running.stop()
+        running.remove()
+    assert left == []
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "/faults/" in str(item.path):
             item.add_marker(pytest.mark.fault)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if file := os.environ.get("FAULTS_REPORT"):
+        config.pluginmanager.register(FaultReport(Path(file), FULL), "fault-report")

@@ -81,25 +81,26 @@ async def test_calls_made_while_the_controller_is_dead_are_found_afterwards(prod
     await reconciled(product)
 
 
-def two_talking(client: HotlineClient) -> list[str] | None:
-    """The linked ids of two conversations, once there are two."""
-    found = [c["linked_id"] for c in client.calls.values() if c["state"] == "talking"]
-    return found if len(found) == 2 else None
+def two_talking(client: HotlineClient, calls_up: int) -> list[str] | None:
+    """The linked ids of two conversations, once there are two among so many calls."""
+    up = [c for c in client.calls.values() if c["state"] != "ended"]
+    found = [c["linked_id"] for c in up if c["state"] == "talking"]
+    return found if len(found) == 2 and len(up) == calls_up else None
 
 
 async def test_a_killed_asterisk_closes_its_calls_and_keeps_their_sound(
     product: RunningHotline, record_property: Tell
 ) -> None:
     least_s = 1e9
-    async with AsyncExitStack() as stack:
-        client = await stack.enter_async_context(product.client())
-        for seat in ("one", "two"):
-            await stack.enter_async_context(product.operator(seat, answers_itself=True))
+    async with product.client() as client:
         for kill_number in range(ASTERISK_KILLS):
             placed = callers(CALLS_UP, SEED + 2 + kill_number, shortest_s=40, longest_s=41)
-            await client.queue_until(lambda q: q["members"]["available"] == 2, within_s=60)
-            async with Load(product.folder / "load", product.sip, placed, 2.0):
-                talking = await client.until("two conversations", lambda: two_talking(client))
+            async with AsyncExitStack() as stack:
+                for seat in ("one", "two"):  # new phones each time: the old ones still hold a call nobody ended
+                    await stack.enter_async_context(product.operator(seat, answers_itself=True))
+                await client.queue_until(lambda q: q["members"]["available"] == 2, within_s=60)
+                await stack.enter_async_context(Load(product.folder / "load", product.sip, placed, 2.0))
+                talking = await client.until("all calls, two of them talking", lambda: two_talking(client, CALLS_UP), within_s=60)
                 await asyncio.sleep(6)  # the first 32 KiB of each track reach the disk after two seconds
                 asterisk = int((product.folder / "state/run/asterisk/run/asterisk.pid").read_text())
                 kill(asterisk, signal.SIGKILL)

@@ -88,16 +88,19 @@ async def every_call_has_its_order(product: RunningHotline, callers: list[Caller
     The oracle is the list of callers placed and Asterisk's own queue_log: as many answered as it says CONNECT.
     """
     numbers = [c.number for c in callers]
-    async with asyncio.timeout(within_s):
-        while True:
-            found = await rows(
-                product, "SELECT c.caller_number, c.outcome, c.state, count(o.id) AS orders FROM call c"
-                " LEFT JOIN work_order_call oc USING (linked_id) LEFT JOIN work_order o ON o.id = oc.order_id"
-                " WHERE c.caller_number = ANY($1) GROUP BY c.linked_id", numbers,
-            )
-            if len(found) >= len(numbers) and all(r["state"] == "ended" for r in found):
-                break
-            await asyncio.sleep(0.2)
+    deadline = asyncio.get_running_loop().time() + within_s
+    while True:
+        found = await rows(
+            product, "SELECT c.caller_number, c.outcome, c.state, c.linked_id, count(o.id) AS orders FROM call c"
+            " LEFT JOIN work_order_call oc USING (linked_id) LEFT JOIN work_order o ON o.id = oc.order_id"
+            " WHERE c.caller_number = ANY($1) GROUP BY c.linked_id", numbers,
+        )
+        if len(found) >= len(numbers) and all(r["state"] == "ended" for r in found):
+            break
+        if asyncio.get_running_loop().time() > deadline:
+            missing = sorted(set(numbers) - {r["caller_number"] for r in found})
+            raise AssertionError(f"no call of {missing}; of {len(found)} calls not ended: {[r for r in found if r['state'] != 'ended']}")
+        await asyncio.sleep(0.2)
     assert sorted(r["caller_number"] for r in found) == sorted(numbers)
     assert [r["orders"] for r in found] == [1] * len(numbers)
     orders = await rows(product, "SELECT opened_by_call, count(*) AS n FROM work_order GROUP BY 1 HAVING count(*) > 1")
