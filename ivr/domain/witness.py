@@ -38,7 +38,6 @@ class WitnessedCall:
 
     linked_id: str
     channel: str
-    arrived_at: float
     facts: list[Fact] = field(default_factory=list)
     ended: bool = False
     gone: bool = False
@@ -118,16 +117,16 @@ class LiveWitness:
         if len(self.calls) >= self._most_calls:
             self.forget(next(iter(self.calls)))
             self.forgotten += 1
-        call = self.calls[event.linked_id] = WitnessedCall(event.linked_id, event.channel, event.at)
+        call = self.calls[event.linked_id] = WitnessedCall(event.linked_id, event.channel)
         call.add(
             "CHAN_START", event.at, context=event.context, exten=event.exten, num=event.number, name=event.name
         )
 
     def _gone(self, snapshot: ExchangeSnapshot) -> list[WitnessedCall]:
-        found = []
-        for call in self.calls.values():
-            unseen = not call.ended and not call.gone and call.arrived_at < snapshot.at
-            if unseen and call.linked_id not in snapshot.linked_ids:
-                call.gone = True
-                found.append(call)
+        """Calls it no longer has. All known now began before it was taken: what came meanwhile follows it."""
+        found = [
+            c for c in self.calls.values() if not (c.ended or c.gone) and c.linked_id not in snapshot.linked_ids
+        ]
+        for call in found:
+            call.gone = True
         return found

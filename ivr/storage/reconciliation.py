@@ -95,11 +95,11 @@ async def _tracks(connection: Connection, since: datetime, paths: Sequence[str])
 
 
 async def _ledger_calls(connection: Connection, since: datetime) -> tuple[frozenset[str], frozenset[str]]:
-    """Citizens' calls the stored facts show, and those of them that ended."""
+    """Citizens' calls the stored facts show, those witnessed live among them, and which of them ended."""
     rows = await connection.fetch(
         "SELECT b.linked_id, EXISTS (SELECT FROM call_fact e WHERE e.linked_id = b.linked_id"
-        " AND e.kind = 'LINKEDID_END' AND e.source = 'cel') AS ended"
-        " FROM call_fact b WHERE b.kind = 'CHAN_START' AND b.source = 'cel' AND b.at >= $1"
+        " AND e.kind = 'LINKEDID_END' AND e.source <> 'queue_log') AS ended"
+        " FROM call_fact b WHERE b.kind = 'CHAN_START' AND b.source <> 'queue_log' AND b.at >= $1"
         " AND b.data->>'uniqueid' = b.linked_id AND starts_with(b.data->>'context', $2)", since, TRUNK_CONTEXT,
     )
     return frozenset(r["linked_id"] for r in rows), frozenset(r["linked_id"] for r in rows if r["ended"])

@@ -59,7 +59,7 @@ class WorkOrders:
             await connection.execute(
                 "INSERT INTO work_order_call (linked_id, order_id) VALUES ($1, $2)", call.linked_id, order_id
             )
-        elif known["outcome"] != call.outcome and known["opened_by_call"] == call.linked_id:
+        elif known["opened_by_call"] == call.linked_id and await _was_mistaken(connection, known, call):
             number = await _correct(connection, known, call)
         elif known["filled_at"] is not None:
             return []
@@ -121,6 +121,17 @@ class WorkOrders:
             " ORDER BY opened_at LIMIT $1", limit,
         )
         return [r["opened_by_call"] for r in rows]
+
+
+async def _was_mistaken(connection: Connection, order: asyncpg.Record, call: Call) -> bool:
+    """Whether the order says another outcome, or was filled with nothing before anybody knew of a recording."""
+    if order["outcome"] != call.outcome:
+        return True
+    return call.recording_expected and bool(await connection.fetchval(
+        "SELECT true FROM work_order WHERE id = $1 AND filled_at IS NOT NULL AND note <> $3 AND NOT EXISTS"
+        " (SELECT 1 FROM recording_track t WHERE t.linked_id = $2 AND t.finished_at <= work_order.filled_at)",
+        order["id"], call.linked_id, NOTE_RECORDING_MISSING,
+    ))
 
 
 async def _correct(connection: Connection, order: asyncpg.Record, call: Call) -> str:

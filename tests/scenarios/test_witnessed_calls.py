@@ -83,8 +83,7 @@ def test_a_call_whose_end_nobody_saw_is_interrupted() -> None:
     for event in live_view(table("still talking")):
         assert witness.apply(event) == []
     assert witness.apply(ExchangeSnapshot((), frozenset({LINKED}), T0 + 50)) == [], "it is alive"
-    assert witness.apply(ExchangeSnapshot((), frozenset(), T0 - 1)) == [], "it began after that snapshot"
-    (gone,) = witness.apply(ExchangeSnapshot((), frozenset(), T0 + 60))
+    (gone,) = witness.apply(ExchangeSnapshot((), frozenset(), T0 - 3600))  # whatever the clock says
     assert witness.apply(ExchangeSnapshot((), frozenset(), T0 + 70)) == []
     call = fold(gone.told(T0 + 65), PREFIXES)
     assert call is not None and (call.outcome, call.answered_at, call.ended_at) == ("interrupted", T0 + 9.5, T0 + 65)
