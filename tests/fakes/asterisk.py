@@ -24,6 +24,7 @@ class FakeAsterisk:
 
     ``mute``: reads, answers nothing (half-open). ``chunk``: bytes a write (0: as one). ``banner``: what it greets with.
     ``replies``: by action name in lower case, what to answer instead. ``actions``: every action received, in order.
+    ``write_within_s``: a client that stops reading is cut off when one write blocks for longer (manager.conf: writetimeout).
     """
 
     def __init__(self, *, banner: bytes = b"Asterisk Call Manager/11.0.0\r\n") -> None:
@@ -31,6 +32,7 @@ class FakeAsterisk:
         self.world = World()
         self.mute = False
         self.chunk = 0
+        self.write_within_s = 30.0
         self.replies: dict[str, Reply] = {}
         self.actions: list[Action] = []
         self.logins = 0
@@ -145,7 +147,12 @@ class FakeAsterisk:
         size = self.chunk or len(data) or 1
         for start in range(0, len(data), size):
             writer.write(data[start : start + size])
-            await writer.drain()
+            try:
+                async with asyncio.timeout(self.write_within_s):
+                    await writer.drain()
+            except TimeoutError:
+                writer.transport.abort()
+                return
             if self.chunk:
                 await asyncio.sleep(0)  # lets the reader of this loop see the chunk by itself
 

@@ -194,18 +194,20 @@ def deliver(calls: list[History], controllers: list[Controller], chance: random.
         controller.give(own)
 
 
-async def cut_connections(server: Server, until: asyncio.Event, chance: random.Random) -> None:
+async def cut_connections(at: Server, until: asyncio.Event, chance: random.Random) -> None:
     """End a controller's connections in the middle of whatever they do."""
     while not until.is_set():
         await asyncio.sleep(chance.uniform(0.3, 0.8))
-        await server.execute(
+        await at.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name ="
             f" 'ivr-controller-{chance.randrange(CONTROLLERS)}' AND state <> 'idle'"
         )
 
 
 @pytest.mark.parametrize("in_order", [True, False], ids=["files in order", "files in any order"])
-async def test_everything_is_once(server: Server, pool: Pool, in_order: bool) -> None:  # noqa: F811
+async def test_everything_is_once(
+    server: Server, pool: Pool, in_order: bool, record_property: Callable[[str, object], None]  # noqa: F811
+) -> None:
     chance = random.Random(SEED + in_order)
     calls = histories(HISTORIES // 2, chance)
     files = ledger_files(calls, chance)
@@ -234,6 +236,8 @@ async def test_everything_is_once(server: Server, pool: Pool, in_order: bool) ->
             await hearing
         await world.tracks.sweep()
         await compare(world, calls, files, in_order=in_order)
+        record_property("seed", SEED + in_order)
+        record_property("histories", len(calls))
     except BaseException as failed:
         failed.add_note(f"seed {SEED + in_order}, {len(calls)} histories, files in order: {in_order}")
         raise
@@ -241,23 +245,23 @@ async def test_everything_is_once(server: Server, pool: Pool, in_order: bool) ->
 
 async def compare(world: World, calls: list[History], files: dict[str, list[Fact]], *, in_order: bool) -> None:
     """The database against the model."""
-    pool = world.pool
+    fetch = world.pool.fetch
     expected = {c.linked_id: c for c in calls if c.outcome}
-    stored = {r["linked_id"]: r for r in await pool.fetch("SELECT * FROM call")}
+    stored = {r["linked_id"]: r for r in await fetch("SELECT * FROM call")}
     assert set(stored) == set(expected)
     wrong = {i: (c.kind, stored[i]["state"], stored[i]["outcome"]) for i, c in expected.items()
              if (stored[i]["state"], stored[i]["outcome"]) != ("ended", c.outcome)}
     assert wrong == {}
 
-    orders = await pool.fetch(
+    orders = await fetch(
         "SELECT o.*, oc.linked_id FROM work_order o LEFT JOIN work_order_call oc ON oc.order_id = o.id")
     assert Counter(o["opened_by_call"] for o in orders) == Counter(expected.keys())
     assert all(o["linked_id"] == o["opened_by_call"] for o in orders)
-    assert len({o["number"] for o in orders}) == len(orders) == await pool.fetchval("SELECT sum(last) FROM order_serial")
+    assert len({o["number"] for o in orders}) == len(orders) == await world.pool.fetchval("SELECT sum(last) FROM order_serial")
     assert {o["linked_id"]: o["outcome"] for o in orders} == {i: c.outcome for i, c in expected.items()}
     assert {o["linked_id"]: o["filled_at"] is not None for o in orders} == {i: c.filled for i, c in expected.items()}
 
-    facts = await pool.fetch("SELECT source, file_id, position, linked_id, kind FROM call_fact")
+    facts = await fetch("SELECT source, file_id, position, linked_id, kind FROM call_fact")
     assert Counter((f["file_id"], f["position"], f["linked_id"], f["kind"]) for f in facts if f["source"] == "cel") == Counter(
         (name, f.position, f.linked_id, f.kind) for name, lines in files.items() for f in lines)
     assert await world.ledger.positions("cel") == {name: len(lines) for name, lines in files.items()}
@@ -268,10 +272,10 @@ async def compare(world: World, calls: list[History], files: dict[str, list[Fact
     assert gone <= set(own) <= gone | seen
     assert {f.file_id for c in calls if c.kind == "unwritten" for f in c.live} <= {file_id for file_id, _, _ in own}
 
-    tracks = {(t["linked_id"], t["track"]): t for t in await pool.fetch("SELECT * FROM recording_track")}
+    tracks = {(t["linked_id"], t["track"]): t for t in await fetch("SELECT * FROM recording_track")}
     plans = {(c.linked_id, p.track.track): p for c in calls for p in c.plans}
     assert {k: t["state"] for k, t in tracks.items()} == {k: p.end for k, p in plans.items()}
-    segments = await pool.fetch("SELECT linked_id, speaker, ordinal, text FROM transcript_segment")
+    segments = await fetch("SELECT linked_id, speaker, ordinal, text FROM transcript_segment")
     assert Counter((s["linked_id"], s["speaker"], s["ordinal"], s["text"]) for s in segments) == Counter(
         (c.linked_id, text.split()[0], int(text.split()[1]), text) for c in calls for text in c.texts)
 
@@ -282,7 +286,7 @@ async def compare(world: World, calls: list[History], files: dict[str, list[Fact
         plain = {i for i, c in expected.items() if not (c.live or c.interrupted)}
         assert {o["linked_id"]: o["version"] for o in orders if o["linked_id"] in plain} == {
             i: 2 if expected[i].filled else 1 for i in plain}
-    assert await world.count("feed") == await pool.fetchval("SELECT seq FROM feed_head")
+    assert await world.count("feed") == await world.pool.fetchval("SELECT seq FROM feed_head")
 
 
 def test_the_model_tells_calls_apart() -> None:

@@ -23,7 +23,7 @@ from ivr.domain.events import (
 )
 from ivr.domain.queue import QueueBoard
 from ivr.telephony.ami import AmiClient, AmiLost, AmiRefused
-from tests.fakes.ami_wire import Seat, Waiting, event, listing, member_event, packet, success
+from tests.fakes.ami_wire import Seat, Waiting, event, listing, member_event, packet, refusal, success
 from tests.fakes.asterisk import USERS, Action, FakeAsterisk
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(60)]
@@ -380,3 +380,72 @@ async def test_too_many_requests_at_once_are_refused() -> None:
         assert {type(r) for r in await asyncio.gather(*asked, return_exceptions=True)} == {AmiLost}
 
 
+async def test_answers_with_unknown_or_repeated_ids_are_for_nobody() -> None:
+    async with FakeAsterisk() as fake, linked(fake) as link:
+        await link.snapshot()
+        fake.replies["getvar"] = lambda a: [
+            success("of-somebody-else", ("Value", "wrong")), success("", ("Value", "wrong")),
+            *[success(a["actionid"], ("Value", v)) for v in ("right", "again", "again")],
+            event("UserEvent", ActionID=a["actionid"], UserEvent="x"),
+        ]
+        for _ in range(3):
+            (answer,) = await link.client.request("Getvar", Variable="v")
+            assert answer["value"] == "right"
+        assert not link.client._protocol.pending  # type: ignore[union-attr]
+        assert fake.logins == 1, "the link was not given up"
+
+
+async def test_what_is_no_list_is_answered_at_once_whatever_its_name() -> None:
+    """A client that takes QueueAdd or Originate for a list waits for its end for ever."""
+    async with FakeAsterisk() as fake, linked(fake) as link:
+        await link.snapshot()
+        for name in ("QueueAdd", "QueueStatus", "Originate", "Getvar"):
+            fake.replies[name.lower()] = lambda a: [success(a["actionid"], ("Message", "done"))]
+            (answer,) = await link.client.request(name)
+            assert answer["message"] == "done"
+
+
+async def test_a_shutdown_in_the_middle_of_a_list_ends_in_a_new_snapshot() -> None:
+    async with FakeAsterisk() as fake:
+        first = iter([True])
+
+        def cut_short(action: Action) -> list[bytes] | None:
+            whole = listing(action["actionid"], "Channels will follow", "CoreShowChannelsComplete", fake.world.core_show_channels())
+            if not next(first, False):
+                return whole
+            asyncio.get_running_loop().call_soon(fake.drop)
+            return [whole[0], event("Shutdown", privilege="system,all", Shutdown="Cleanly", Restart="True")]
+
+        fake.replies["coreshowchannels"] = cut_short
+        async with linked(fake) as link:
+            assert await link.lost()
+            await link.snapshot()
+
+
+@pytest.mark.parametrize("name", ["QueueStatus", "CoreShowChannels", "DeviceStateList"])
+async def test_a_user_without_the_right_to_look_is_told(name: str) -> None:
+    async with FakeAsterisk() as fake:
+        fake.replies[name.lower()] = lambda a: [refusal(a["actionid"], "Permission denied")]
+        async with linked(fake) as link:
+            assert await link.lost() == f"Asterisk refused {name}: Permission denied"
+            del fake.replies[name.lower()]
+            while isinstance(found := await link.next(), LinkLost):
+                pass
+            assert isinstance(found, ExchangeSnapshot)
+
+
+async def test_a_greeting_that_is_missing_is_named() -> None:
+    async with FakeAsterisk(banner=event("FullyBooted")) as fake, linked(fake) as link:
+        assert "not an AMI server" in await link.lost()
+
+
+async def test_a_reader_that_stops_reading_is_cut_off_and_comes_back() -> None:
+    async with FakeAsterisk() as fake, linked(fake) as link:
+        await link.snapshot()
+        fake.write_within_s = 0.1
+        link.client._protocol.transport.pause_reading()  # type: ignore[union-attr]
+        while fake.links:
+            await fake.send(event("VarSet", Variable="x", Value="y" * 60_000))
+        link.client._protocol.transport.resume_reading()  # type: ignore[union-attr]
+        assert await link.lost()
+        await link.snapshot()

@@ -73,8 +73,46 @@ def test_bytes_that_are_no_utf8_are_replaced() -> None:
     assert one(b"Event: QueueCallerJoin\r\nCallerIDName: \xd5\xc5\xff\r\n\r\n")["calleridname"] == "���"
 
 
+def test_a_line_without_a_colon_says_nothing_and_costs_nothing() -> None:
+    assert one(b"Event: Hangup\r\nnonsense\r\n\tfolded\r\nUniqueid: f-1.1\r\n\r\n") == {"event": "Hangup", "uniqueid": "f-1.1"}
+    assert read(BANNER + b"nonsense\r\n\r\n", 5) == []
+
+
+def test_nul_is_a_character_like_any_other() -> None:
+    frame = one(b"Event: QueueCallerJoin\r\nCallerIDName: a\0b\r\nQueue\0: x\r\nQueue: hotline\r\n\r\n")
+    assert (frame["calleridname"], frame["queue"]) == ("a\0b", "hotline")
+
+
+def test_empty_frames_and_many_line_ends_are_stepped_over() -> None:
+    data = BANNER + b"\r\n" * 7 + packet(("Event", "Hangup"), ("Uniqueid", "f-1.1")) + b"\r\n\r\n\r\n" + packet(("Event", "Y"))
+    for size in range(1, len(data) + 1):
+        assert [f["event"] for f in read(data, size)] == ["Hangup", "Y"], size
+
+
+def test_line_feeds_alone_are_no_line_ends_and_end_in_a_refusal() -> None:
+    with pytest.raises(AmiProtocolError, match="not an AMI server"):
+        read(BANNER.replace(b"\r", b"") + b"Event: Hangup\nUniqueid: f-1.1\n\n" * 10, 64)
+    with pytest.raises(AmiProtocolError, match="more than 1048576 bytes"):
+        read(BANNER + b"Event: Hangup\nUniqueid: f-1.1\n\n" * 40_000, 65536)
+
+
+def test_a_million_headers_are_refused_and_as_many_as_fit_are_read() -> None:
+    with pytest.raises(AmiProtocolError, match="more than 1048576 bytes"):
+        read(BANNER + b"Event: X\r\n" + b"a: b\r\n" * 1_000_000 + b"\r\n", 65536)
+    fits = (1 << 20) // len(b"k000000:\r\n") - 10
+    frame = one(b"Event: X\r\n" + b"".join(b"k%06d:\r\n" % n for n in range(fits)) + b"\r\n")
+    assert len(frame) == fits + 1
+
+
+def test_kept_header_names_are_bounded() -> None:
+    reader = FrameReader()
+    for n in range(200):
+        read((BANNER if not n else b"") + b"Event: X\r\n" + b"".join(b"K%d-%d: v\r\n" % (n, k) for k in range(100)) + b"\r\n", 4096, reader)
+    assert len(reader._names) <= 1000
+
+
 @pytest.mark.parametrize("banner", [b"SSH-2.0-OpenSSH_9.2\r\n", b"HTTP/1.1 400 Bad Request\r\n", b"\x16\x03\x01\x02\x00", b"Asterisk "
-                                    b"Call Master/1\r\n", BANNER[:22] + b"1" * 300])
+                                    b"Call Master/1\r\n", b"Event: FullyBooted\r\n\r\n", BANNER[:22] + b"1" * 300])
 @pytest.mark.parametrize("size", [1, 7, 4096])
 def test_a_foreign_greeting_is_refused(banner: bytes, size: int) -> None:
     with pytest.raises(AmiProtocolError, match="not an AMI server"):
