@@ -19,6 +19,7 @@ from rich.text import Text
 
 from ivr import __version__, bootstrap
 from ivr.cli_accounts import token_app, user_app
+from ivr.cli_menu import dialplan_app, menu_app
 from ivr.cli_places import places_app
 from ivr.cli_seats import seat_app
 from ivr.cli_terminal import out, plain_errors
@@ -44,6 +45,8 @@ app.add_typer(user_app, name="user")
 app.add_typer(token_app, name="token")
 app.add_typer(places_app, name="places")
 app.add_typer(seat_app, name="seat")
+app.add_typer(menu_app, name="menu")
+app.add_typer(dialplan_app, name="dialplan")
 app.command()(demo)
 
 LogFile = Annotated[Path | None, typer.Option("--log-file", help="Write the log here instead of stderr.")]
@@ -64,12 +67,16 @@ def _part(run: Callable[[Settings, asyncio.Event], Coroutine[Any, Any, None]], l
         asyncio.run(_until_signal(lambda stop: run(settings, stop)))
 
 
-async def _until_signal(run: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
+async def _until_signal(
+    run: Callable[[asyncio.Event], Coroutine[Any, Any, None]], at_once: Callable[[], None] = lambda: None
+) -> None:
+    """The first signal sets the event; the second does ``at_once`` and ends the process where it stands."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
 
     def on_signal() -> None:
         if stop.is_set():
+            at_once()
             os._exit(1)
         stop.set()
 
@@ -106,11 +113,11 @@ def run() -> None:
         settings = load_settings()
         make_folder(settings.state_dir, "IVR_STATE_DIR")
         configure_logs(settings.log_level, bootstrap.Places(settings.state_dir).logs / "run.log")
-        asyncio.run(_until_signal(lambda stop: _run(settings, stop)))
+        stack = Stack(settings, config_file(), lambda text: out.print(f"[green]✓[/green] {text}"))
+        asyncio.run(_until_signal(lambda stop: _run(settings, stack, stop), stack.end_at_once))
 
 
-async def _run(settings: Settings, stop: asyncio.Event) -> None:
-    stack = Stack(settings, config_file(), lambda text: out.print(f"[green]✓[/green] {text}"))
+async def _run(settings: Settings, stack: Stack, stop: asyncio.Event) -> None:
     choice = await asyncio.to_thread(bootstrap.choose_model, settings)
     started = False
     starting, stopping = asyncio.ensure_future(stack.start()), asyncio.ensure_future(stop.wait())

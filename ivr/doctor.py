@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -112,12 +111,14 @@ async def _voice(settings: Settings) -> Finding:
     return Finding("语音合成", "fault", "没有 espeak-ng，提示音无法生成", "运行 `make setup`")
 
 
+def _existing(folder: Path) -> Path:
+    return next(p for p in (folder, *folder.parents) if p.exists())
+
+
 async def _disk(settings: Settings) -> Finding:
     text = ""
     for volume in bootstrap.volumes(settings):
-        folder = Path(volume.folder)
-        while not folder.exists():
-            folder = folder.parent
+        folder = await asyncio.to_thread(_existing, Path(volume.folder))
         look = await FolderProbe(folder).look()
         state = judged(look, volume.reserve_bytes)
         if state:

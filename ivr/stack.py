@@ -15,7 +15,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import aiohttp
@@ -124,14 +125,20 @@ class OwnProcess:
 
 def end_what_was_left(state: Path) -> None:
     """End Asterisk and database of a killed run whose state folder is about to be deleted. Blocking."""
+    for left, how in _outliving(state):
+        left.end(how, signal.SIGKILL)
+
+
+def _outliving(state: Path) -> Iterator[tuple[AdoptedProcess, signal.Signals]]:
+    """What runs on this state folder and does not end with its supervisor, with the signal that ends it soonest in order."""
     places = Places(state)
-    for pid_file, named, signals in (
-        (places.asterisk / "run/asterisk.pid", places.asterisk / "etc/asterisk.conf", (signal.SIGTERM, signal.SIGKILL)),
-        (places.postgres / "data/postmaster.pid", places.postgres / "data", (signal.SIGQUIT, signal.SIGKILL)),
+    for pid_file, named, how in (
+        (places.asterisk / "run/asterisk.pid", places.asterisk / "etc/asterisk.conf", signal.SIGTERM),
+        (places.postgres / "data/postmaster.pid", places.postgres / "data", signal.SIGQUIT),
     ):
-        left = AdoptedProcess.find(pid_file, named)
-        if left is not None:
-            left.end(*signals)
+        found = AdoptedProcess.find(pid_file, named)
+        if found is not None:
+            yield found, how
 
 
 class Stack:
@@ -295,6 +302,16 @@ class Stack:
             raise Unavailable(
                 f"the product was not ready within {within_s:.0f} s; logs lie in {self._places.logs}\n{words}"
             ) from None
+
+    def end_at_once(self) -> None:
+        """Kill everything and wait for nothing: what was committed and recorded so far is found at the next start."""
+        for process in self.processes.values():
+            if process.pid is not None:
+                os.kill(process.pid, signal.SIGKILL)
+        for left, how in _outliving(self.settings.state_dir):
+            with suppress(ProcessLookupError):
+                # The database ends by SIGQUIT without a word; killed, it would leave its own processes behind.
+                left.send_signal(how if how == signal.SIGQUIT else signal.SIGKILL)
 
     async def stop(self) -> None:
         """End everything, what takes calls first, the database last."""

@@ -39,7 +39,7 @@ def note_after_transcription(note: str, quarantined: int, silent: int, tracks: i
 
 
 def note_on_length(recorded_s: Sequence[float], talked_s: float) -> str:
-    """'' when every track lasts as long as the conversation; else both lengths: a full disk cuts a recording short."""
-    if not recorded_s or not length_differs(min(recorded_s), talked_s):
+    """'' unless a track is shorter than its conversation, as a full disk leaves it: then both lengths."""
+    if not recorded_s or min(recorded_s) > talked_s or not length_differs(min(recorded_s), talked_s):
         return ""
     return f"录音 {min(recorded_s):.0f} 秒，与通话时长 {talked_s:.0f} 秒不符，可能没有录全。"

@@ -22,7 +22,6 @@ from ivr.storage.write_probe import WriteProbe
 CHANNEL = "ivr_feed"
 KEEP_AT_LEAST = timedelta(hours=1)
 KEEP_NEWEST = 1000
-_PROBE_S = 15.0
 _log = structlog.get_logger(__name__)
 
 if TYPE_CHECKING:
@@ -68,10 +67,12 @@ class PostgresFeed:
         connect: Callable[[], Awaitable[asyncpg.Connection[asyncpg.Record]]],
         *,
         longest_backoff_s: float = 30.0,
+        probe_every_s: float = 15.0,
     ) -> None:
         self._pool = pool
         self._connect = connect
         self._longest_backoff_s = longest_backoff_s
+        self._probe_every_s = probe_every_s
         self._probe = WriteProbe(connect)
         self._hint = asyncio.Event()
 
@@ -114,13 +115,13 @@ class PostgresFeed:
             backoff_s = min(self._longest_backoff_s, backoff_s * 2)
 
     async def _listen_once(self) -> None:
-        """One connection's life; a query every 15 s finds a server that died without a word."""
+        """One connection's life; a query now and then finds a server that died without a word."""
         connection = await asyncio.wait_for(self._connect(), 10.0)
         try:
             await connection.add_listener(CHANNEL, self._on_hint)
             self._hint.set()
             while True:
-                await asyncio.sleep(_PROBE_S)
+                await asyncio.sleep(self._probe_every_s)
                 await connection.fetchval("SELECT 1", timeout=5.0)
         finally:
             with contextlib.suppress(Exception):

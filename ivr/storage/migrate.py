@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import asyncpg
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, text
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from ivr.domain.errors import Unavailable
@@ -23,11 +24,13 @@ from ivr.domain.errors import Unavailable
 FOLDER = Path(__file__).parent / "migrations"
 _LOCK = 1234801
 _LOCK_WITHIN_S = 60
+_TABLE_WITHIN_S = 2
+_TABLE_TRIES = 15
 
 
-def _config() -> Config:
+def _config(folder: Path = FOLDER) -> Config:
     config = Config()
-    config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
+    config.set_main_option("script_location", str(folder).replace("%", "%%"))
     return config
 
 
@@ -36,8 +39,12 @@ def latest() -> str:
     return ScriptDirectory.from_config(_config()).get_current_head() or ""
 
 
-async def migrate(url: str) -> tuple[str, str]:
-    """Apply what is missing; returns (revision before, revision now), '' for an empty database."""
+async def migrate(url: str, folder: Path = FOLDER) -> tuple[str, str]:
+    """Apply what is missing; returns (revision before, revision now), '' for an empty database.
+
+    An older controller may go on meanwhile: a step waits for a table two seconds at most, because whoever else wants
+    the table waits behind it, and is then tried again. Unavailable when the database is newer, or a table never free.
+    """
     engine = create_async_engine(_sqlalchemy_url(url), poolclass=NullPool)
     try:
         async with asyncio.timeout(_LOCK_WITHIN_S + 240), engine.connect() as connection:
@@ -45,11 +52,15 @@ async def migrate(url: str) -> tuple[str, str]:
             await connection.execute(text(f"SELECT pg_advisory_lock({_LOCK})"))
             await connection.commit()
             before = await connection.run_sync(_revision)
-            known = {s.revision for s in ScriptDirectory.from_config(_config()).walk_revisions()}
-            if before and before not in known:
-                raise Unavailable(f"the database is at revision {before}, newer than this program ({latest()}); update the program")
-            await connection.run_sync(_upgrade)
+            steps = ScriptDirectory.from_config(_config(folder))
+            if before and before not in {s.revision for s in steps.walk_revisions()}:
+                raise Unavailable(
+                    f"the database is at revision {before}, newer than this program ({steps.get_current_head()}); "
+                    "update the program"
+                )
+            await connection.execute(text(f"SET lock_timeout = '{_TABLE_WITHIN_S}s'"))
             await connection.commit()
+            await _upgrade_patiently(connection, folder)
             return before, await connection.run_sync(_revision)
     except CommandError as wrong:
         raise Unavailable(f"the schema could not be brought up to date: {wrong}") from wrong
@@ -65,8 +76,21 @@ def _revision(connection: Connection) -> str:
     return MigrationContext.configure(connection).get_current_revision() or ""
 
 
-def _upgrade(connection: Connection) -> None:
-    config = _config()
+async def _upgrade_patiently(connection: AsyncConnection, folder: Path) -> None:
+    for left in reversed(range(_TABLE_TRIES)):
+        try:
+            await connection.run_sync(_upgrade, folder)
+            await connection.commit()
+            return
+        except asyncpg.LockNotAvailableError:
+            await connection.rollback()
+            if not left:
+                raise Unavailable("a table is held by another program; end long queries and try again") from None
+        await asyncio.sleep(0.5)
+
+
+def _upgrade(connection: Connection, folder: Path) -> None:
+    config = _config(folder)
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
 
