@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import csv
 import re
 import socket
-import uuid
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
@@ -17,11 +14,10 @@ import pytest_asyncio
 
 from ivr.bootstrap import database_url
 from ivr.demo.client import HotlineClient
+from tests.e2e.hostile_line import HostileCaller, LineEnd, ledger, meant
 from tests.e2e.hotline import RunningHotline
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="session")]
-
-_LONGEST_NAME = 79  # bytes: Asterisk keeps no more of a name or number
 
 # What stands between the quotes of From; MARKER becomes the path of a file that must never come to be.
 NAMES: tuple[bytes, ...] = tuple(text.encode() if isinstance(text, str) else text for text in (
@@ -42,95 +38,6 @@ NUMBERS: tuple[bytes, ...] = tuple(text.encode() for text in (
 ))
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """How the exchange answered one INVITE."""
-
-    status: int
-    call_id: str
-
-
-class LineEnd(asyncio.DatagramProtocol):
-    """The carrier's end of the line, in bytes: it sends what it is told and answers as little as SIP allows."""
-
-    def __init__(self) -> None:
-        self.answers: asyncio.Queue[bytes] = asyncio.Queue(1000)
-        self.transport: asyncio.DatagramTransport | None = None
-
-    def connection_made(self, transport: Any) -> None:
-        self.transport = transport
-
-    def datagram_received(self, data: bytes, addr: Any) -> None:
-        if data.startswith(b"SIP/2.0 "):
-            self.answers.put_nowait(data)
-        elif self.transport:  # OPTIONS, or the BYE of a call we ended as well
-            headers = [line for line in data.split(b"\r\n") if re.match(rb"(?i)(via|from|to|call-id|cseq):", line)]
-            self.transport.sendto(b"\r\n".join([b"SIP/2.0 200 OK", *headers, b"Content-Length: 0", b"", b""]), addr)
-
-
-class HostileCaller:
-    """Calls 12348 with any bytes as name and number, hears the first seconds, and hangs up."""
-
-    def __init__(self, port: int) -> None:
-        self._to = ("127.0.0.1", port)
-        self._line = LineEnd()
-
-    async def __aenter__(self) -> HostileCaller:
-        await asyncio.get_running_loop().create_datagram_endpoint(lambda: self._line, local_addr=("127.0.0.1", 0))
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        assert self._line.transport
-        self._line.transport.close()
-
-    async def call(self, name: bytes, number: bytes) -> Heard:
-        """One whole call, or its refusal."""
-        assert self._line.transport
-        port = self._line.transport.get_extra_info("sockname")[1]
-        # Never used before: the system gives ports again, and a BYE that looks like an older one is taken for it.
-        call_id = f"hostile-{uuid.uuid4()}"
-        sender = b'From: "' + name + b'" <sip:' + number + (b"@" if number else b"") + b"127.0.0.1>;tag=h\r\n"
-        head = f"Via: SIP/2.0/UDP 127.0.0.1:{port};branch=z9hG4bK{{}}{call_id}\r\nMax-Forwards: 70\r\nCall-ID: {call_id}\r\n"
-        sdp = (
-            f"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio {port} RTP/AVP 8\r\n"
-            "a=rtpmap:8 PCMA/8000\r\n"
-        ).encode()
-        uri = f"sip:12348@127.0.0.1:{self._to[1]}"
-
-        def request(method: str, sequence: int, to: bytes, body: bytes = b"") -> bytes:
-            return b"".join([
-                f"{method} {uri} SIP/2.0\r\n".encode(), head.format(method).encode(), sender, to,
-                f"CSeq: {sequence} {method}\r\nContact: <sip:127.0.0.1:{port}>\r\n".encode(),
-                b"Content-Type: application/sdp\r\n" if body else b"", b"Content-Length: %d\r\n\r\n" % len(body), body,
-            ])
-
-        to = b"To: <sip:12348@127.0.0.1>\r\n"
-        self._line.transport.sendto(request("INVITE", 1, to, sdp), self._to)
-        answer = await self._final(call_id, "INVITE")
-        if answer is None:
-            return Heard(0, call_id)
-        tagged = re.search(rb"(?im)^To:.*\r\n", answer)
-        assert tagged is not None
-        self._line.transport.sendto(request("ACK", 1, tagged[0]), self._to)
-        status = int(answer[8:11])
-        if status == 200:
-            self._line.transport.sendto(request("BYE", 2, tagged[0]), self._to)
-            ended = await self._final(call_id, "BYE")
-            assert ended is not None and ended.startswith(b"SIP/2.0 200 "), (answer, ended)
-        return Heard(status, call_id)
-
-    async def _final(self, call_id: str, method: str, within_s: float = 3) -> bytes | None:
-        """The final answer; None when the exchange says nothing at all, as it does to what is not SIP."""
-        try:
-            async with asyncio.timeout(within_s):
-                while True:
-                    answer = await self._line.answers.get()
-                    if call_id.encode() in answer and method.encode() in answer and answer[8:9] != b"1":
-                        return answer
-        except TimeoutError:
-            return None
-
-
 @pytest_asyncio.fixture(loop_scope="session")
 async def hostile(hotline: RunningHotline) -> AsyncIterator[HostileCaller]:
     """The line's other end, in hostile hands."""
@@ -149,19 +56,6 @@ async def rows(hotline: RunningHotline) -> dict[str, dict[str, Any]]:
     finally:
         await connection.close()
     return {r["linked_id"]: dict(r) for r in found}
-
-
-def ledger(hotline: RunningHotline) -> list[list[str]]:
-    """The ledger as any CSV reader sees it."""
-    with (hotline.folder / "state/run/asterisk/log/cel-custom/ledger.csv").open(newline="", encoding="utf-8", errors="replace") as file:
-        return list(csv.reader(file, strict=True))
-
-
-def meant(name: bytes) -> str:
-    """The name as Asterisk keeps it: SIP's backslashes stay, a long one is cut between two characters."""
-    if len(name) > _LONGEST_NAME:
-        return name[:_LONGEST_NAME].decode("utf-8", "ignore")
-    return name.decode("utf-8", "replace")
 
 
 async def one_call(hotline: RunningHotline, client: HotlineClient, hostile: HostileCaller, name: bytes, number: bytes) -> dict[str, Any] | None:
