@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from pathlib import Path
 
 import structlog
 
@@ -41,6 +42,18 @@ class Volume:
     folder: str
     consequence: str
     reserve_bytes: int
+
+
+def watched_volumes(recordings: Path, ledger: Path, database: Path | None, reserve_bytes: int) -> list[Volume]:
+    """The three that a hotline writes to; ``database`` is None when it lies elsewhere and watches its own."""
+    found = [
+        Volume("recordings_disk", "录音磁盘", str(recordings), "通话照常进行，但新录音可能丢失", reserve_bytes),
+        Volume("ledger_disk", "账本磁盘", str(ledger), "通话照常进行，但新来电可能记不下来，工单会缺失", reserve_bytes),
+    ]
+    if database is not None:
+        consequence = "通话照常进行，来电和工单等数据库能写时自动补齐"
+        found.append(Volume("database_disk", "数据库磁盘", str(database), consequence, reserve_bytes))
+    return found
 
 
 class VolumeWatch:
