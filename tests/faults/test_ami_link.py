@@ -146,7 +146,7 @@ async def test_a_link_that_is_cut_or_refused_or_leads_elsewhere_is_made_again(si
             site.relay.heal()
             await site.mended()
 
-    await while_calls_are_up(site, broken, longest_s=60.0 if FULL else 20.0)
+    await while_calls_are_up(site, broken, longest_s=60.0 if FULL else 15.0)
     await site.seen(stale=False)
 
 
@@ -166,7 +166,7 @@ async def test_a_half_open_link_is_seen_and_the_page_says_since_when(site: Site)
             await site.mended()
             await expect(page.get_by_test_id("stale-banner")).to_be_hidden(timeout=SEEN_WITHIN_S * 1000)
 
-        await while_calls_are_up(site, broken, longest_s=60.0 if FULL else 24.0)
+        await while_calls_are_up(site, broken, longest_s=60.0 if FULL else 19.0)
 
 
 async def test_a_slow_link_and_one_byte_at_a_time_show_the_truth_all_the_same(site: Site) -> None:
@@ -178,7 +178,7 @@ async def test_a_slow_link_and_one_byte_at_a_time_show_the_truth_all_the_same(si
         await site.cut()
 
     try:
-        await while_calls_are_up(site, broken, longest_s=18.0)  # the ends of these calls arrive a byte at a time too
+        await while_calls_are_up(site, broken, longest_s=16.0)  # the ends of these calls arrive a byte at a time too
         await site.seen(stale=False)
     finally:
         site.relay.heal()
@@ -209,7 +209,7 @@ async def test_a_refused_login_is_told_and_tried_again_and_another_version_is_sp
         site.relay.heal()
         assert site.logged("ami_link_up")[-1]["version"] == "99.1.2"
 
-    await while_calls_are_up(site, broken, longest_s=18.0)
+    await while_calls_are_up(site, broken, longest_s=15.0)
     logs = Places(site.product.folder / "state").logs
     assert all(secret not in file.read_text(errors="replace") for file in logs.iterdir())
 
@@ -228,7 +228,7 @@ async def test_an_asterisk_that_restarts_under_the_link_is_found_again(site: Sit
         while await uptime_s(site.product) >= before:
             await asyncio.sleep(0.1)
     await site.client.queue_until(lambda q: not q["stale"] and q["members"]["available"] == 2, 70)  # phones register again
-    again = callers(1, next(_seeds), shortest_s=10, longest_s=11)
+    again = callers(1, next(_seeds), shortest_s=8.5, longest_s=9)
     async with Load(site.product.folder / "again", site.product.sip, again, 1.0) as load:
         assert await load.finished() == 0
         await every_call_ended_well(site, again)

@@ -63,6 +63,7 @@ class Ledger(Conditions):
         self.open: dict[str, float] = {}
         self.interrupted: list[str] = []
         self.witnessed: list[tuple[str, list[str]]] = []
+        self.asked = 0
         self.calls: dict[int, Call] = {}
         self.unreadable = False
         self.reads = 0
@@ -97,6 +98,7 @@ class Ledger(Conditions):
         await self.tell()
 
     async def witness(self, linked_id: str, facts: Sequence[Fact], fold: FoldCall) -> Call | None:
+        self.asked += 1
         self._here()
         self.witnessed.append((linked_id, [f.kind for f in facts]))
         await self.tell()
@@ -337,10 +339,17 @@ async def test_a_ledger_that_lost_the_talk_in_its_middle_is_contradicted() -> No
     """The volume was full for a while: the ledger has arrival and end, and calls it abandoned."""
     ledger, exchange = ledger_of(), Exchange()
     tracker = LedgerTracker(ledger, ledger, {})
-    async with running(tracker, LiveTracker(exchange, exchange, tracker, {}, witness_grace_s=0.05)):
-        for event in live_view(ANSWERED):
+    live = LiveTracker(exchange, exchange, tracker, {}, witness_grace_s=0.05)
+    async with running(tracker, live), asyncio.timeout(10):
+        *before, end = live_view(ANSWERED)
+        for event in before:
             exchange.queue.put_nowait(event)
+        while not (live._witness._live.calls and exchange.queue.empty()):
+            await asyncio.sleep(0)
         told(ledger, [f for f in ANSWERED if f.kind != "BRIDGE_ENTER"])
+        tracker.nudge()
+        await ledger.until(lambda: ledger.committed)
+        exchange.queue.put_nowait(end)
         await ledger.until(lambda: ledger.witnessed)
     assert ledger.witnessed[0][0] == LINKED
 
@@ -357,8 +366,8 @@ async def test_a_witness_waits_for_a_database_that_is_away_and_not_for_a_ledger_
     async with running(tracker, live), asyncio.timeout(10):
         for event in live_view(ANSWERED):
             exchange.queue.put_nowait(event)
-        while not live._witness._due:
-            await asyncio.sleep(0)
+        while ledger.asked < 2:
+            await asyncio.sleep(0.01)
         ledger.away = False
         await ledger.until(lambda: ledger.witnessed)
         while live._witness._live.calls:
