@@ -9,15 +9,17 @@ import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import structlog
 
+from ivr.china_holidays import working_days
 from ivr.domain.errors import BadSetting, Unavailable
 from ivr.domain.evidence import Thresholds
+from ivr.domain.menu import Surroundings
 from ivr.domain.reconciliation import Difference
 from ivr.intake_tables import CodeNames, load_intake, shipped_tables
 from ivr.pipeline.collect_recordings import RecordingCollector
@@ -25,7 +27,7 @@ from ivr.pipeline.follow_recordings import RecordingFollower
 from ivr.pipeline.reconcile import Reconciler
 from ivr.pipeline.track_calls import LedgerTracker, LiveTracker
 from ivr.pipeline.transcribe import TranscriptionWorker
-from ivr.pipeline.watch_volumes import Volume, VolumeWatch
+from ivr.pipeline.watch_volumes import Volume, VolumeWatch, watched_volumes
 from ivr.ports.web import WebOptions, WebServices
 from ivr.settings import PROJECT_ROOT, Settings, default_state_dir
 from ivr.speech.archive import RecordingArchive
@@ -53,6 +55,7 @@ from ivr.telephony.embedded import Console
 from ivr.telephony.exchange import AsteriskExchange
 from ivr.telephony.ledger import LedgerReader
 from ivr.telephony.ledger_source import LedgerFiles, LedgerShelf
+from ivr.telephony.menu_files import load_plan
 from ivr.telephony.prompts import build_prompts, read_manifest
 from ivr.volume_probe import FolderProbe
 from ivr.web.app import create_app
@@ -64,6 +67,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
+PROMPTS = PROJECT_ROOT / "dialplans/prompts/prompts.yaml"
+_CALENDAR_AHEAD = timedelta(days=400)
 _SWEEP_EVERY_S = 10.0
 _PRUNE_EVERY = 360
 
@@ -145,6 +150,12 @@ def plan_exchange(settings: Settings, boot: int) -> ExchangePlan:
     places = Places(settings.state_dir)
     secrets = credentials(settings)
     held = certificate(settings)
+    manifest = read_manifest(PROMPTS)
+    today = date.today()
+    days = working_days(settings.calendar.days_off, settings.calendar.days_on)
+    special = {
+        worked: [f"{d:%Y%m%d}" for d in days.between(today, today + _CALENDAR_AHEAD, worked=worked)] for worked in (True, False)
+    }
     asterisk = settings.asterisk
     wss = None
     if asterisk.wss_port and held:
@@ -152,7 +163,8 @@ def plan_exchange(settings: Settings, boot: int) -> ExchangePlan:
     return ExchangePlan(
         run=places.asterisk, root=find_asterisk(asterisk.root, cache_folder()), system_name=f"{asterisk.name}-{boot}",
         recordings=settings.recordings_dir, prompts=places.prompts,
-        notice_version=read_manifest(PROJECT_ROOT / "dialplans/prompts/prompts.yaml").version,
+        notice_version=manifest.version, menus=load_plan(settings.hotline.menu, *menu_sources(settings)),
+        opening_hours={o.name: o.hours for o in settings.opening_hours}, days_off=special[False], days_on=special[True],
         hotline=settings.hotline.model_dump(), queues=[q.model_dump() for q in settings.queues],
         seats=[
             s.model_dump() | {"endpoint": f"seat-{s.name}", "secret": secrets.endpoints[f"seat-{s.name}"]}
@@ -171,6 +183,16 @@ def plan_exchange(settings: Settings, boot: int) -> ExchangePlan:
     )
 
 
+def menu_sources(settings: Settings) -> tuple[list[Path], str, Surroundings]:
+    """Where menu plans lie, the queue their default is, and what they may refer to. Blocking."""
+    folders = [PROJECT_ROOT / "dialplans/menus", *([settings.menus_dir] if settings.menus_dir else [])]
+    known = Surroundings(
+        frozenset(q.name for q in settings.queues), frozenset(read_manifest(PROMPTS).prompts),
+        frozenset(o.name for o in settings.opening_hours),
+    )
+    return folders, settings.hotline.queue, known
+
+
 def prepare_exchange(settings: Settings, *, new_boot: bool = True) -> ExchangePlan:
     """Render, lint and write Asterisk's configuration and speak its prompts. Blocking; nothing is written on error."""
     places = Places(settings.state_dir)
@@ -182,10 +204,7 @@ def prepare_exchange(settings: Settings, *, new_boot: bool = True) -> ExchangePl
     files = render(plan, PROJECT_ROOT / "dialplans/templates")
     settings.state_dir.mkdir(parents=True, exist_ok=True)
     make_folder(settings.recordings_dir, "IVR_RECORDINGS_DIR")
-    build_prompts(
-        read_manifest(PROJECT_ROOT / "dialplans/prompts/prompts.yaml"), PROJECT_ROOT / "dialplans/prompts/recorded",
-        places.prompts,
-    )
+    build_prompts(read_manifest(PROMPTS), PROJECT_ROOT / "dialplans/prompts/recorded", places.prompts)
     fresh = counter.with_suffix(".new")
     fresh.write_text(json.dumps({"boots": boot, "fixed_at_start": plan.fixed_at_start}))
     fresh.rename(counter)
@@ -249,21 +268,11 @@ async def patient_pool(settings: Settings, application: str, size: int = 8) -> A
 
 
 def volumes(settings: Settings) -> list[Volume]:
-    """The volumes of this machine that must stay writable; a database elsewhere watches its own."""
-    places = Places(settings.state_dir)
-    reserve = settings.disk_reserve_mb << 20
-    found = [
-        Volume("recordings_disk", "录音磁盘", str(settings.recordings_dir), "通话照常进行，但新录音可能丢失", reserve),
-        Volume(
-            "ledger_disk", "账本磁盘", str(places.asterisk / "log/cel-custom"), "通话照常进行，但新来电可能记不下来，工单会缺失",
-            reserve,
-        ),
-    ]
-    if settings.database_url is None or places.holds_database(settings.database_url):
-        found.append(Volume(
-            "database_disk", "数据库磁盘", str(places.postgres / "data"), "通话照常进行，来电和工单等数据库能写时自动补齐", reserve
-        ))
-    return found
+    """The volumes of this machine that must stay writable."""
+    places, url = Places(settings.state_dir), settings.database_url
+    own = url is None or places.holds_database(url)
+    ledger, database = places.asterisk / "log/cel-custom", places.postgres / "data" if own else None
+    return watched_volumes(settings.recordings_dir, ledger, database, settings.disk_reserve_mb << 20)
 
 
 async def run_controller(settings: Settings) -> None:
@@ -301,8 +310,7 @@ async def run_controller(settings: Settings) -> None:
             for part in (client, calls, queue_log, live, collector, reconciler):
                 tasks.create_task(part.run(), name=type(part).__name__)
             for volume in volumes(settings):
-                watch = VolumeWatch(volume, FolderProbe(Path(volume.folder)), alarms)
-                tasks.create_task(watch.run(), name=volume.name)
+                tasks.create_task(VolumeWatch(volume, FolderProbe(Path(volume.folder)), alarms).run(), name=volume.name)
             tasks.create_task(_sweep(pool, tracks), name="sweep")
 
 

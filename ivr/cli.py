@@ -19,6 +19,7 @@ from rich.text import Text
 
 from ivr import __version__, bootstrap
 from ivr.cli_accounts import token_app, user_app
+from ivr.cli_menu import dialplan_app, menu_app
 from ivr.cli_places import places_app
 from ivr.cli_seats import seat_app
 from ivr.cli_terminal import out, plain_errors
@@ -44,6 +45,8 @@ app.add_typer(user_app, name="user")
 app.add_typer(token_app, name="token")
 app.add_typer(places_app, name="places")
 app.add_typer(seat_app, name="seat")
+app.add_typer(menu_app, name="menu")
+app.add_typer(dialplan_app, name="dialplan")
 app.command()(demo)
 
 LogFile = Annotated[Path | None, typer.Option("--log-file", help="Write the log here instead of stderr.")]

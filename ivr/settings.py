@@ -10,6 +10,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import tomllib
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -23,6 +24,7 @@ from pydantic_settings import (
 )
 
 from ivr.domain.errors import BadSetting
+from ivr.domain.working_days import OpeningHours, OpeningSpan
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
@@ -176,7 +178,37 @@ class HotlineSettings(_Section):
 
     number: Digits = Field("12348", description="The number citizens dial")
     queue: Name = Field("hotline", description="Queue a caller enters who presses nothing")
+    menu: Name = Field("human-first", description="Menu plan callers meet (`ivr menu list`)")
     longest_call_s: int = Field(7200, ge=60, description="A call is ended after this long, so none hangs for ever")
+    longest_message_s: int = Field(180, ge=10, le=1800, description="Longest voice message")
+
+
+class OpeningHoursSettings(_Section):
+    """When something is open; a menu plan names it by ``hours``. Spans like 08:30-12:00, by Shanghai's clock."""
+
+    name: Name = Field(description="Name, for menu plans")
+    workdays: list[str] = Field(default_factory=list, description="Spans on worked days, worked weekends included")
+    days_off: list[str] = Field(default_factory=list, description="Spans on weekends and holidays")
+
+    @property
+    def hours(self) -> OpeningHours:
+        """The same as the core knows it."""
+        return OpeningHours((
+            *(OpeningSpan.parse(text, workdays=True) for text in self.workdays),
+            *(OpeningSpan.parse(text, workdays=False) for text in self.days_off),
+        ))
+
+    @model_validator(mode="after")
+    def _readable(self) -> OpeningHoursSettings:
+        self.hours  # noqa: B018 - raises ValueError for a span that cannot be read
+        return self
+
+
+class CalendarSettings(_Section):
+    """Days that differ from the state's calendar; what is set here wins."""
+
+    days_off: list[date] = Field(default_factory=list, description="Days not worked")
+    days_on: list[date] = Field(default_factory=list, description="Days worked")
 
 
 class DutyNumber(_Section):
@@ -215,6 +247,7 @@ class Settings(BaseSettings):
 
     state_dir: Path = Field(default_factory=default_state_dir, description="Everything that outlives a start")
     recordings_dir: Path = Field(PROJECT_ROOT / "recordings", description="Spool and store of recordings")
+    menus_dir: Path | None = Field(None, description="Folder of further menu plans; one of a shipped name takes its place")
     database_url: str | None = Field(None, description="postgresql://…; empty: an embedded server")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe line that is logged")
     disk_reserve_mb: int = Field(
@@ -229,6 +262,8 @@ class Settings(BaseSettings):
     seats: list[SeatSettings] = Field(default_factory=list)
     trunks: list[TrunkSettings] = Field(default_factory=list)
     duty_numbers: list[DutyNumber] = Field(default_factory=list)
+    opening_hours: list[OpeningHoursSettings] = Field(default_factory=list)
+    calendar: CalendarSettings = Field(default_factory=CalendarSettings)
 
     @field_validator("state_dir", "recordings_dir")
     @classmethod
@@ -243,6 +278,7 @@ class Settings(BaseSettings):
         for kind, names in (
             ("queues", [q.name for q in self.queues]), ("seats", [s.name for s in self.seats]),
             ("trunks", [t.name for t in self.trunks]), ("duty_numbers", [d.name for d in self.duty_numbers]),
+            ("opening_hours", [o.name for o in self.opening_hours]),
         ):
             twice = {n for n in names if names.count(n) > 1}
             if twice:

@@ -29,7 +29,10 @@ SEAT_ENDPOINT = "PJSIP/seat-"
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A citizen's call. Times are Unix seconds; numbers are digits or ''; ``*_raw`` is what the line sent, untouched."""
+    """A citizen's call. Times are Unix seconds; numbers are digits or ''; ``*_raw`` is what the line sent, untouched.
+
+    ``menu_choice`` is the last key that meant something, as ``<menu>:<key>``.
+    """
 
     linked_id: str
     channel: Channel
@@ -49,13 +52,15 @@ class Call:
     queued_at: float | None = None
     answered_at: float | None = None
     ended_at: float | None = None
+    menu_choice: str = ""
     hangup_cause: int | None = None
     hangup_by: HangupBy = ""
 
     @property
     def recording_expected(self) -> bool:
-        """True when two people were heard and nobody refused: then a missing file is a fault, not an outcome."""
-        return self.answered_at is not None and not self.recording_refused and bool(self.recording_name)
+        """True when two people were heard or a message was left, and nobody refused: then a missing file is a fault."""
+        spoke = self.answered_at is not None or self.outcome == "message"
+        return spoke and not self.recording_refused and bool(self.recording_name)
 
 
 def interface_of(channel_name: str) -> str:
@@ -103,6 +108,10 @@ def fold(facts: Iterable[Fact], prefixes: Mapping[str, Mapping[str, str]]) -> Ca
                 outcome = "failed"
             case "user:OVERFLOW" if not (seen_live and end):
                 outcome = "overflow"
+            case "user:MESSAGE":
+                outcome = "message"
+            case "user:MENU" if not extra.endswith(":none"):
+                call = replace(call, menu_choice=extra)
             case "BRIDGE_ENTER":
                 bridged[fact.source, fact.unique_id] = str(fact.data.get("channame", ""))
                 others = [
@@ -142,7 +151,7 @@ def _settled(call: Call, end: str | None, outcome: CallOutcome | None) -> Call:
     settled: CallOutcome = (
         "interrupted" if end == "INTERRUPTED" else "answered" if answered_at is not None else outcome or "abandoned"
     )
-    return replace(call, state="ended", outcome=settled)
+    return replace(call, state="ended", outcome=settled, channel="voicemail" if settled == "message" else call.channel)
 
 
 def _in_order(facts: Iterable[Fact]) -> list[Fact]:

@@ -5,12 +5,13 @@ Applying an event twice changes nothing, so events held back while a snapshot wa
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ivr.domain.events import (
     CallerJoined,
     CallerLeft,
+    ChannelEnded,
     ExchangeSnapshot,
     LinkLost,
     LiveEvent,
@@ -19,6 +20,8 @@ from ivr.domain.events import (
     QueueCaller,
     QueueMember,
 )
+
+_MOST_LEFT = 1000
 
 
 @dataclass(slots=True)
@@ -50,6 +53,7 @@ class QueueBoard:
 
     queues: dict[str, QueueView] = field(default_factory=dict)
     link_up: bool = False
+    _joined_at: dict[str, float] = field(default_factory=dict)
 
     def apply(self, event: LiveEvent) -> set[str]:
         """Take an event; the names of the queues it changed. An event before the first snapshot changes nothing."""
@@ -70,13 +74,19 @@ class QueueBoard:
             case CallerJoined(queue, caller):
                 view = self.queues.get(queue)
                 if view is not None and caller.unique_id not in view.callers:
-                    view.callers[caller.unique_id] = caller
+                    since = self._joined_at.pop(caller.unique_id, caller.joined_at)
+                    view.callers[caller.unique_id] = replace(caller, joined_at=since)
                     return {queue}
             case CallerLeft(queue, unique_id):
                 view = self.queues.get(queue)
                 if view is not None and unique_id in view.callers:
-                    del view.callers[unique_id]
+                    # Who leaves by a key and comes back has waited since the first time.
+                    self._joined_at[unique_id] = view.callers.pop(unique_id).joined_at
+                    if len(self._joined_at) > _MOST_LEFT:
+                        del self._joined_at[next(iter(self._joined_at))]
                     return {queue}
+            case ChannelEnded(unique_id):
+                self._joined_at.pop(unique_id, None)
             case MemberChanged(queue, member):
                 view = self.queues.get(queue)
                 if view is not None and view.members.get(member.interface) != member:

@@ -60,7 +60,9 @@ class RecordingCollector:
             if tracks:
                 await self._tracks.add(tracks)
                 log.info("recording_taken_in", linked_id=name.linked_id, seconds=round(tracks[0].seconds, 2))
-            await self._spool.settle(name)
+                await self._spool.settle(name)
+            else:
+                await self._spool.discard(name)
             self._waiting.pop(name.base, None)
         except OSError as bad:
             if name.base not in self._waiting:  # once, not at every try: a read-only disk may stay so for hours

@@ -93,6 +93,10 @@ class Spool(Protocol):
         """Remember on disk that the recording was taken in; doing it twice is harmless."""
         ...
 
+    async def discard(self, name: RecordingName) -> None:
+        """Remove a recording without sound, header and all: nobody was heard, or nobody wanted to be."""
+        ...
+
 
 class TrackStore(Protocol):
     """Recorded tracks, their work and their transcripts."""

@@ -60,6 +60,7 @@ class CallRecord:
     queue: str
     member_interface: str
     notice_version: str
+    menu_choice: str
     recording_refused: bool
     recording_name: str
     arrived_at: datetime

@@ -45,6 +45,10 @@ class RecordingSpool:
         """Turn the done mark into a taken mark."""
         await asyncio.to_thread(self._settle, name)
 
+    async def discard(self, name: RecordingName) -> None:
+        """See the port; the done mark goes last, so that a crash in between only repeats it."""
+        await asyncio.to_thread(self._discard, name)
+
     async def changed(self, since: float, until: float) -> dict[str, int]:
         """ivr.ports.pipeline.SoundFiles: bytes of sound of every WAV changed between these times."""
         return await asyncio.to_thread(self._changed, since, until)
@@ -135,3 +139,7 @@ class RecordingSpool:
             done.rename(taken)
         except FileNotFoundError:
             taken.touch()
+
+    def _discard(self, name: RecordingName) -> None:
+        for ending in (*(f"-{track}.wav" for track in TRACKS), _DONE):
+            (self._folder / f"{name.base}{ending}").unlink(missing_ok=True)

@@ -45,7 +45,8 @@ class PostgresBooks:
         async with transaction(self._pool) as connection:
             rows = await connection.fetch(
                 "SELECT c.linked_id, c.recording_name FROM work_order o JOIN call c ON c.linked_id = o.opened_by_call"
-                " WHERE o.filled_at IS NULL AND c.state = 'ended' AND c.ended_at < $1 AND c.answered_at IS NOT NULL"
+                " WHERE o.filled_at IS NULL AND c.state = 'ended' AND c.ended_at < $1"
+                " AND (c.answered_at IS NOT NULL OR c.outcome = 'message')"
                 " AND NOT c.recording_refused AND c.recording_name <> ''"
                 " AND NOT EXISTS (SELECT FROM recording_track t WHERE t.linked_id = c.linked_id)"
                 " ORDER BY o.opened_at LIMIT 500", _moment(ended_before),
@@ -73,7 +74,8 @@ async def _calls(connection: Connection, since: datetime) -> dict[str, CallFacts
         "SELECT c.linked_id, extract(epoch FROM c.ended_at)::float8 AS ended_at,"
         " extract(epoch FROM c.arrived_at)::float8 AS arrived_at,"
         " extract(epoch FROM c.ended_at - c.answered_at)::float8 AS talk_s,"
-        " c.answered_at IS NOT NULL AND NOT c.recording_refused AND c.recording_name <> '' AS recording_expected,"
+        " (c.answered_at IS NOT NULL OR c.outcome = 'message') AND NOT c.recording_refused"
+        " AND c.recording_name <> '' AS recording_expected,"
         " c.recording_refused, coalesce(c.outcome, '') AS outcome, coalesce(o.outcome, '') AS order_outcome,"
         " coalesce(o.number, '') AS order_number, extract(epoch FROM o.filled_at)::float8 AS order_filled_at"
         " FROM call c LEFT JOIN work_order_call oc USING (linked_id) LEFT JOIN work_order o ON o.id = oc.order_id"

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from ivr.domain.errors import BadSetting
+from ivr.domain.menu import MenuPlan, Target
+from ivr.domain.working_days import OpeningHours
 from ivr.telephony.asterisk_root import AsteriskRoot
 from ivr.telephony.dialplan_lint import lint
 
@@ -92,6 +94,10 @@ class ExchangePlan:
     rtp_first: int
     rtp_last: int
     ami_port: int
+    menus: MenuPlan
+    opening_hours: Mapping[str, OpeningHours] = field(default_factory=dict)
+    days_off: Sequence[str] = ()
+    days_on: Sequence[str] = ()
     wss: SecureWebSocket | None = None
     tls_certificate: Path | None = None
     tls_key: Path | None = None
@@ -123,7 +129,9 @@ def render(plan: ExchangePlan, templates: Path) -> dict[str, str]:
     values: dict[str, Any] = {name: getattr(plan, name) for name in plan.__slots__}
     values |= {
         "ledger_fields": LEDGER_FIELDS, "modules": [*MODULES, *plan.extra_modules],
-        "wss_certificate": plan.tls_certificate, "wss_key": plan.tls_key,
+        "wss_certificate": plan.tls_certificate, "wss_key": plan.tls_key, "goto": place_of,
+        "first_step": place_of(_first_target(plan.menus)),
+        "heard_waiting": {menu.heard_in: menu for menu in plan.menus.menus.values() if menu.heard_in},
     }
     files = {name: environment.get_template(f"{name}.j2").render(values) for name in _TEMPLATES}
     empty = environment.get_template("empty.conf.j2").render()
@@ -132,6 +140,17 @@ def render(plan: ExchangePlan, templates: Path) -> dict[str, str]:
     if complaints:
         raise BadSetting("the rendered dialplan is unsafe:\n" + "\n".join(f"  {c}" for c in complaints))
     return files
+
+
+def place_of(target: Target) -> str:
+    """Context, extension and priority of a menu's target."""
+    return f"{target.kind}-{target.name},s,1" if target.name else f"{target.kind},s,1"
+
+
+def _first_target(menus: MenuPlan) -> Target:
+    """Where a call goes after the notice: the first menu, or the queue it is heard in."""
+    first = menus.menus[menus.start]
+    return Target("queue", first.heard_in) if first.heard_in else Target("menu", first.name)
 
 
 def write(plan: ExchangePlan, files: dict[str, str]) -> None:
@@ -146,11 +165,27 @@ def write(plan: ExchangePlan, files: dict[str, str]) -> None:
     sounds = plan.root.data / "sounds"
     english = next((p for p in sounds.glob("en_US_*") if p.is_dir()), sounds / "en")
     _link(plan.run / "data/sounds/en", english)
+    _write_waiting_music(plan)
     for name, text in files.items():
         fresh = plan.run / "etc" / f".{name}.new"
         fresh.write_text(text)
         fresh.chmod(0o600)
         fresh.rename(plan.run / "etc" / name)
+
+
+def _write_waiting_music(plan: ExchangePlan) -> None:
+    """What callers hear who wait: the menu first, then the music. Seats ring meanwhile, and an answer cuts it short."""
+    music = sorted(file for file in plan.root.music.iterdir() if file.is_file()) if plan.root.music.is_dir() else []
+    for menu in plan.menus.menus.values():
+        if menu.heard_in:
+            folder = plan.run / "music" / menu.heard_in
+            folder.mkdir(parents=True, exist_ok=True)
+            wanted = {"00-menu.wav": plan.prompts / f"{menu.prompt}.wav"} | {f"{n:02}-{f.name}": f for n, f in enumerate(music, 1)}
+            for old in folder.iterdir():
+                if old.name not in wanted:
+                    old.unlink()
+            for name, target in wanted.items():
+                _link(folder / name, target)
 
 
 def _link(at: Path, target: Path) -> None:

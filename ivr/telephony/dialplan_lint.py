@@ -86,7 +86,7 @@ def _complaints(step: Step) -> Iterator[str]:
 
 def _lost_jumps(found: list[Step], labels: dict[tuple[str, str], set[str]]) -> Iterator[str]:
     for step in found:
-        if step.application.lower() == "goto":
+        if step.application.lower() in ("goto", "gosub"):
             targets = [step.arguments]
         elif step.application.lower() == "gotoif":
             targets = [t for t in re.split(r"[?:]", step.arguments.rsplit("]", 1)[-1])[1:] if t]

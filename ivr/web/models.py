@@ -161,9 +161,13 @@ class TranscriptAnswer(Wire):
 
 
 class CallAnswer(CallRow):
-    """One call with everything known about it; ``*_raw`` is as sent by the caller's side: never trust, show as text."""
+    """One call with everything known about it; ``*_raw`` is as sent by the caller's side: never trust, show as text.
+
+    ``menu_choice`` is the last key that meant something, as ``menu:key``; '' when none was pressed.
+    """
 
     notice_version: str
+    menu_choice: str
     recording_refused: bool
     hangup_by: str
     hangup_cause: int | None

@@ -117,6 +117,7 @@ def call_answer(detail: CallDetail) -> models.CallAnswer:
         {
             **_row_members(call),
             "notice_version": call.notice_version,
+            "menu_choice": call.menu_choice,
             "recording_refused": call.recording_refused,
             "hangup_by": call.hangup_by,
             "hangup_cause": call.hangup_cause,

@@ -32,6 +32,9 @@ class Folder:
         self.repaired.append(repair)
         return TRACKS, ""
 
+    async def discard(self, name: RecordingName) -> None:
+        await self.settle(name)
+
     async def settle(self, name: RecordingName) -> None:
         if self.unsettled:
             self.unsettled -= 1

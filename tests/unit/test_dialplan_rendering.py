@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
+from ivr.bootstrap import menu_sources
 from ivr.domain.errors import BadSetting
 from ivr.settings import PROJECT_ROOT, Settings
 from ivr.telephony.asterisk_root import AsteriskRoot
 from ivr.telephony.dialplan import ExchangePlan, SecureWebSocket, render, write
 from ivr.telephony.dialplan_lint import lint, steps
+from ivr.telephony.menu_files import load_plan
 
 TEMPLATES = PROJECT_ROOT / "dialplans/templates"
 SEATS = [{"name": "one", "operator": "王律师", "queues": ["hotline"]}, {"name": "two", "operator": "李律师", "queues": ["hotline"]}]
@@ -55,6 +57,8 @@ def plan(folder: Path = Path("/srv/ivr"), **given: Any) -> ExchangePlan:
         credentials={"ami_controller": "controller-secret", "ami_probe": "probe-secret"}, sip=sip,
         rtp_first=asterisk.rtp_first, rtp_last=asterisk.rtp_last, ami_port=asterisk.ami_port, wss=wss,
         tls_certificate=certificate, tls_key=key,
+        menus=load_plan(settings.hotline.menu, *menu_sources(settings)),
+        opening_hours={o.name: o.hours for o in settings.opening_hours}, days_off=["20270101"], days_on=["20270102"],
     )
 
 
@@ -73,7 +77,12 @@ def sections(text: str) -> dict[str, dict[str, list[str]]]:
     return found
 
 
-@pytest.mark.parametrize("given", [{}, {"seats": SEATS, "trunks": [CARRIER]}, RICH], ids=["nothing", "demo", "rich"])
+CHOOSING: dict[str, Any] = {"hotline": {"menu": "menu"}, "opening_hours": [{"name": "office", "workdays": ["08:30-12:00", "14:30-18:00"]}]}
+
+
+@pytest.mark.parametrize(
+    "given", [{}, {"seats": SEATS, "trunks": [CARRIER]}, RICH, RICH | CHOOSING], ids=["nothing", "demo", "rich", "choosing"]
+)
 def test_every_rendering_is_clean(given: dict[str, Any]) -> None:
     files = render(plan(**given), TEMPLATES)
     assert lint(files["extensions.conf"]) == []
@@ -89,8 +98,8 @@ def test_the_rich_exchange_in_short() -> None:
     files = render(plan(**RICH), TEMPLATES)
     found = list(steps(files["extensions.conf"]))
     assert sorted({s.context for s in found}) == [
-        "callback-carrier", "callback-mobile", "callback-old", "duty", "from-seat", "from-trunk-carrier", "from-trunk-mobile",
-        "from-trunk-old", "hotline", "queue-hotline", "queue-village",
+        "callback-carrier", "callback-mobile", "callback-old", "duty", "emergency", "from-seat", "from-trunk-carrier",
+        "from-trunk-mobile", "from-trunk-old", "hotline", "message", "queue-hotline", "queue-village", "refusal", "waiting-hotline",
     ]
     assert {s.extension for s in found if s.context == "from-trunk-carrier"} == {"12348", "0951612348"}
     assert {s.extension for s in found if s.context == "from-seat"} == {"echo"}, "seats reach nothing outside"

@@ -108,6 +108,9 @@ class Spool:
             return [], ""
         return [Track(name, "caller", 2.0, 32044, 8000)], "operator: missing"
 
+    async def discard(self, name: RecordingName) -> None:
+        await self.settle(name)
+
     async def settle(self, name: RecordingName) -> None:
         for names in (self.done, self.resting):
             if name in names:

@@ -90,6 +90,7 @@ export interface CallDetail extends Call {
   caller_name_raw: string
   caller_number_raw: string
   notice_version: string
+  menu_choice: string
   recording_refused: boolean
   hangup_by: string
   hangup_cause: number | null

@@ -161,6 +161,7 @@ export const en: Messages = {
   'review.hangup': 'Hung up by',
   'review.hangupCause': 'cause {cause}',
   'review.notice': 'Recording notice',
+  'review.menuChoice': 'Menu key',
   'review.called': 'Number called',
   'review.id': 'Call id',
   'review.refused': 'Caller refused recording',

@@ -160,6 +160,7 @@ export const zh = {
   'review.hangup': '挂断方',
   'review.hangupCause': '原因码 {cause}',
   'review.notice': '录音告知',
+  'review.menuChoice': '按键选择',
   'review.called': '拨打号码',
   'review.id': '通话编号',
   'review.refused': '来电人选择不录音',

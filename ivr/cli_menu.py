@@ -1,0 +1,142 @@
+"""`ivr menu` and `ivr dialplan`: look at what callers meet before they do."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from ivr import bootstrap
+from ivr.cli_terminal import out, plain_errors
+from ivr.domain.menu import Step, walk
+from ivr.menu_chart import PLACES, mermaid
+from ivr.settings import PROJECT_ROOT, Settings, load_settings
+from ivr.telephony.dialplan import render
+from ivr.telephony.menu_files import load_plan, open_plan, plan_files
+from ivr.telephony.prompts import read_manifest
+
+menu_app = typer.Typer(no_args_is_help=True, help="Menus callers meet: list, check, draw and walk them.")
+dialplan_app = typer.Typer(no_args_is_help=True, help="The rendered configuration of Asterisk.")
+
+Name = Annotated[str, typer.Argument(help="The menu plan; default: the one in force.")]
+_SECRET = re.compile(r"^(\s*(?:password|secret)\s*=>?\s*).+$", re.MULTILINE)
+
+
+@menu_app.command("list")
+def list_plans() -> None:
+    """Every menu plan, and which one is in force."""
+    with plain_errors():
+        settings = load_settings()
+        folders, queue, known = bootstrap.menu_sources(settings)
+        table = Table("plan", "title", "", "file")
+        for name, file in plan_files(folders).items():
+            plan, complaints = open_plan(name, folders, queue, known)
+            state = "[red]✗[/red]" if complaints else "[green]✓[/green]"
+            table.add_row(name, plan.title, f"{state} 使用中" if name == settings.hotline.menu else state, str(file))
+    out.print(table)
+
+
+@menu_app.command()
+def check(name: Name = "") -> None:
+    """Find missing prompts, unreachable menus, circles and dead ends; status 1 when there are any."""
+    with plain_errors():
+        settings = load_settings()
+        wanted = name or settings.hotline.menu
+        plan, complaints = open_plan(wanted, *bootstrap.menu_sources(settings))
+    for complaint in complaints:
+        out.print(Text(f"✗ {complaint}", style="red"), soft_wrap=True)
+    if complaints:
+        raise typer.Exit(1)
+    out.print(f"[green]✓[/green] {wanted} {plan.title}：{len(plan.menus)} 级菜单，没有问题")
+
+
+@menu_app.command()
+def show(name: Name = "") -> None:
+    """Draw the plan as a Mermaid flow chart."""
+    with plain_errors():
+        settings = load_settings()
+        plan = load_plan(name or settings.hotline.menu, *bootstrap.menu_sources(settings))
+        texts = read_manifest(bootstrap.PROMPTS).prompts
+    print(mermaid(plan, texts), end="")
+
+
+@menu_app.command("try")
+def walk_through(
+    name: Name = "",
+    keys: Annotated[str | None, typer.Option(help="Keys instead of questions; a space is silence.")] = None,
+    closed: Annotated[bool, typer.Option(help="Outside opening hours.")] = False,
+) -> None:
+    """Walk the plan in the terminal: what is heard, a key (or nothing, for silence), where the call goes."""
+    with plain_errors():
+        settings = load_settings()
+        plan = load_plan(name or settings.hotline.menu, *bootstrap.menu_sources(settings))
+        texts = read_manifest(bootstrap.PROMPTS).prompts
+    out.print(f"[dim]问候和录音告知[/dim]  {texts['greeting']}{texts['notice']}")
+    pressed = keys or ""
+    told = 0
+    while True:
+        steps = walk(plan, pressed, open_now=not closed)
+        # A walk takes keys that were not pressed for silence: only what rests on pressed keys is shown.
+        rests_on = steps if keys is not None else _resting_on(steps, len(pressed))
+        for step in rests_on[told:]:
+            out.print(_in_words(step, texts))
+        told = len(rests_on)
+        if rests_on and rests_on[-1].kind == "goes":
+            return
+        pressed += (typer.prompt("按键", default="", show_default=False) or " ")[:1]
+
+
+def _resting_on(steps: list[Step], keys: int) -> list[Step]:
+    """The steps up to the prompt at which the next key is awaited."""
+    prompts = 0
+    for place, step in enumerate(steps):
+        prompts += step.kind == "heard"
+        if prompts > keys:
+            return steps[: place + 1]
+    return steps
+
+
+def _in_words(step: Step, texts: dict[str, str]) -> Text:
+    match step.kind:
+        case "heard":
+            return Text("听到  ", style="bold") + Text(texts.get(step.text, step.text))
+        case "refused":
+            return Text("不录音  ", style="yellow") + Text(texts.get("not-recorded", ""))
+        case "key":
+            return Text(f"按了 {step.text}", style="dim")
+    kind, _, name = step.text.partition(":")
+    return Text(f"→ {PLACES[kind]} {name}", style="green")
+
+
+@dialplan_app.command()
+def diff() -> None:
+    """What the settings would change in Asterisk's files, secrets hidden; nothing is written. Status 1 when something would."""
+    with plain_errors():
+        settings = load_settings()
+        changes = list(_changes(settings))
+    for line in changes:
+        style = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "default")
+        out.print(Text(line, style=style), soft_wrap=True)
+    if changes:
+        raise typer.Exit(1)
+    out.print("[green]✓[/green] 与正在使用的配置相同")
+
+
+def _changes(settings: Settings) -> list[str]:
+    counter = settings.state_dir / "asterisk-boots.json"
+    boot = int(json.loads(counter.read_text())["boots"]) if counter.exists() else 0
+    plan = bootstrap.plan_exchange(settings, boot)
+    lines: list[str] = []
+    for name, text in sorted(render(plan, PROJECT_ROOT / "dialplans/templates").items()):
+        file = plan.run / "etc" / name
+        before = file.read_text() if file.exists() else ""
+        old, new = (_SECRET.sub(r"\1…", side).splitlines() for side in (before, text))
+        lines += difflib.unified_diff(old, new, f"{name} (在用)", f"{name} (将用)", lineterm="", n=1)
+        if before != text and old == new:
+            lines.append(f"@ {name}: only secrets differ")
+    return lines

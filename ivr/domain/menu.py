@@ -1,0 +1,317 @@
+"""Menus a caller meets, as data: read, checked and walked without a telephone.
+
+One key means one thing in every menu: 0 a human, 9 no recording, * hear it again; a menu cannot give them another
+meaning. Nothing pressed always reaches a human, or whatever ``otherwise`` names. A menu that is ``heard_in`` a queue is
+heard by callers who wait there already, while seats ring: pressing nothing then changes nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+TargetKind = Literal["queue", "menu", "message", "emergency"]
+UNIVERSAL_KEYS: Mapping[str, str] = {"0": "人工", "9": "不录音", "*": "重听"}
+CHOICE_KEYS = ("1", "2", "3", "4", "5", "6", "7", "8", "#")
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,30}", re.ASCII)
+_KINDS: tuple[TargetKind, ...] = ("queue", "menu", "message", "emergency")
+_NAMELESS: frozenset[TargetKind] = frozenset({"message", "emergency"})
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a key leads. ``name`` is the queue's or the menu's; '' where there is only one such place.
+
+    ``topic`` tells the operator what the caller chose, in the field's words.
+    """
+
+    kind: TargetKind
+    name: str = ""
+    topic: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.name}" if self.name else self.kind
+
+
+@dataclass(frozen=True, slots=True)
+class Menu:
+    """One level. ``times`` is how often it is heard in all, ``timeout_s`` how long it waits for a key after each.
+
+    ``invalid_limit`` keys without a meaning lead to ``otherwise`` as silence does. ``hours`` names opening hours outside
+    of which ``closed`` is taken instead.
+    """
+
+    name: str
+    prompt: str
+    keys: Mapping[str, Target]
+    otherwise: Target | None = None
+    timeout_s: int = 5
+    times: int = 2
+    invalid_limit: int = 3
+    heard_in: str = ""
+    hours: str = ""
+    closed: Target | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MenuPlan:
+    """A whole journey: the menus by name and the one a call starts in."""
+
+    name: str
+    title: str
+    start: str
+    human: Target
+    menus: Mapping[str, Menu]
+    language: str = "zh"
+
+
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """What is wrong with a plan, where, and what to do."""
+
+    place: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.text}"
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a plan may refer to."""
+
+    queues: frozenset[str]
+    prompts: frozenset[str]
+    hours: frozenset[str] = field(default_factory=frozenset)
+
+
+class _Reader:
+    """Takes a plan apart and collects every complaint instead of stopping at the first."""
+
+    def __init__(self) -> None:
+        self.complaints: list[Complaint] = []
+
+    def complain(self, place: str, text: str) -> None:
+        self.complaints.append(Complaint(place, text))
+
+    def entries(self, place: str, value: Any) -> dict[Any, Any]:
+        if not isinstance(value, dict):
+            self.complain(place, f"is {value!r}; write its entries below it")
+            return {}
+        return value
+
+    def fields(self, place: str, value: Any, known: tuple[str, ...]) -> dict[Any, Any]:
+        given = self.entries(place, value)
+        for name in sorted(set(map(str, given)) - set(known)):
+            self.complain(place, f"{name} is not known here; use {', '.join(known)}")
+        return given
+
+    def name(self, place: str, value: Any) -> str:
+        text = str(value if value is not None else "")
+        if not _NAME.fullmatch(text):
+            self.complain(place, f"{text!r} is no name; use lower-case letters, digits and hyphens, at most 31")
+        return text
+
+    def number(self, place: str, value: Any, least: int, most: int) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+            self.complain(place, f"{value!r} is no whole number from {least} to {most}")
+            return least
+        return value
+
+    def text(self, place: str, value: Any, most: int) -> str:
+        text = str(value if value is not None else "")
+        if len(text) > most or any(ord(c) < 32 or c in ',;"\\|[]()${}&' for c in text):
+            self.complain(place, f"{text[:40]!r} is longer than {most} characters or holds one of , ; \" \\ | [ ] ( ) $ {{ }} &")
+            return ""
+        return text
+
+    def target(self, place: str, value: Any) -> Target:
+        given = self.fields(place, value, (*_KINDS, "topic"))
+        kinds = [k for k in _KINDS if k in given]
+        if len(kinds) != 1:
+            self.complain(place, f"names {len(kinds)} places to go to; name one of {', '.join(_KINDS)}")
+            return Target("queue")
+        kind = kinds[0]
+        name = ""
+        if kind in _NAMELESS:
+            if given[kind] is not True:
+                self.complain(place, f"write {kind}: true")
+        else:
+            name = self.name(f"{place}, {kind}", given[kind])
+        return Target(kind, name, self.text(f"{place}, topic", given.get("topic", ""), 20))
+
+
+def read_plan(data: Any, file: str) -> tuple[MenuPlan, list[Complaint]]:
+    """A plan from parsed YAML, with everything that is wrong with its form; ``file`` names it in complaints."""
+    reader = _Reader()
+    given = reader.fields(file, data, ("name", "title", "start", "human", "language", "menus"))
+    menus = {}
+    for key, value in reader.entries(f"{file}, menus", given.get("menus", {})).items():
+        name = reader.name(f"{file}, menus", key)
+        menus[name] = _read_menu(reader, f"{file}, menu {name}", name, value)
+    if not menus:
+        reader.complain(file, "has no menus; write at least one")
+    language = str(given.get("language", "zh"))
+    if language not in ("zh", "en"):
+        reader.complain(f"{file}, language", f"{language!r} is not spoken here; use zh or en")
+    plan = MenuPlan(
+        reader.name(f"{file}, name", given.get("name")), reader.text(f"{file}, title", given.get("title", ""), 20),
+        reader.name(f"{file}, start", given.get("start")), reader.target(f"{file}, human", given.get("human")), menus, language,
+    )
+    return plan, reader.complaints
+
+
+def _read_menu(reader: _Reader, place: str, name: str, value: Any) -> Menu:
+    known = ("prompt", "keys", "otherwise", "timeout_s", "times", "invalid_limit", "heard_in", "hours", "closed")
+    given = reader.fields(place, value, known)
+    keys = {}
+    for name_of_key, target in reader.entries(f"{place}, keys", given.get("keys", {})).items():
+        key = str(name_of_key)
+        if key in UNIVERSAL_KEYS:
+            reader.complain(f"{place}, key {key}", f"means {UNIVERSAL_KEYS[key]} in every menu; use another key")
+        elif key not in CHOICE_KEYS:
+            reader.complain(f"{place}, key {key}", f"is no key; use one of {' '.join(CHOICE_KEYS)}")
+        else:
+            keys[key] = reader.target(f"{place}, key {key}", target)
+    return Menu(
+        name, reader.name(f"{place}, prompt", given.get("prompt")), keys,
+        reader.target(f"{place}, otherwise", given["otherwise"]) if "otherwise" in given else None,
+        reader.number(f"{place}, timeout_s", given.get("timeout_s", 5), 1, 30),
+        reader.number(f"{place}, times", given.get("times", 2), 1, 5),
+        reader.number(f"{place}, invalid_limit", given.get("invalid_limit", 3), 1, 10),
+        reader.name(f"{place}, heard_in", given["heard_in"]) if "heard_in" in given else "",
+        reader.name(f"{place}, hours", given["hours"]) if "hours" in given else "",
+        reader.target(f"{place}, closed", given["closed"]) if "closed" in given else None,
+    )
+
+
+def check_plan(plan: MenuPlan, known: Surroundings) -> list[Complaint]:
+    """What a caller would stumble over: places that do not exist, menus nobody reaches, circles nobody leaves."""
+    found = list(_lost_references(plan, known))
+    reached = _reached(plan)
+    for name, menu in plan.menus.items():
+        place = f"menu {name}"
+        if name not in reached:
+            found.append(Complaint(place, f"no key leads here; remove it or give it a key in {plan.start}"))
+        if menu.heard_in and name != plan.start:
+            found.append(Complaint(place, "only the first menu can be heard in a queue; remove heard_in"))
+        if menu.heard_in and menu.otherwise is not None:
+            found.append(Complaint(place, "who presses nothing stays in the queue; remove otherwise"))
+        if bool(menu.hours) != (menu.closed is not None):
+            found.append(Complaint(place, "hours and closed belong together; give both or neither"))
+    for circle in _circles(plan):
+        around = " → ".join([*circle, circle[0]])
+        found.append(Complaint(f"menu {circle[0]}", f"silence goes round {around} for ever; let otherwise reach a human"))
+    return found
+
+
+def _lost_references(plan: MenuPlan, known: Surroundings) -> Iterator[Complaint]:
+    if plan.start not in plan.menus:
+        yield Complaint("start", f"there is no menu {plan.start}; name one of {', '.join(sorted(plan.menus)) or 'them'}")
+    if plan.human.kind != "queue":
+        yield Complaint("human", "a human is reached in a queue; write human: {queue: NAME}")
+    places: dict[TargetKind, tuple[frozenset[str], str]] = {
+        "queue": (known.queues, "queue"), "menu": (frozenset(plan.menus), "menu"),
+    }
+    for place, target in _targets(plan):
+        if target.kind in places:
+            names, word = places[target.kind]
+            if target.name not in names:
+                yield Complaint(place, f"there is no {word} {target.name}; there is {', '.join(sorted(names)) or 'none'}")
+    for name, menu in plan.menus.items():
+        if menu.prompt not in known.prompts:
+            yield Complaint(f"menu {name}", f"the prompt {menu.prompt} is missing; add it to the prompt manifest")
+        if menu.heard_in and menu.heard_in not in known.queues:
+            yield Complaint(f"menu {name}", f"heard_in: there is no queue {menu.heard_in}")
+        if menu.hours and menu.hours not in known.hours:
+            there = ", ".join(sorted(known.hours)) or "none"
+            yield Complaint(f"menu {name}", f"there are no opening hours {menu.hours}; there is {there}")
+
+
+def _targets(plan: MenuPlan) -> Iterator[tuple[str, Target]]:
+    yield "human", plan.human
+    for name, menu in plan.menus.items():
+        for key, target in menu.keys.items():
+            yield f"menu {name}, key {key}", target
+        for word, also in (("otherwise", menu.otherwise), ("closed", menu.closed)):
+            if also is not None:
+                yield f"menu {name}, {word}", also
+
+
+def _reached(plan: MenuPlan) -> set[str]:
+    reached: set[str] = set()
+    ahead = [plan.start]
+    while ahead:
+        menu = plan.menus.get(ahead.pop())
+        if menu is not None and menu.name not in reached:
+            reached.add(menu.name)
+            ahead += [t.name for t in (*menu.keys.values(), menu.otherwise, menu.closed) if t is not None and t.kind == "menu"]
+    return reached
+
+
+def _circles(plan: MenuPlan) -> Iterator[list[str]]:
+    """Menus that lead into each other by silence alone; keys may lead back, because a person chose so."""
+    for start in plan.menus:
+        path = [start]
+        while True:
+            after = plan.menus[path[-1]].otherwise
+            if after is None or after.kind != "menu" or after.name not in plan.menus:
+                break
+            if after.name in path:
+                circle = path[path.index(after.name) :]
+                if min(circle) == start == path[0] == circle[0]:
+                    yield circle
+                break
+            path.append(after.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that happens to a caller: what is heard, or where the call goes."""
+
+    kind: Literal["heard", "key", "refused", "goes"]
+    text: str
+
+
+def walk(plan: MenuPlan, keys: str, *, open_now: bool = True) -> list[Step]:
+    """What a caller meets who presses these keys, one for each time a menu waits; a space is silence. Ends at a target."""
+    steps: list[Step] = []
+    pressed = iter(keys)
+    name, heard, invalid = plan.start, 0, 0
+    while True:
+        menu = plan.menus[name]
+        if menu.closed is not None and not open_now:
+            target = menu.closed
+        else:
+            steps.append(Step("heard", menu.prompt))
+            key = next(pressed, " ")
+            heard += 1
+            if key == "9":
+                steps.append(Step("refused", "9"))
+                heard -= 1
+                continue
+            if key == "*":
+                steps.append(Step("key", "*"))
+                heard -= 1
+                continue
+            if key == "0":
+                target = plan.human
+            elif key in menu.keys:
+                target = menu.keys[key]
+            elif menu.heard_in:
+                target = Target("queue", menu.heard_in)
+            else:
+                invalid += key != " "
+                if heard < menu.times and invalid < menu.invalid_limit:
+                    continue
+                target = menu.otherwise or plan.human
+            if key != " ":
+                steps.append(Step("key", key))
+        if target.kind != "menu":
+            return [*steps, Step("goes", str(target))]
+        name, heard, invalid = target.name, 0, 0
+        if len(steps) > 200:
+            return [*steps, Step("goes", "nowhere")]
