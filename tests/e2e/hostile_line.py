@@ -102,8 +102,9 @@ class HostileCaller:
                 await self._press(events, answer)
             if until is not None:
                 await until()
-            self._line.transport.sendto(request("BYE", len(infos) + 2, tagged[0]), self._to)
-            ended = await self._final(call_id, "BYE")
+            farewell = request("BYE", len(infos) + 2, tagged[0])
+            self._line.transport.sendto(farewell, self._to)
+            ended = await self._final(call_id, "BYE", again=farewell, within_s=20)
             assert ended is not None and ended.startswith(b"SIP/2.0 200 "), (answer, ended)
         return Heard(status, call_id)
 
@@ -118,16 +119,24 @@ class HostileCaller:
                 self._line.transport.sendto(packet, ("127.0.0.1", int(found[1])))
             await asyncio.sleep(0)
 
-    async def _final(self, call_id: str, method: str, within_s: float = 3) -> bytes | None:
-        """The final answer; None when the exchange says nothing at all, as it does to what is not SIP."""
-        try:
-            async with asyncio.timeout(within_s):
-                while True:
+    async def _final(self, call_id: str, method: str, within_s: float = 3, again: bytes = b"") -> bytes | None:
+        """The final answer; None when the exchange says nothing at all, as it does to what is not SIP.
+
+        ``again`` is sent anew while no answer comes: the kernel may drop a datagram of a flood (RFC 3261 §17.1.2).
+        """
+        deadline = asyncio.get_running_loop().time() + within_s
+        while (left := deadline - asyncio.get_running_loop().time()) > 0:
+            try:
+                async with asyncio.timeout(min(left, 0.5) if again else left):
                     answer = await self._line.answers.get()
-                    if call_id.encode() in answer and method.encode() in answer and answer[8:9] != b"1":
-                        return answer
-        except TimeoutError:
-            return None
+            except TimeoutError:
+                if again and self._line.transport:
+                    self._line.transport.sendto(again, self._to)
+                continue
+            ours = call_id.encode() in answer and re.search(rb"(?im)^CSeq: *\d+ " + method.encode(), answer)
+            if ours and answer[8:9] != b"1":
+                return answer
+        return None
 
 
 def ledger(hotline: RunningHotline) -> list[list[str]]:

@@ -118,8 +118,8 @@ def check_ledger(product: RunningHotline, calls: dict[str, dict[str, Any]]) -> N
 async def test_every_name_is_kept_letter_by_letter(
     product: RunningHotline, corpus: list[bytes], api: aiohttp.ClientSession, record_property: Any
 ) -> None:
-    statuses = await all_called(product, [(quoted(text), b"1380%07d" % n) for n, text in enumerate(corpus)])
-    calls = await kept(product, "caller_number_raw", "1380", statuses.count(200))
+    statuses = await all_called(product, [(quoted(text), b"1376%07d" % n) for n, text in enumerate(corpus)])
+    calls = await kept(product, "caller_number_raw", "1376", statuses.count(200))
     record_property("names", f"{len(corpus)}, taken {statuses.count(200)}")
     assert statuses.count(200) > 200
     check_ledger(product, calls)
@@ -127,9 +127,9 @@ async def test_every_name_is_kept_letter_by_letter(
         if statuses[n] != 200:
             assert re.search(rb"[\x00-\x1f\x7f]", text), (text, statuses[n])  # only what SIP forbids may be refused
             continue
-        call = calls[f"1380{n:07}"]
+        call = calls[f"1376{n:07}"]
         assert call["caller_name_raw"] == meant(quoted(text.partition(b"\0")[0])), text  # Asterisk's text ends there
-        assert call["caller_number"] == f"1380{n:07}"
+        assert call["caller_number"] == f"1376{n:07}"
         shown = await answered(api, f"/calls/{call['linked_id']}")
         assert shown["caller_name_raw"] == call["caller_name_raw"]
         assert not re.search(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]", shown["caller_name"])
@@ -186,21 +186,21 @@ async def test_odd_keys_and_a_flood_of_them_choose_nothing(product: RunningHotli
         async def heard() -> None:
             async with asyncio.timeout(40):
                 while not any(
-                    record[0] == chosen for records in told(product).values() if records[0][7] == f"1381{number:07}"
+                    record[0] == chosen for records in told(product).values() if records[0][7] == f"1377{number:07}"
                     for record in records
                 ):
                     await asyncio.sleep(0.1)
 
         async with HostileCaller(product.sip) as caller:
-            call = await caller.call(b"keys", b"1381%07d" % number, infos=infos, events=events, until=heard)
+            call = await caller.call(b"keys", b"1377%07d" % number, infos=infos, events=events, until=heard)
             assert call.status == 200
 
     async with asyncio.TaskGroup() as tasks:
         for number, (infos, events, chosen) in enumerate(attempts):
             tasks.create_task(press(number, infos, events, chosen), name=f"attempt {number}: {chosen}")
-    calls = await kept(product, "caller_number_raw", "1381", len(attempts))
+    calls = await kept(product, "caller_number_raw", "1377", len(attempts))
     check_ledger(product, calls)
-    assert [calls[f"1381{n:07}"]["recording_refused"] for n in range(7)] == [False] * 5 + [True] * 2
+    assert [calls[f"1377{n:07}"]["recording_refused"] for n in range(7)] == [False] * 5 + [True] * 2
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -285,7 +285,7 @@ async def test_large_and_deep_bodies_are_refused(api: aiohttp.ClientSession) -> 
 async def test_pages_show_it_as_text(product: RunningHotline, corpus: list[bytes]) -> None:
     found = {
         r["caller_number_raw"]: r for r in await rows(
-            product, "SELECT linked_id, caller_name_raw, caller_number_raw FROM call WHERE starts_with(caller_number_raw, '1380')")
+            product, "SELECT linked_id, caller_name_raw, caller_number_raw FROM call WHERE starts_with(caller_number_raw, '1376')")
     }
     seen = 0
     async with browser_page() as page:
@@ -294,13 +294,13 @@ async def test_pages_show_it_as_text(product: RunningHotline, corpus: list[bytes
         await sign_in(product, page)
         title = await page.title()
         for n in SHOWN:
-            call = found.get(f"1380{n:07}")
+            call = found.get(f"1376{n:07}")
             if call is None:
                 continue
             await page.goto(f"{product.url}/calls/{call['linked_id']}")
             name = await answered_name(product, call["linked_id"])
             shown = page.locator("body")
-            await expect(shown).to_contain_text(f"1380{n:07}", timeout=15_000)
+            await expect(shown).to_contain_text(f"1376{n:07}", timeout=15_000)
             text = await shown.evaluate("node => node.textContent")
             assert squeezed(name) in squeezed(text), (name, printable(text[:2000]))
             seen += 1
