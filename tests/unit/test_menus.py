@@ -10,11 +10,13 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ivr.bootstrap import menu_sources
+from ivr.bootstrap import PROMPTS, menu_sources
 from ivr.domain.errors import BadSetting
 from ivr.domain.menu import Menu, MenuPlan, Step, Surroundings, Target, check_plan, read_plan, walk
-from ivr.settings import Settings
+from ivr.menu_chart import mermaid
+from ivr.settings import PROJECT_ROOT, Settings
 from ivr.telephony.menu_files import load_plan, open_plan, plan_files
+from ivr.telephony.prompts import read_manifest
 
 KNOWN = Surroundings(frozenset({"hotline", "aid"}), frozenset({"menu-main", "menu-sub"}), frozenset({"office"}))
 GOOD: dict[str, Any] = {
@@ -160,3 +162,11 @@ def test_an_administrators_plan_takes_the_place_of_a_shipped_one(tmp_path: Path)
             open_plan(name, *sources)
     with pytest.raises(BadSetting, match="must be the file's, other"):
         load_plan("other", *sources)
+
+
+def test_the_pictures_in_the_reference_are_the_shipped_plans() -> None:
+    page = (PROJECT_ROOT / "docs/reference/menus.md").read_text("utf-8")
+    texts = read_manifest(PROMPTS).prompts
+    for name in ("human-first", "menu"):
+        chart = mermaid(load_plan(name, *menu_sources(Settings())), texts)
+        assert f"```mermaid\n{chart}```" in page, f"put the output of `ivr menu show {name}` there"
