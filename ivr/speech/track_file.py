@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ivr.domain.errors import AudioUnreadable
-from ivr.speech.audio import Samples, WavInfo, inspect_mono, read_frames
+from ivr.speech.audio import Samples, WavInfo, inspect_mono, open_sound, read_frames
 
 
 class TrackFile:
@@ -53,7 +53,7 @@ class TrackFile:
 
     def read(self, first: int, count: int) -> Samples:
         """Samples ``first … first + count``, fewer at the end of what is known."""
-        with self._path.open("rb") as stream:
+        with open_sound(self._path) as stream:
             return read_frames(stream, self._info, first, count)
 
     def _first_look(self) -> WavInfo:

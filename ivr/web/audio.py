@@ -57,15 +57,16 @@ def parse_range(header: str | None, size: int) -> Slice | None:
 
 
 def confined(root: Path, relative: str) -> Path:
-    """The file under ``root``, links resolved; NotFound for anything that leads outside, whatever the database says.
+    """The file under ``root``, links on the way resolved; NotFound for anything that leads outside, whatever the database says.
 
-    Touches the disk: never call it in the event loop.
+    The file itself may be a link: whoever opens it refuses that. Touches the disk: never call it in the event loop.
     """
     if "\0" in relative or PurePosixPath(relative).is_absolute():
         raise NotFound("The recording is not where it should be. Tell an administrator.")
     base = root.resolve()
-    path = (base / relative).resolve()
-    if not path.is_relative_to(base) or path == base:
+    path = base / relative
+    path = path.parent.resolve() / path.name
+    if not path.is_relative_to(base) or path == base or path.name == "..":
         _log.error("recording_path_outside", path=relative)
         raise NotFound("The recording is not where it should be. Tell an administrator.")
     return path

@@ -41,6 +41,8 @@ class FileArchive:
 
     async def open(self, paths: Mapping[Speaker, Path], track: Track) -> BytesView:
         def load() -> bytes:
+            if any(path.is_symlink() for path in paths.values()):
+                raise AudioUnreadable("The recording is a link.")
             try:
                 return b"".join(path.read_bytes() for _, path in sorted(paths.items()))
             except FileNotFoundError:

@@ -242,7 +242,7 @@ async def test_paths_stay_in_the_recordings_folder(web_database: WebDatabase, tm
     (root / "broken.wav").write_bytes(b"broken")
     async with site(web_database, recordings_dir=root) as s, s.machine("operator") as client:
         for n, (path, status) in enumerate(
-            [("../secret.wav", 404), ("link.wav", 404), (str(tmp_path / "secret.wav"), 404), ("gone.wav", 404),
+            [("../secret.wav", 404), ("link.wav", 422), (str(tmp_path / "secret.wav"), 404), ("gone.wav", 404),
              ("broken.wav", 422), (".", 404)]
         ):  # fmt: skip
             await add_call(s.pool, f"p-{n}", T0)
