@@ -179,6 +179,7 @@ class HotlineSettings(_Section):
     number: Digits = Field("12348", description="The number citizens dial")
     queue: Name = Field("hotline", description="Queue a caller enters who presses nothing")
     menu: Name = Field("human-first", description="Menu plan callers meet (`ivr menu list`)")
+    rating: bool = Field(True, description="Ask for a rating by key when the operator hung up first")
     longest_call_s: int = Field(7200, ge=60, description="A call is ended after this long, so none hangs for ever")
     longest_message_s: int = Field(180, ge=10, le=1800, description="Longest voice message")
 

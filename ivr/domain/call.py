@@ -25,13 +25,15 @@ HangupBy = Literal["caller", "operator", "system", ""]
 
 TRUNK_CONTEXT = "from-trunk-"
 SEAT_ENDPOINT = "PJSIP/seat-"
+_RATINGS = frozenset("12345")
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
     """A citizen's call. Times are Unix seconds; numbers are digits or ''; ``*_raw`` is what the line sent, untouched.
 
-    ``menu_choice`` is the last key that meant something, as ``<menu>:<key>``.
+    ``menu_choice`` is the last key that meant something, as ``<menu>:<key>``. ``talk_ended_at`` is when the caller was
+    alone again, None as long as people talk or when nobody told; ``rating`` is 1 (very satisfied) to 5 (not at all).
     """
 
     linked_id: str
@@ -52,7 +54,9 @@ class Call:
     queued_at: float | None = None
     answered_at: float | None = None
     ended_at: float | None = None
+    talk_ended_at: float | None = None
     menu_choice: str = ""
+    rating: int | None = None
     hangup_cause: int | None = None
     hangup_by: HangupBy = ""
 
@@ -90,6 +94,7 @@ def fold(facts: Iterable[Fact], prefixes: Mapping[str, Mapping[str, str]]) -> Ca
     end: str | None = None
     clocks: dict[Source, float] = {}
     hung_up = False
+    left_first: HangupBy = ""
     for fact in ordered:
         # A clock that was set back must not make a negative wait. What was seen live has times of its own.
         at = clocks[fact.source] = max(clocks.get(fact.source, entry.at), fact.at)
@@ -110,10 +115,14 @@ def fold(facts: Iterable[Fact], prefixes: Mapping[str, Mapping[str, str]]) -> Ca
                 outcome = "overflow"
             case "user:MESSAGE":
                 outcome = "message"
+            case "user:RATING" if extra in _RATINGS:
+                call = replace(call, rating=int(extra))
             case "user:MENU" if not extra.endswith(":none"):
                 call = replace(call, menu_choice=extra)
             case "BRIDGE_ENTER":
                 bridged[fact.source, fact.unique_id] = str(fact.data.get("channame", ""))
+                if fact.unique_id == entry.linked_id and not seen_live:
+                    call, left_first = replace(call, talk_ended_at=None), ""
                 others = [
                     name for (source, unique_id), name in bridged.items()
                     if source == fact.source and unique_id != entry.linked_id
@@ -125,12 +134,18 @@ def fold(facts: Iterable[Fact], prefixes: Mapping[str, Mapping[str, str]]) -> Ca
                     )
             case "BRIDGE_EXIT":
                 bridged.pop((fact.source, fact.unique_id), None)
+                if fact.unique_id == entry.linked_id and call.answered_at is not None and not seen_live:
+                    call = replace(call, talk_ended_at=at)
             case "HANGUP" if fact.unique_id == entry.linked_id and not (seen_live and hung_up):
                 hung_up = True
                 call = replace(
                     call, hangup_cause=_whole(fact.data.get("hangupcause")),
-                    hangup_by=_hangup_by(str(fact.data.get("hangupsource", "")), entry_channel),
+                    hangup_by=left_first or _hangup_by(str(fact.data.get("hangupsource", "")), entry_channel),
                 )
+            case "HANGUP" if call.answered_at is not None and not hung_up and not seen_live:
+                # The caller may stay for the rating: who ended the talk is told by the other side's end.
+                if _hangup_by(str(fact.data.get("hangupsource", "")), entry_channel) == "operator":
+                    left_first = "operator"
             case "LINKEDID_END" | "INTERRUPTED" if end is None:
                 end = fact.kind
                 call = replace(call, ended_at=max(clocks.values()))

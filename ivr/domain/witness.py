@@ -33,7 +33,8 @@ _MOST_FACTS = 200
 class WitnessedCall:
     """One citizen's call: ``ended`` when its channel's end was seen, ``gone`` when a later snapshot no longer had it.
 
-    ``gave_back``: the queue let the caller go who had not hung up; ``alone``: who entered a bridge first.
+    ``gave_back``: the queue let the caller go who had not hung up; ``alone``: who entered a bridge first; ``left_first``: the operator's
+    channel, when the operator ended the talk.
     """
 
     linked_id: str
@@ -44,6 +45,8 @@ class WitnessedCall:
     queued: bool = False
     gave_back: bool = False
     alone: BridgeEntered | None = None
+    talked: bool = False
+    left_first: str = ""
     hung_up_by: str = ""
     caller_hung_up: bool = False
 
@@ -61,6 +64,7 @@ class WitnessedCall:
         if event.members > 1 and first is not None and first.bridge == event.bridge:
             for one in (first, event):
                 self.add("BRIDGE_ENTER", one.at, uniqueid=one.unique_id, channame=one.channel)
+            self.talked, self.left_first = True, ""
 
     def told(self, now: float) -> tuple[Fact, ...]:
         """All that was seen; a call whose end nobody saw ends with INTERRUPTED at ``now`` (Unix seconds)."""
@@ -99,7 +103,9 @@ class LiveWitness:
                 call.enter(event)
             case HangupRequested() if call := self.calls.get(event.linked_id):
                 call.caller_hung_up = call.caller_hung_up or event.unique_id == call.linked_id
-                call.hung_up_by = call.channel if call.caller_hung_up else event.channel
+                if event.unique_id != call.linked_id and call.talked and not call.caller_hung_up:
+                    call.left_first = event.channel  # the caller may stay for the rating
+                call.hung_up_by = call.left_first or (call.channel if call.caller_hung_up else event.channel)
             case ChannelEnded() if (call := self.calls.get(event.unique_id)) and not call.ended:
                 if event.cause == _REFUSED_BY_CAP and not call.queued:
                     call.add("user:OVERFLOW", event.at, last=True, extra="trunk-cap")

@@ -66,7 +66,9 @@ class CallRecord:
     arrived_at: datetime
     queued_at: datetime | None
     answered_at: datetime | None
+    talk_ended_at: datetime | None
     ended_at: datetime | None
+    rating: int | None
     hangup_cause: int | None
     hangup_by: str
     order_number: str

@@ -132,7 +132,7 @@ async def _store(connection: Connection, facts: Sequence[Fact]) -> None:
 
 async def _write(connection: Connection, call: Call) -> None:
     values = {name: getattr(call, name) for name in call.__slots__}
-    for name in ("arrived_at", "queued_at", "answered_at", "ended_at"):
+    for name in ("arrived_at", "queued_at", "answered_at", "talk_ended_at", "ended_at"):
         if values[name] is not None:
             values[name] = datetime.fromtimestamp(values[name], UTC)
     columns = list(values)

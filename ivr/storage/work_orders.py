@@ -74,7 +74,7 @@ class WorkOrders:
         """
         order = await connection.fetchrow(
             "SELECT o.id, o.number, o.note, o.filled_at, c.caller_number, c.arrived_at, c.outcome,"
-            "       extract(epoch FROM c.ended_at - c.answered_at)::float8 AS talk_s,"
+            "       extract(epoch FROM coalesce(c.talk_ended_at, c.ended_at) - c.answered_at)::float8 AS talk_s,"
             "       (c.answered_at IS NOT NULL OR c.outcome = 'message') AND NOT c.recording_refused"
             "       AND c.recording_name <> '' AS expected"
             " FROM work_order_call oc JOIN work_order o ON o.id = oc.order_id JOIN call c ON c.linked_id = oc.linked_id"

@@ -53,6 +53,10 @@ MODULES = (
     "func_periodic_hook",
 )
 
+# Arrivals are told apart by tenths of a second since 2026; what is left of 32 bits lasts until 2032, and then wraps into
+# priorities below zero, which Asterisk compares just as well.
+_TENTHS_BEFORE = 17_672_256_000
+
 _EMPTY = (
     "acl.conf", "ccss.conf", "chan_websocket.conf", "cli_aliases.conf", "codecs.conf", "dsp.conf", "features.conf",
     "pjproject.conf", "queuerules.conf", "stasis.conf", "udptl.conf",
@@ -130,7 +134,8 @@ def render(plan: ExchangePlan, templates: Path) -> dict[str, str]:
     values |= {
         "ledger_fields": LEDGER_FIELDS, "modules": [*MODULES, *plan.extra_modules],
         "wss_certificate": plan.tls_certificate, "wss_key": plan.tls_key, "goto": place_of,
-        "first_step": place_of(_first_target(plan.menus)),
+        "first_step": place_of(_first_target(plan.menus)), "first_menu": plan.menus.menus[plan.menus.start],
+        "tenths_before": _TENTHS_BEFORE,
         "heard_waiting": {menu.heard_in: menu for menu in plan.menus.menus.values() if menu.heard_in},
     }
     files = {name: environment.get_template(f"{name}.j2").render(values) for name in _TEMPLATES}

@@ -163,11 +163,13 @@ class TranscriptAnswer(Wire):
 class CallAnswer(CallRow):
     """One call with everything known about it; ``*_raw`` is as sent by the caller's side: never trust, show as text.
 
-    ``menu_choice`` is the last key that meant something, as ``menu:key``; '' when none was pressed.
+    ``menu_choice`` is the last key that meant something, as ``menu:key``; '' when none was pressed. ``rating`` is 1 (very
+    satisfied) to 5 (not at all), null when none was given.
     """
 
     notice_version: str
     menu_choice: str
+    rating: int | None
     recording_refused: bool
     hangup_by: str
     hangup_cause: int | None

@@ -89,7 +89,7 @@ def _row_members(call: CallRecord) -> dict[str, object]:
         "answered_at": call.answered_at,
         "ended_at": call.ended_at,
         "wait_s": _between(call.arrived_at, heard_or_gone),
-        "talk_s": _between(call.answered_at, call.ended_at),
+        "talk_s": _between(call.answered_at, call.talk_ended_at or call.ended_at),
         "order": call.order_number or None,
     }
 
@@ -118,6 +118,7 @@ def call_answer(detail: CallDetail) -> models.CallAnswer:
             **_row_members(call),
             "notice_version": call.notice_version,
             "menu_choice": call.menu_choice,
+            "rating": call.rating,
             "recording_refused": call.recording_refused,
             "hangup_by": call.hangup_by,
             "hangup_cause": call.hangup_cause,

@@ -94,6 +94,8 @@ async def test_refusing_the_recording_leaves_no_audio_and_still_an_order(
         await operator.answer()
         await state(client, linked_id, "talking")
         await operator.hang_up()
+        await asyncio.sleep(1)
+        await caller.hang_up()  # instead of a rating
         order = await filled_order(client, linked_id, within_s=10)
     call = await client.get(f"/calls/{linked_id}")
     assert call["recording_refused"] is True and call["outcome"] == "answered" and call["hangup_by"] == "operator"

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
+import tempfile
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -125,6 +128,57 @@ async def test_a_voice_message_is_transcribed_and_becomes_an_order(hotline: Runn
     assert order["matter"]["name"] == "劳动争议" and order["number"][6] != "1"
     heard = "".join(g["text"] for g in call["transcript"]["segments"] if g["speaker"] == "caller")
     assert heard == "老板拖欠工资三个月了"
+
+
+@pytest.mark.parametrize("keys", ["2", "8*4"])
+async def test_a_caller_rates_the_call_when_the_operator_has_hung_up(hotline: RunningHotline, client: HotlineClient, keys: str) -> None:
+    number = f"1389512001{keys[-1]}"
+    async with hotline.operator() as operator, hotline.caller(number) as caller:
+        await client.queue_until(lambda q: q["members"]["available"] == 1)
+        await caller.dial("12348")
+        await caller.wait_for("CALL_ESTABLISHED")
+        linked_id = await arrival(client, number)
+        await caller.press("0")
+        await operator.wait_for("CALL_INCOMING")
+        await operator.answer()
+        await state(client, linked_id, "talking")
+        await asyncio.sleep(3)
+        await operator.hang_up()
+        for asked, key in enumerate(keys, 1):
+            await facts(hotline, linked_id, lambda seen, n=asked: sum(name == "RATING_ASKED" for name, _ in seen) >= n)
+            await asyncio.sleep(1)
+            await caller.press(key)
+        await caller.wait_for("CALL_CLOSED", within_s=20)
+        await filled_order(client, linked_id)
+    call = await call_row(client, linked_id)
+    assert (call["rating"], call["hangup_by"], call["outcome"]) == (int(keys[-1]), "operator", "answered")
+    recorded = {r["track"]: r["seconds"] for r in call["recordings"]}
+    assert abs(recorded["caller"] - call["talk_s"]) < 1.5, "the rating is neither recorded nor talk"
+
+
+async def test_outside_the_hours_the_other_way_is_taken() -> None:
+    plans = Path(tempfile.mkdtemp(prefix="ivr-menus-", dir="/var/tmp"))
+    plans.chmod(0o755)
+    (plans / "office.yaml").write_text(
+        "name: office\nstart: waiting\nhuman: {queue: default}\nmenus:\n  waiting:\n    heard_in: default\n    prompt: menu-waiting\n"
+        "    hours: never\n    closed: {message: true}\n"
+    )
+    running = RunningHotline('[hotline]\nmenu = "office"\n[[opening_hours]]\nname = "never"\n', rtp=28000)
+    running.environment["IVR_MENUS_DIR"] = str(plans)
+    try:
+        await running.start()
+        async with running.client() as client, running.caller("13895140001") as caller:
+            await caller.dial("12348")
+            linked_id = await arrival(client, "13895140001")
+            seen = await facts(running, linked_id, lambda seen: ("MESSAGE", "180") in seen)
+            assert ("MENU", "waiting:closed") in seen and not [t for t in seen if t[0] == "QUEUE_ENTERED"]
+            await caller.hang_up()
+            assert (await filled_order(client, linked_id))["channel"] == "voicemail"
+    finally:
+        left = await running.stop()
+        running.remove()
+        shutil.rmtree(plans)
+    assert left == []
 
 
 async def test_every_way_through_the_menu_reaches_a_human(with_menu: RunningHotline) -> None:

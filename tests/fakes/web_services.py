@@ -33,7 +33,7 @@ TOKEN = "ivr_contract"
 T0 = datetime(2026, 11, 23, 1, 30, tzinfo=UTC)
 CALL = CallRecord(
     "b1-1764000000.1", "ended", "answered", "hotline", "13912345678", "+8613912345678", "张三", "12348", "legal",
-    "PJSIP/op-1", "v1", "main:1", False, "2026/a", T0, T0, T0 + timedelta(seconds=9), T0 + timedelta(seconds=99), 16, "caller",
+    "PJSIP/op-1", "v1", "main:1", False, "2026/a", T0, T0, T0 + timedelta(seconds=9), None, T0 + timedelta(seconds=99), 2, 16, "caller",
     "640105126112300001",
 )  # fmt: skip
 TRACKS = [RecordingTrack(1, "2026/a", "caller", "2026/a-rx.wav", 90.0, "transcribed", "")]

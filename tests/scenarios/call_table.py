@@ -12,7 +12,10 @@ from ivr.domain.events import Fact
 
 T0 = 1795506589.0
 LINKED = "t-1-1795506589.0"
-USER_EVENTS = {"ENTERED", "NOTICE", "RECORDING", "RECORDING_REFUSED", "QUEUE_ENTERED", "QUEUE_LEFT", "OVERFLOW"}
+USER_EVENTS = {
+    "ENTERED", "NOTICE", "RECORDING", "RECORDING_REFUSED", "QUEUE_ENTERED", "QUEUE_LEFT", "OVERFLOW", "MENU", "MESSAGE", "RATING",
+    "RATING_ASKED",
+}
 
 
 def facts_of(table: str, file_id: str = "ledger") -> list[Fact]:

@@ -60,6 +60,46 @@ CASES = f"""
  40.0  caller  LINKEDID_END
 → outcome=answered hangup_by=operator ended_at=40
 
+# the operator hangs up, the citizen rates
+{TALKS}
+ 40.0  one     BRIDGE_EXIT
+ 40.0  caller  BRIDGE_EXIT
+ 40.0  one     HANGUP        by=one cause=16
+ 40.0  caller  QUEUE_LEFT    CONTINUE
+ 40.1  caller  RATING_ASKED  1
+ 46.0  caller  RATING        2
+ 48.0  caller  HANGUP        by=dialplan/builtin cause=16
+ 48.0  caller  LINKEDID_END
+→ outcome=answered hangup_by=operator talk_ended_at=40 ended_at=48 rating=2
+
+# the operator hangs up, the citizen does not rate
+{TALKS}
+ 40.0  one     BRIDGE_EXIT
+ 40.0  caller  BRIDGE_EXIT
+ 40.0  one     HANGUP        by=one cause=16
+ 40.1  caller  RATING_ASKED  1
+ 42.0  caller  RATING        7
+ 43.0  caller  HANGUP        by=caller cause=16
+ 43.0  caller  LINKEDID_END
+→ outcome=answered hangup_by=operator talk_ended_at=40 ended_at=43 rating=None
+
+# a voice message is left from the queue
+{QUEUES}
+ 9.0   caller  MENU          waiting:#
+ 15.0  caller  RECORDING     20261124/t-1-1795506589.0-00000000-0000-4000-8000-000000000001
+ 15.0  caller  MESSAGE       180
+ 40.0  caller  HANGUP        by=caller cause=16
+ 40.0  caller  LINKEDID_END
+→ outcome=message channel=voicemail menu_choice=waiting:# answered_at=None recording_expected=True
+
+# silence in the menu is no choice
+{ARRIVES}
+ 7.0   caller  MENU          main:none
+ 8.0   caller  QUEUE_ENTERED hotline
+ 9.0   caller  HANGUP        by=caller cause=16
+ 9.0   caller  LINKEDID_END
+→ outcome=abandoned menu_choice=
+
 # given up during the greeting
 {ARRIVES}
  3.2  caller  HANGUP        by=caller cause=0

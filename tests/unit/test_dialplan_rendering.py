@@ -98,8 +98,9 @@ def test_the_rich_exchange_in_short() -> None:
     files = render(plan(**RICH), TEMPLATES)
     found = list(steps(files["extensions.conf"]))
     assert sorted({s.context for s in found}) == [
-        "callback-carrier", "callback-mobile", "callback-old", "duty", "emergency", "from-seat", "from-trunk-carrier",
-        "from-trunk-mobile", "from-trunk-old", "hotline", "message", "queue-hotline", "queue-village", "refusal", "waiting-hotline",
+        "callback-carrier", "callback-mobile", "callback-old", "duty", "emergency", "farewell", "from-seat", "from-trunk-carrier",
+        "from-trunk-mobile", "from-trunk-old", "hotline", "message", "queue-hotline", "queue-village", "rating", "refusal",
+        "waiting-hotline",
     ]
     assert {s.extension for s in found if s.context == "from-trunk-carrier"} == {"12348", "0951612348"}
     assert {s.extension for s in found if s.context == "from-seat"} == {"echo"}, "seats reach nothing outside"
@@ -201,3 +202,18 @@ def test_what_a_reload_cannot_change_has_a_digest_of_its_own() -> None:
     assert first.fixed_at_start == plan(**RICH).fixed_at_start == replace(first, queues=[], system_name="ivr-8").fixed_at_start
     for other in (replace(first, ami_port=5039), replace(first, rtp_last=30000), replace(first, run=Path("/elsewhere"))):
         assert other.fixed_at_start != first.fixed_at_start
+
+
+def test_a_first_menu_with_hours_is_closed_before_the_queue(tmp_path: Path) -> None:
+    (tmp_path / "office.yaml").write_text(
+        "name: office\nstart: waiting\nhuman: {queue: default}\nmenus:\n  waiting: {heard_in: default, prompt: menu-waiting, hours: office, "
+        "closed: {message: true}}\n"
+    )
+    files = render(plan(**CHOOSING | {"hotline": {"menu": "office"}, "menus_dir": tmp_path}), TEMPLATES)
+    start = [s for s in steps(files["extensions.conf"]) if (s.context, s.extension) == ("hotline", "start")]
+    assert [s.arguments for s in start if s.application in ("Gosub", "Goto")] == ["hours-office,s,1", "message,s,1", "queue-hotline,s,1"]
+    open_at = [s.arguments for s in steps(files["extensions.conf"]) if s.context == "hours-office" and "OPEN=$[" in s.arguments]
+    assert open_at == [
+        "OPEN=$[${OPEN} | (${WORKDAY} = 1 & ${TIME} >= 10830 & ${TIME} < 11200)]",
+        "OPEN=$[${OPEN} | (${WORKDAY} = 1 & ${TIME} >= 11430 & ${TIME} < 11800)]",
+    ]

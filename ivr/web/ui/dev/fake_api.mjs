@@ -134,7 +134,7 @@ const orders = SCENE === 'empty' ? [] : endedCalls.map((c) => order(c))
 const detail = (c) => {
   const heard = c.state === 'ended' && (c.outcome === 'answered')
   return {
-    ...c, notice_version: '2026-11', menu_choice: heard ? 'waiting:1' : '', recording_refused: c.outcome === 'overflow', hangup_by: heard ? 'operator' : 'caller',
+    ...c, notice_version: '2026-11', menu_choice: heard ? 'waiting:1' : '', rating: heard ? 2 : null, recording_refused: c.outcome === 'overflow', hangup_by: heard ? 'operator' : 'caller',
     hangup_cause: c.state === 'ended' ? 16 : null, caller_name_raw: c.caller_name, caller_number_raw: c.caller_number,
     recordings: heard ? ['caller', 'operator'].map((track) => ({ track, seconds: SECONDS, state: 'transcribed', problem: '' })) : [],
     transcript: heard ? { state: 'complete', segments } : { state: 'none', segments: [] },

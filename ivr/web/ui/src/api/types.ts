@@ -91,6 +91,7 @@ export interface CallDetail extends Call {
   caller_number_raw: string
   notice_version: string
   menu_choice: string
+  rating: number | null
   recording_refused: boolean
   hangup_by: string
   hangup_cause: number | null
