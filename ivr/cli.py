@@ -242,7 +242,7 @@ def prompts() -> None:
         manifest = read_manifest(PROJECT_ROOT / "dialplans/prompts/prompts.yaml")
         build_prompts(
             manifest, PROJECT_ROOT / "dialplans/prompts/recorded", bootstrap.Places(held.state_dir).prompts,
-            lambda name, seconds: table.add_row(name, f"{seconds:.1f}", manifest.prompts[name]),
+            lambda name, seconds: table.add_row(name, f"{seconds:.1f}", manifest.spoken[name]),
         )
     out.print(table)
 

@@ -119,6 +119,9 @@ class QueueSettings(_Section):
     ring_s: int = Field(15, ge=5, le=120, description="How long one operator's phone rings before the next is tried")
     retry_s: int = Field(1, ge=1, le=60, description="Pause between two rounds of ringing")
     wait_limit_s: int = Field(300, ge=10, le=7200, description="Longest wait before the caller is told and released")
+    place_every_s: int = Field(
+        45, ge=0, le=600, description="Seconds after which a waiting caller is told the place in the queue again; 0: never"
+    )
     strategy: Literal["rrmemory", "ringall", "leastrecent", "fewestcalls", "linear"] = Field(
         "rrmemory", description="Who is rung first"
     )

@@ -33,8 +33,8 @@ _MOST_FACTS = 200
 class WitnessedCall:
     """One citizen's call: ``ended`` when its channel's end was seen, ``gone`` when a later snapshot no longer had it.
 
-    ``gave_back``: the queue let the caller go who had not hung up; ``alone``: who entered a bridge first; ``left_first``: the operator's
-    channel, when the operator ended the talk.
+    ``gave_back``: the queue let the caller go who had not hung up; ``alone``: who entered a bridge first;
+    ``left_first``: the operator's channel, when the operator ended the talk.
     """
 
     linked_id: str

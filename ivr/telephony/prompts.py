@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import wave
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +29,19 @@ _SILENCE = 0.01
 
 @dataclass(frozen=True, slots=True)
 class PromptManifest:
-    """What is said: version of the notice, voice, speed, limits and the texts by name."""
+    """What is said: version of the notice, voice, speed, limits, the texts by name, and the pieces of spoken numbers."""
 
     version: str
     voice: str
     words_per_minute: int
     longest_greeting_s: float
     prompts: dict[str, str]
+    numbers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def spoken(self) -> dict[str, str]:
+        """Everything that becomes a file: prompts, and numbers as ``digits/<piece>``."""
+        return self.prompts | {f"digits/{piece}": text for piece, text in self.numbers.items()}
 
 
 def read_manifest(file: Path) -> PromptManifest:
@@ -45,6 +51,7 @@ def read_manifest(file: Path) -> PromptManifest:
         manifest = PromptManifest(
             str(data["version"]), str(data["voice"]), int(data["words_per_minute"]),
             float(data["longest_greeting_s"]), {str(k): str(v) for k, v in data["prompts"].items()},
+            {str(k): str(v) for k, v in data.get("numbers", {}).items()},
         )
     except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as wrong:
         raise BadSetting(f"{file}: not a prompt manifest ({wrong}); see docs/how-to/prompts.md") from wrong
@@ -62,15 +69,15 @@ def build_prompts(
     Raises BadSetting when greeting and notice together pass the limit (GB/T 33358 wants a human within 15 s, so the
     words before the queue are kept to 8 s), or when a human recording is not 8 kHz 16-bit mono.
     """
-    out.mkdir(parents=True, exist_ok=True)
+    (out / "digits").mkdir(parents=True, exist_ok=True)
     lengths: dict[str, float] = {}
-    for name, text in manifest.prompts.items():
+    for name, text in manifest.spoken.items():
         target, human = out / f"{name}.wav", recorded / f"{name}.wav"
         if human.is_file():
             _check_recording(human)
             shutil.copyfile(human, target)
         else:
-            mark = out / f".{name}.sha256"
+            mark = target.with_name(f".{target.name}.sha256")
             wanted = hashlib.sha256(f"{manifest.voice}|{manifest.words_per_minute}|{text}".encode()).hexdigest()
             if not (target.is_file() and mark.is_file() and mark.read_text() == wanted):
                 write_wav(target, speak(text, manifest.voice, manifest.words_per_minute))

@@ -10,14 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import numpy as np
 import pytest
 import pytest_asyncio
 
 from ivr.bootstrap import database_url
 from ivr.demo.client import HotlineClient
+from ivr.domain.errors import AudioUnreadable
 from tests.bench.sip_load import SipLoad
 from tests.e2e.hotline import RunningHotline
 from tests.e2e.journeys import arrival, filled_order, state
+from tests.fakes.sound import samples_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="session")]
 
@@ -79,6 +82,43 @@ async def test_keys_of_a_waiting_caller_keep_the_place_and_tell_the_choice(hotli
             await filled_order(client, late)
     assert (await call_row(client, early))["menu_choice"] == "waiting:2" and (await call_row(client, late))["menu_choice"] == ""
     assert (await call_row(client, late))["outcome"] == "abandoned"
+
+
+def hears(heard: Path, prompt: Path) -> float:
+    """The greatest normalised correlation of a prompt with what a phone heard: 1 for the prompt itself, about 0.2 for other speech."""
+    try:
+        sound, wanted = (samples_of(path).astype(float) for path in (heard, prompt))
+    except AudioUnreadable:  # the phone has not written its header yet
+        return 0.0
+    if len(sound) < len(wanted):
+        return 0.0
+    size = 1 << (len(sound) + len(wanted)).bit_length()
+    match = np.fft.irfft(np.fft.rfft(sound, size) * np.conj(np.fft.rfft(wanted, size)))[: len(sound) - len(wanted) + 1]
+    power = np.cumsum(np.concatenate([[0.0], sound**2]))
+    energy = np.sqrt(np.maximum(power[len(wanted) :] - power[: -len(wanted)], 1.0)) * np.sqrt((wanted**2).sum())
+    return float((match / energy[: len(match)]).max())
+
+
+async def test_who_waits_is_told_the_place_in_plain_words(hotline: RunningHotline, client: HotlineClient) -> None:
+    async with hotline.caller("13895120021") as first, hotline.caller("13895120022", keep_sound=True) as second:
+        for caller, number in ((first, "13895120021"), (second, "13895120022")):
+            await caller.dial("12348")
+            await caller.wait_for("CALL_ESTABLISHED")
+            linked_id = await arrival(client, number)
+            await caller.press("0")
+            await state(client, linked_id, "queued")
+        prompts = hotline.folder / "state/run/prompts"
+        async with asyncio.timeout(60):
+            while True:
+                heard = [p for p in second.heard() if "dec" in p.name]
+                if heard and min(hears(heard[0], prompts / f"{name}.wav") for name in ("queue-place", "digits/2", "queue-place-end")) > 0.8:
+                    break
+                await asyncio.sleep(1)
+        assert hears(heard[0], prompts / "queue-next.wav") < 0.6, "second is not next"
+        for caller, number in ((first, "13895120021"), (second, "13895120022")):
+            linked_id = await arrival(client, number)
+            await caller.hang_up()
+            await filled_order(client, linked_id)
 
 
 async def test_a_waiting_caller_may_refuse_the_recording(hotline: RunningHotline, client: HotlineClient) -> None:
