@@ -8,20 +8,14 @@ import pytest
 import pytest_asyncio
 
 from ivr.demo.client import HotlineClient
-from tests.e2e.hotline import RunningHotline
+from tests.e2e.hotline import RunningHotline, running_hotline
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def hotline() -> AsyncIterator[RunningHotline]:
     """The product with two seats and one line; no process may be left when it ends."""
-    running = RunningHotline()
-    try:
-        await running.start()
+    async with running_hotline() as running:
         yield running
-    finally:
-        left = await running.stop()
-        running.remove()
-    assert left == []
 
 
 @pytest_asyncio.fixture(loop_scope="session")

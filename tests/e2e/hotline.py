@@ -12,7 +12,8 @@ import ssl
 import subprocess
 import sys
 import tempfile
-from contextlib import suppress
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -211,6 +212,20 @@ class RunningHotline:
         wav = self.folder / f"say-{abs(hash((text, voice)))}.wav"
         write_wav(wav, np.concatenate([sound, np.zeros(RATE * 60, dtype=np.int16)]))
         return wav, len(sound) / RATE
+
+
+@asynccontextmanager
+async def running_hotline(more: str = "", *, environment: Mapping[str, str] | None = None, **options: Any) -> AsyncIterator[RunningHotline]:
+    """A product from its start to its end; no process may be left behind, and its folder goes."""
+    running = RunningHotline(more, **options)
+    running.environment.update(environment or {})
+    try:
+        await running.start()
+        yield running
+    finally:
+        left = await running.stop()
+        running.remove()
+    assert left == []
 
 
 def database_owner_exists() -> bool:

@@ -18,7 +18,7 @@ from ivr.bootstrap import database_url
 from ivr.demo.client import HotlineClient
 from ivr.domain.errors import AudioUnreadable
 from tests.bench.sip_load import SipLoad
-from tests.e2e.hotline import RunningHotline
+from tests.e2e.hotline import RunningHotline, running_hotline
 from tests.e2e.journeys import arrival, filled_order, state
 from tests.fakes.sound import samples_of
 
@@ -28,14 +28,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="session")]
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def with_menu() -> AsyncIterator[RunningHotline]:
     """A product whose callers meet the one-level menu before the queue."""
-    running = RunningHotline('[hotline]\nmenu = "menu"\n', rtp=27000)
-    try:
-        await running.start()
+    async with running_hotline('[hotline]\nmenu = "menu"\n', rtp=27000) as running:
         yield running
-    finally:
-        left = await running.stop()
-        running.remove()
-    assert left == []
 
 
 async def facts(hotline: RunningHotline, linked_id: str, fits: Callable[[list[tuple[str, str]]], object], within_s: float = 60) -> list[tuple[str, str]]:
@@ -203,11 +197,12 @@ async def test_outside_the_hours_the_other_way_is_taken() -> None:
         "name: office\nstart: waiting\nhuman: {queue: default}\nmenus:\n  waiting:\n    heard_in: default\n    prompt: menu-waiting\n"
         "    hours: never\n    closed: {message: true}\n"
     )
-    running = RunningHotline('[hotline]\nmenu = "office"\n[[opening_hours]]\nname = "never"\n', rtp=28000)
-    running.environment["IVR_MENUS_DIR"] = str(plans)
     try:
-        await running.start()
-        async with running.client() as client, running.caller("13895140001") as caller:
+        async with (
+            running_hotline('[hotline]\nmenu = "office"\n[[opening_hours]]\nname = "never"\n', environment={"IVR_MENUS_DIR": str(plans)},
+                            rtp=28000) as running,
+            running.client() as client, running.caller("13895140001") as caller,
+        ):
             await caller.dial("12348")
             linked_id = await arrival(client, "13895140001")
             seen = await facts(running, linked_id, lambda seen: ("MESSAGE", "180") in seen)
@@ -215,10 +210,7 @@ async def test_outside_the_hours_the_other_way_is_taken() -> None:
             await caller.hang_up()
             assert (await filled_order(client, linked_id))["channel"] == "voicemail"
     finally:
-        left = await running.stop()
-        running.remove()
         shutil.rmtree(plans)
-    assert left == []
 
 
 async def test_every_way_through_the_menu_reaches_a_human(with_menu: RunningHotline) -> None:

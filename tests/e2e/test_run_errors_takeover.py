@@ -14,7 +14,7 @@ import pytest_asyncio
 
 from ivr.bootstrap import Places
 from ivr.stack import end_what_was_left
-from tests.e2e.hotline import RunningHotline
+from tests.e2e.hotline import RunningHotline, running_hotline
 from tests.e2e.journeys import arrival, filled_order, state
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="function")]
@@ -23,14 +23,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="function")]
 @pytest_asyncio.fixture
 async def product() -> AsyncIterator[RunningHotline]:
     """A product of one test's own, because it is killed."""
-    running = RunningHotline(rtp=28000)
-    try:
-        await running.start()
+    async with running_hotline(rtp=28000) as running:
         yield running
-    finally:
-        left = await running.stop()
-        running.remove()
-    assert left == []
 
 
 async def kill(product: RunningHotline) -> None:

@@ -18,7 +18,7 @@ from ivr.bootstrap import credentials
 from ivr.settings import Settings
 from ivr.web.tls import local_certificate
 from tests.e2e.guide import examples
-from tests.e2e.hotline import RunningHotline, free_ports
+from tests.e2e.hotline import RunningHotline, free_ports, running_hotline
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
 
@@ -29,17 +29,11 @@ BROWSER_SEAT = '\n[[seats]]\nname = "web"\noperator = "张律师"\nqueues = ["ho
 async def office() -> AsyncIterator[RunningHotline]:
     """A product with its own authority, secure WebSocket, SIP over TLS and a browser's seat."""
     wss, sip_tls = free_ports(2)
-    running = RunningHotline(
+    async with running_hotline(
         BROWSER_SEAT, web_more='tls = "local_ca"\nnames = ["hotline.office"]',
         asterisk_more=f"wss_port = {wss}\nsip_tls_port = {sip_tls}", rtp=27000,
-    )
-    try:
-        await running.start()
+    ) as running:
         yield running
-    finally:
-        left = await running.stop()
-        running.remove()
-    assert left == []
 
 
 def authority(product: RunningHotline) -> ssl.SSLContext:

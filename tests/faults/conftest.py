@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tests.e2e.hotline import RunningHotline
+from tests.e2e.hotline import RunningHotline, running_hotline
 from tests.faults.report import FaultReport
 
 FULL = bool(os.environ.get("FAULTS_FULL"))
@@ -18,27 +18,15 @@ FULL = bool(os.environ.get("FAULTS_FULL"))
 @pytest_asyncio.fixture
 async def product() -> AsyncIterator[RunningHotline]:
     """Started for the test, ended after it; no process may stay."""
-    running = RunningHotline()
-    try:
-        await running.start()
+    async with running_hotline() as running:
         yield running
-    finally:
-        left = await running.stop()
-        running.remove()
-    assert left == []
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def sturdy() -> AsyncIterator[RunningHotline]:
     """One product for faults it must live through unharmed; no process may stay."""
-    running = RunningHotline(rtp=26000)
-    try:
-        await running.start()
+    async with running_hotline(rtp=26000) as running:
         yield running
-    finally:
-        left = await running.stop()
-        running.remove()
-    assert left == []
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
