@@ -53,14 +53,14 @@ async def call_row(client: HotlineClient, linked_id: str) -> dict[str, Any]:
 
 
 async def test_keys_of_a_waiting_caller_keep_the_place_and_tell_the_choice(hotline: RunningHotline, client: HotlineClient) -> None:
-    async with hotline.caller("13895120001") as first, hotline.caller("13895120002") as second:
-        for caller, number in ((first, "13895120001"), (second, "13895120002")):
+    async with hotline.caller("13895150001") as first, hotline.caller("13895150002") as second:
+        for caller, number in ((first, "13895150001"), (second, "13895150002")):
             await caller.dial("12348")
             await caller.wait_for("CALL_ESTABLISHED")
             linked_id = await arrival(client, number)
             await caller.press("0")
             await state(client, linked_id, "queued")
-        early, late = [await arrival(client, n) for n in ("13895120001", "13895120002")]
+        early, late = [await arrival(client, n) for n in ("13895150001", "13895150002")]
         await client.queue_until(lambda q: q["waiting"] == 2)
         await first.press("2")
         await facts(hotline, early, lambda seen: ("MENU", "waiting:2") in seen and seen.count(("QUEUE_ENTERED", "hotline")) == 2)
@@ -94,8 +94,8 @@ def hears(heard: Path, prompt: Path) -> float:
 
 
 async def test_who_waits_is_told_the_place_in_plain_words(hotline: RunningHotline, client: HotlineClient) -> None:
-    async with hotline.caller("13895120021") as first, hotline.caller("13895120022", keep_sound=True) as second:
-        for caller, number in ((first, "13895120021"), (second, "13895120022")):
+    async with hotline.caller("13895150021") as first, hotline.caller("13895150022", keep_sound=True) as second:
+        for caller, number in ((first, "13895150021"), (second, "13895150022")):
             await caller.dial("12348")
             await caller.wait_for("CALL_ESTABLISHED")
             linked_id = await arrival(client, number)
@@ -109,18 +109,18 @@ async def test_who_waits_is_told_the_place_in_plain_words(hotline: RunningHotlin
                     break
                 await asyncio.sleep(1)
         assert hears(heard[0], prompts / "queue-next.wav") < 0.6, "second is not next"
-        for caller, number in ((first, "13895120021"), (second, "13895120022")):
+        for caller, number in ((first, "13895150021"), (second, "13895150022")):
             linked_id = await arrival(client, number)
             await caller.hang_up()
             await filled_order(client, linked_id)
 
 
 async def test_a_waiting_caller_may_refuse_the_recording(hotline: RunningHotline, client: HotlineClient) -> None:
-    async with hotline.operator() as operator, hotline.caller("13895120003") as caller:
+    async with hotline.operator() as operator, hotline.caller("13895150003") as caller:
         await client.queue_until(lambda q: q["members"]["available"] == 1)
         await caller.dial("12348")
         await caller.wait_for("CALL_ESTABLISHED")
-        linked_id = await arrival(client, "13895120003")
+        linked_id = await arrival(client, "13895150003")
         await caller.press("0")
         await operator.wait_for("CALL_INCOMING")
         await caller.press("9")
@@ -141,7 +141,7 @@ async def test_a_waiting_caller_may_refuse_the_recording(hotline: RunningHotline
 
 @pytest.mark.parametrize("ended_by", ["hang-up", "key"])
 async def test_a_voice_message_is_transcribed_and_becomes_an_order(hotline: RunningHotline, client: HotlineClient, ended_by: str) -> None:
-    number = {"hang-up": "13895120004", "key": "13895120005"}[ended_by]
+    number = {"hang-up": "13895150004", "key": "13895150005"}[ended_by]
     said, seconds = hotline.speech("老板拖欠工资三个月了")
     async with hotline.caller(number) as caller:
         await caller.dial("12348")
@@ -166,7 +166,7 @@ async def test_a_voice_message_is_transcribed_and_becomes_an_order(hotline: Runn
 
 @pytest.mark.parametrize("keys", ["2", "8*4"])
 async def test_a_caller_rates_the_call_when_the_operator_has_hung_up(hotline: RunningHotline, client: HotlineClient, keys: str) -> None:
-    number = f"1389512001{keys[-1]}"
+    number = f"1389515001{keys[-1]}"
     async with hotline.operator() as operator, hotline.caller(number) as caller:
         await client.queue_until(lambda q: q["members"]["available"] == 1)
         await caller.dial("12348")
