@@ -44,12 +44,56 @@ class Hearing:
         return TrackTranscript(self._speaker, self._model_name, done["audio_s"], done["speech_s"], tuple(segments))
 
 
+STALLED_S = 20.0
+"""A decoder that has work and uses no processor time for so long hangs; one that is only slow goes on to its budget."""
+
+
+async def unless_stalled(work: asyncio.Task[TrackTranscript], child: DecoderChild, after_s: float) -> TrackTranscript:
+    """The work's result; RecognizerFailed when its child stands still. The work is ended with the wait, however that ends."""
+    watch = asyncio.create_task(_until_stalled(child.pid, after_s))
+    try:
+        await asyncio.wait({work, watch}, return_when=asyncio.FIRST_COMPLETED)
+        if work.done():
+            return work.result()
+        raise RecognizerFailed(f"the decoder stood still for {after_s:g} s and was ended")
+    finally:
+        watch.cancel()
+        work.cancel()
+        await asyncio.gather(watch, work, return_exceptions=True)
+
+
+async def _until_stalled(pid: int, after_s: float) -> None:
+    """Until a process has used no processor time for so long, or is gone: then its end is told elsewhere."""
+    loop = asyncio.get_running_loop()
+    used, since = -1, loop.time()
+    while True:
+        state, now = _activity(pid)
+        if not state:
+            await asyncio.Event().wait()
+        if now != used or state == "D":  # who waits for the disk does not stand still
+            used, since = now, loop.time()
+        elif loop.time() - since > after_s:
+            return
+        await asyncio.sleep(min(1.0, after_s / 4))
+
+
+def _activity(pid: int) -> tuple[str, int]:
+    """State letter, and user and system time in clock ticks (/proc/<pid>/stat); '' for a process that has ended."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return "", 0
+    return fields[0], int(fields[11]) + int(fields[12])
+
+
 class FollowedTrack:
     """Implements ``ivr.ports.speech.FollowedTrack``: owns its child until it is finished or given up."""
 
     def __init__(
-        self, hearing: Hearing, handling: Callable[[Hearing], AbstractAsyncContextManager[None]], budget: DecodingBudget
+        self, hearing: Hearing, handling: Callable[[Hearing], AbstractAsyncContextManager[None]], budget: DecodingBudget,
+        stalled_after_s: float,
     ) -> None:
+        self._stalled_after_s = stalled_after_s
         self._hearing = hearing
         self._budget = budget
         self._result = asyncio.create_task(self._hear(handling), name="followed-track")
@@ -69,7 +113,7 @@ class FollowedTrack:
         await self._hearing.child.say_closed()
         try:
             async with asyncio.timeout(limit_s):
-                return await self._result
+                return await unless_stalled(self._result, self._hearing.child, self._stalled_after_s)
         except TimeoutError:
             raise RecognizerFailed(f"a followed track was not done {limit_s:g} s after its end") from None
 

@@ -19,7 +19,7 @@ from ivr.domain.transcript import Speaker, TrackTranscript
 from ivr.speech.audio import WavInfo, inspect_mono
 from ivr.speech.decoder_process import DecoderChild, DecoderHost
 from ivr.speech.decoding_settings import DecodingBudget, DecodingSettings
-from ivr.speech.hearing import FollowedTrack, Hearing
+from ivr.speech.hearing import STALLED_S, FollowedTrack, Hearing, unless_stalled
 
 
 class VoskRecognizer:
@@ -39,7 +39,9 @@ class VoskRecognizer:
         budget: DecodingBudget | None = None,
         files_per_child: int = 200,
         load_timeout_s: float = 180.0,
+        stalled_after_s: float = STALLED_S,
     ) -> None:
+        self._stalled_after_s = stalled_after_s
         if slots < 1 or files_per_child < 1:
             raise ValueError("slots and files_per_child are at least 1")
         self._model_path = model_path
@@ -96,14 +98,16 @@ class VoskRecognizer:
     async def _decode(self, path: Path, info: WavInfo, speaker: Speaker) -> TrackTranscript:
         hearing = await self._begin(path, speaker, follow=False)
         async with self._hearing(hearing):
-            return await hearing.result(self._budget.of(info.seconds))
+            work = asyncio.create_task(hearing.result(self._budget.of(info.seconds)))
+            return await unless_stalled(work, hearing.child, self._stalled_after_s)
 
     async def follow(self, path: Path, speaker: Speaker) -> FollowedTrack:
         """Begin to hear a track that is still being recorded, in a decoder of its own beyond the slots.
 
         The caller bounds how many it follows, and must end each. Raises RecognizerFailed when no decoder can be had.
         """
-        return FollowedTrack(await self._begin(path, speaker, follow=True), self._hearing, self._budget)
+        hearing = await self._begin(path, speaker, follow=True)
+        return FollowedTrack(hearing, self._hearing, self._budget, self._stalled_after_s)
 
     async def _begin(self, path: Path, speaker: Speaker, *, follow: bool) -> Hearing:
         child = await self._take_child(path)

@@ -101,6 +101,21 @@ async def test_a_decoder_that_dies_meanwhile_is_told_and_the_file_heard_from_its
     assert [s.text for s in (await recognizer.transcribe(path, "caller")).segments] == [SAID[0]]
 
 
+async def test_a_decoder_that_stands_still_at_the_end_is_ended(tmp_path: Path) -> None:
+    path = write_wav(tmp_path / "a.wav", silence(1), spoken(SAID[0]), silence(1))
+    async with VoskRecognizer(TINY_DIR, stalled_after_s=1.0) as recognizer:
+        followed = await recognizer.follow(path, "caller")
+        (_, decoder) = recognizer.decoder_pids
+        await asyncio.sleep(2)  # a call that goes on costs no processor time between its blocks, and does not stand still
+        assert not followed.broken
+        os.kill(decoder, signal.SIGSTOP)
+        with pytest.raises(RecognizerFailed, match="stood still"):
+            await followed.finish(3.0)
+        async with asyncio.timeout(10):
+            while decoder in recognizer.decoder_pids:
+                await asyncio.sleep(0.01)
+
+
 async def test_a_file_that_never_came_is_unreadable_and_its_decoder_goes_on(recognizer: VoskRecognizer, tmp_path: Path) -> None:
     followed = await recognizer.follow(tmp_path / "absent.wav", "caller")
     with pytest.raises(AudioUnreadable, match="not on disk"):

@@ -161,6 +161,18 @@ async def test_hanging_decoder_is_stopped_at_its_budget(tmp_path: Path) -> None:
         assert (await recognizer.transcribe(path, "caller")).segments
 
 
+async def test_a_decoder_that_stands_still_is_ended_long_before_its_budget(tmp_path: Path) -> None:
+    path = write_wav(tmp_path / "a.wav", silence(1), spoken(AID), silence(1))
+    async with VoskRecognizer(TINY_DIR, stalled_after_s=1.0) as recognizer:
+        await recognizer.transcribe(path, "caller")
+        decoder = recognizer.decoder_pids[1]
+        os.kill(decoder, signal.SIGSTOP)
+        with pytest.raises(RecognizerFailed, match="stood still for 1 s"):
+            await recognizer.transcribe(path, "caller")
+        await until_gone(decoder)
+        assert (await recognizer.transcribe(path, "caller")).segments
+
+
 async def test_cancelled_job_frees_its_slot_and_its_decoder(tmp_path: Path) -> None:
     path = write_wav(tmp_path / "a.wav", silence(1), spoken(AID), silence(1))
     async with VoskRecognizer(TINY_DIR) as recognizer:
