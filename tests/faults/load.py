@@ -68,6 +68,10 @@ Content-Length: 0
 """
 
 
+_DEAD_LINE_S = 20.0
+"""A line that sends no sound for thirty seconds is a dead one to Asterisk: who calls for longer sends silence."""
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
     """One call to place: whose number, and how long until it hangs up, counted from the answer."""
@@ -96,6 +100,9 @@ class Load:
     async def __aenter__(self) -> Load:
         self._folder.mkdir(parents=True, exist_ok=True)
         sound = ""
+        if self._sound is None and any(c.patience_s > _DEAD_LINE_S for c in self._callers):
+            self._sound = self._folder.absolute() / "silence.alaw"
+            self._sound.write_bytes(b"\xd5" * 8_000)
         if self._sound:
             sound = f'<nop><action><exec rtp_stream="{self._sound},-1,8,PCMA/8000"/></action></nop>'
         scenario = _SCENARIO.replace("{sound}", sound).replace(
