@@ -30,7 +30,7 @@ pytestmark = [pytest.mark.fault, pytest.mark.timeout(600), pytest.mark.asyncio(l
 SEED = 20266
 ALARM_WITHIN_S = 10.0
 GONE_WITHIN_S = 30.0
-HELD_S = 600.0 if FULL else 0.0
+HELD_S = 60.0 if FULL else 0.0
 
 
 @dataclass
