@@ -39,7 +39,7 @@ log = structlog.get_logger(__name__)
 
 Told = Callable[[str], None]
 PARTS = ("controller", "worker", "web")
-_LONGEST_PAUSE_S = 10.0
+_LONGEST_PAUSE_S = 3.0  # a controller is back within five seconds, however often it dies
 _STEADY_S = 30.0
 _DATABASE_WITHIN_S = 10.0
 _LAST_RUN_ENDS_WITHIN_S = 15.0

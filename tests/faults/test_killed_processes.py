@@ -28,7 +28,7 @@ from tests.faults.witness import (
 
 pytestmark = [pytest.mark.fault, pytest.mark.timeout(600)]
 
-KILLS, CALLS = (20, 60) if FULL else (3, 10)
+KILLS, CALLS = (20, 120) if FULL else (3, 10)
 ASTERISK_KILLS, CALLS_UP = (5, 8) if FULL else (1, 3)
 SEED = 20261
 Tell = Callable[[str, object], None]
