@@ -12,6 +12,7 @@ import asyncpg
 
 from ivr.bootstrap import Places, cache_folder, database_url
 from ivr.demo.client import HotlineClient
+from ivr.domain.errors import Unavailable
 from ivr.telephony.asterisk_root import find_asterisk
 from ivr.telephony.embedded import Console
 from tests.e2e.hotline import RunningHotline
@@ -67,7 +68,11 @@ async def board_equals_asterisk(product: RunningHotline, client: HotlineClient, 
     """The queue board over HTTP is fresh and counts what Asterisk counts."""
     async with asyncio.timeout(within_s):
         while True:
-            queue = (await client.get("/queues"))["queues"][0]
+            try:
+                queue = (await client.get("/queues"))["queues"][0]
+            except Unavailable:  # a database that is only coming back
+                await asyncio.sleep(0.1)
+                continue
             if not queue["stale"] and queue["waiting"] == await waiting_in_asterisk(product):
                 return
             await asyncio.sleep(0.1)
