@@ -52,7 +52,7 @@ def check(name: Name = "") -> None:
         out.print(Text(f"✗ {complaint}", style="red"), soft_wrap=True)
     if complaints:
         raise typer.Exit(1)
-    out.print(f"[green]✓[/green] {wanted} {plan.title}：{len(plan.menus)} 级菜单，没有问题")
+    out.print(f"[green]✓[/green] {wanted} {plan.title}：{len(plan.menus)} 个菜单，没有问题")
 
 
 @menu_app.command()

@@ -54,6 +54,8 @@ class RecordingFollower:
                     await self._round()
                 except Unavailable as away:
                     log.warning("following_waits", reason=str(away))
+                except Exception:  # a head start must not end unseen, and never costs the transcript
+                    log.exception("following_failed")
                 await asyncio.sleep(self._every_s)
         finally:
             followed, self._followed = self._followed, {}

@@ -221,6 +221,19 @@ async def test_a_database_that_is_away_ends_nothing() -> None:
     assert tracks.finished == [(1, "followed")]
 
 
+async def test_a_failing_round_is_not_the_last() -> None:
+    tracks, ears = Tracks(), Ears()
+
+    async def fails(limit: int) -> Sequence[RecordingName]:
+        del tracks.being_recorded  # type: ignore[method-assign]
+        raise RuntimeError("a fault of ours")
+
+    tracks.being_recorded = fails  # type: ignore[method-assign]
+    async with following(tracks, ears):
+        tracks.talking = [name_of(1)]
+        await tracks.until(lambda: len(ears.followed) == 2)
+
+
 async def test_ending_gives_up_what_is_followed() -> None:
     tracks, ears = Tracks(), Ears()
     async with following(tracks, ears):
