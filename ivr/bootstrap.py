@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import structlog
 
-from ivr.china_holidays import working_days
-from ivr.domain.errors import BadSetting, Unavailable
+from ivr.domain.errors import Unavailable
 from ivr.domain.evidence import Thresholds
-from ivr.domain.menu import Surroundings
 from ivr.domain.reconciliation import Difference
+from ivr.exchange_setup import Places, cache_folder, certificate, credentials, database_url
 from ivr.intake_tables import CodeNames, load_intake, shipped_tables
 from ivr.pipeline.collect_recordings import RecordingCollector
 from ivr.pipeline.follow_recordings import RecordingFollower
@@ -29,17 +25,15 @@ from ivr.pipeline.track_calls import LedgerTracker, LiveTracker
 from ivr.pipeline.transcribe import TranscriptionWorker
 from ivr.pipeline.watch_volumes import Volume, VolumeWatch, watched_volumes
 from ivr.ports.web import WebOptions, WebServices
-from ivr.settings import PROJECT_ROOT, Settings, default_state_dir
+from ivr.settings import PROJECT_ROOT, Settings
 from ivr.speech.archive import RecordingArchive
 from ivr.speech.models import ModelChoice, resolve_model
 from ivr.speech.recognizer import VoskRecognizer
 from ivr.speech.spool import RecordingSpool
-from ivr.state_folder import make_folder
 from ivr.storage.accounts import LoginPolicy, PostgresAccounts
 from ivr.storage.alarms import PostgresAlarms
 from ivr.storage.audit import PostgresAudit
 from ivr.storage.database import connect, open_pool, transaction
-from ivr.storage.embedded import EmbeddedPostgres
 from ivr.storage.feed import PostgresFeed, prune
 from ivr.storage.ledger import PostgresLedger
 from ivr.storage.queue_live import PostgresQueueLive
@@ -49,185 +43,22 @@ from ivr.storage.views import PostgresViews
 from ivr.storage.work_orders import WorkOrders
 from ivr.telephony.ami import AmiClient
 from ivr.telephony.asterisk_root import find_asterisk
-from ivr.telephony.credentials import Credentials, load_credentials
-from ivr.telephony.dialplan import ExchangePlan, SecureWebSocket, render, write
 from ivr.telephony.embedded import Console
 from ivr.telephony.exchange import AsteriskExchange
 from ivr.telephony.ledger import LedgerReader
 from ivr.telephony.ledger_source import LedgerFiles, LedgerShelf
-from ivr.telephony.menu_files import load_plan
-from ivr.telephony.prompts import build_prompts, read_manifest
 from ivr.volume_probe import FolderProbe
 from ivr.web.app import create_app
 from ivr.web.server import serve
-from ivr.web.tls import ServerCertificate, given_certificate, local_certificate, server_context
+from ivr.web.tls import server_context
 
 if TYPE_CHECKING:
     from ivr.storage.database import Pool
 
 log = structlog.get_logger(__name__)
 
-PROMPTS = PROJECT_ROOT / "dialplans/prompts/prompts.yaml"
-_CALENDAR_AHEAD = timedelta(days=400)
 _SWEEP_EVERY_S = 10.0
 _PRUNE_EVERY = 360
-
-
-@dataclass(frozen=True, slots=True)
-class Places:
-    """Where things lie under the state folder."""
-
-    state: Path
-
-    @property
-    def asterisk(self) -> Path:
-        """Asterisk's run directory."""
-        return self.state / "run/asterisk"
-
-    @property
-    def prompts(self) -> Path:
-        """Spoken prompts."""
-        return self.state / "run/prompts"
-
-    @property
-    def credentials(self) -> Path:
-        """Secrets made at first start."""
-        return self.state / "credentials.json"
-
-    @property
-    def postgres(self) -> Path:
-        """The embedded server's folder."""
-        return self.state / "pg"
-
-    def holds_database(self, url: str) -> bool:
-        """Whether this address is the embedded server's socket: `ivr run` tells its processes the address either way."""
-        return quote(str(self.postgres / "socket"), safe="") in url
-
-    @property
-    def logs(self) -> Path:
-        """Logs of the product's own processes."""
-        return self.state / "log"
-
-
-def cache_folder() -> Path:
-    """What every install on this machine shares: the unpacked Asterisk that `make setup` fetched."""
-    return default_state_dir() / "cache"
-
-
-def database_url(settings: Settings) -> str:
-    """The configured server, else the embedded one's socket."""
-    return settings.database_url or EmbeddedPostgres(Places(settings.state_dir).postgres).url
-
-
-def credentials(settings: Settings) -> Credentials:
-    """The install's secrets, made when missing."""
-    return load_credentials(Places(settings.state_dir).credentials, [f"seat-{s.name}" for s in settings.seats])
-
-
-def certificate(settings: Settings) -> ServerCertificate | None:
-    """The certificate of pages, secure WebSocket and SIP over TLS; None for plain http on loopback."""
-    web = settings.web
-    if web.tls == "off":
-        return None
-    if web.tls == "files" and web.certificate and web.key:
-        return given_certificate(web.certificate, web.key)
-    return local_certificate(settings.state_dir / "tls", list(dict.fromkeys(["localhost", "127.0.0.1", web.host, *web.names])))
-
-
-def check_files(settings: Settings) -> None:
-    """Refuse, before anything is started, files and folders the settings name that cannot be used. Blocking."""
-    make_folder(settings.recordings_dir, "IVR_RECORDINGS_DIR")
-    certificate(settings)
-    for trunk in settings.trunks:
-        _trunk_secret(trunk.secret_file)
-    authorities = settings.asterisk.sip_tls_ca
-    if settings.asterisk.sip_tls_port and not os.access(authorities, os.R_OK):
-        raise BadSetting(f"asterisk.sip_tls_ca {authorities} cannot be read; name the PEM file of your carrier's authority")
-
-
-def plan_exchange(settings: Settings, boot: int) -> ExchangePlan:
-    """Asterisk's configuration as data. Blocking: looks for Asterisk, reads the prompt manifest, makes secrets."""
-    places = Places(settings.state_dir)
-    secrets = credentials(settings)
-    held = certificate(settings)
-    manifest = read_manifest(PROMPTS)
-    today = date.today()
-    days = working_days(settings.calendar.days_off, settings.calendar.days_on)
-    special = {
-        worked: [f"{d:%Y%m%d}" for d in days.between(today, today + _CALENDAR_AHEAD, worked=worked)] for worked in (True, False)
-    }
-    asterisk = settings.asterisk
-    wss = None
-    if asterisk.wss_port and held:
-        wss = SecureWebSocket(asterisk.sip_host, asterisk.wss_port, held.certificate, held.key)
-    return ExchangePlan(
-        run=places.asterisk, root=find_asterisk(asterisk.root, cache_folder()), system_name=f"{asterisk.name}-{boot}",
-        recordings=settings.recordings_dir, prompts=places.prompts,
-        notice_version=manifest.version, menus=load_plan(settings.hotline.menu, *menu_sources(settings)),
-        opening_hours={o.name: o.hours for o in settings.opening_hours}, days_off=special[False], days_on=special[True],
-        hotline=settings.hotline.model_dump(), queues=[q.model_dump() for q in settings.queues],
-        seats=[
-            s.model_dump() | {"endpoint": f"seat-{s.name}", "secret": secrets.endpoints[f"seat-{s.name}"]}
-            for s in settings.seats
-        ],
-        trunks=[t.model_dump() | {"secret": _trunk_secret(t.secret_file)} for t in settings.trunks],
-        duty_numbers=[d.model_dump() for d in settings.duty_numbers],
-        credentials={"ami_controller": secrets.ami_controller, "ami_probe": secrets.ami_probe},
-        sip={
-            "host": asterisk.sip_host, "port": asterisk.sip_port, "tls_port": asterisk.sip_tls_port,
-            "tls_ca": asterisk.sip_tls_ca,
-        },
-        rtp_first=asterisk.rtp_first, rtp_last=asterisk.rtp_last, ami_port=asterisk.ami_port, wss=wss,
-        tls_certificate=held.certificate if held else None, tls_key=held.key if held else None,
-        extra_modules=asterisk.extra_modules,
-    )
-
-
-def menu_sources(settings: Settings) -> tuple[list[Path], str, Surroundings]:
-    """Where menu plans lie, the queue their default is, and what they may refer to. Blocking."""
-    folders = [PROJECT_ROOT / "dialplans/menus", *([settings.menus_dir] if settings.menus_dir else [])]
-    known = Surroundings(
-        frozenset(q.name for q in settings.queues), frozenset(read_manifest(PROMPTS).prompts),
-        frozenset(o.name for o in settings.opening_hours),
-    )
-    return folders, settings.hotline.queue, known
-
-
-def prepare_exchange(settings: Settings, *, new_boot: bool = True) -> ExchangePlan:
-    """Render, lint and write Asterisk's configuration and speak its prompts. Blocking; nothing is written on error."""
-    places = Places(settings.state_dir)
-    counter = settings.state_dir / "asterisk-boots.json"
-    boot = int(json.loads(counter.read_text())["boots"]) if counter.exists() else 0
-    if new_boot:
-        boot += 1
-    plan = plan_exchange(settings, boot)
-    files = render(plan, PROJECT_ROOT / "dialplans/templates")
-    settings.state_dir.mkdir(parents=True, exist_ok=True)
-    make_folder(settings.recordings_dir, "IVR_RECORDINGS_DIR")
-    build_prompts(read_manifest(PROMPTS), PROJECT_ROOT / "dialplans/prompts/recorded", places.prompts)
-    fresh = counter.with_suffix(".new")
-    fresh.write_text(json.dumps({"boots": boot, "fixed_at_start": plan.fixed_at_start}))
-    fresh.rename(counter)
-    write(plan, files)
-    return plan
-
-
-def running_as_planned(settings: Settings) -> bool:
-    """Whether an Asterisk left running was started with settings a reload can bring up to date. Blocking."""
-    try:
-        started = json.loads((settings.state_dir / "asterisk-boots.json").read_text())
-    except (OSError, ValueError):
-        return False
-    return bool(started.get("fixed_at_start") == plan_exchange(settings, int(started["boots"])).fixed_at_start)
-
-
-def _trunk_secret(file: Path | None) -> str:
-    if file is None:
-        return ""
-    try:
-        return file.read_text().strip()
-    except OSError as wrong:
-        raise BadSetting(f"the trunk's secret_file {file} cannot be read: {wrong.strerror}") from wrong
 
 
 def choose_model(settings: Settings) -> ModelChoice:

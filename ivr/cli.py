@@ -17,7 +17,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from ivr import __version__, bootstrap
+from ivr import __version__, bootstrap, exchange_setup
 from ivr.cli_accounts import token_app, user_app
 from ivr.cli_menu import dialplan_app, menu_app
 from ivr.cli_places import places_app
@@ -112,7 +112,7 @@ def run() -> None:
     with plain_errors():
         settings = load_settings()
         make_folder(settings.state_dir, "IVR_STATE_DIR")
-        configure_logs(settings.log_level, bootstrap.Places(settings.state_dir).logs / "run.log")
+        configure_logs(settings.log_level, exchange_setup.Places(settings.state_dir).logs / "run.log")
         stack = Stack(settings, config_file(), lambda text: out.print(f"[green]✓[/green] {text}"))
         asyncio.run(_until_signal(lambda stop: _run(settings, stack, stop), stack.end_at_once))
 
@@ -168,7 +168,7 @@ def asterisk() -> None:
     with plain_errors():
         settings = load_settings()
         configure_logs(settings.log_level)
-        plan = bootstrap.prepare_exchange(settings)
+        plan = exchange_setup.prepare_exchange(settings)
         command = plan.root.command(plan.run / "etc/asterisk.conf", "-f", "-n")
     os.execv(command[0], command)  # noqa: S606 - it becomes Asterisk; there is no shell
 
@@ -178,7 +178,7 @@ def reload() -> None:
     """Take changed seats, queues, trunks and prompts into use; calls in progress go on."""
     with plain_errors():
         settings = load_settings()
-        plan = bootstrap.prepare_exchange(settings, new_boot=False)
+        plan = exchange_setup.prepare_exchange(settings, new_boot=False)
         asyncio.run(AsteriskConsole(plan.root, plan.run).reload())
     out.print("[green]✓[/green] Asterisk 已载入新配置，进行中的通话不受影响")
 
@@ -187,7 +187,7 @@ def reload() -> None:
 def migrate() -> None:
     """Bring the database to this version."""
     with plain_errors():
-        before, now = asyncio.run(migrate_database(bootstrap.database_url(load_settings())))
+        before, now = asyncio.run(migrate_database(exchange_setup.database_url(load_settings())))
     out.print(f"[green]✓[/green] 数据库结构 {before or '空'} → {now}")
 
 
@@ -241,7 +241,7 @@ def prompts() -> None:
         table = Table("prompt", "seconds", "text")
         manifest = read_manifest(PROJECT_ROOT / "dialplans/prompts/prompts.yaml")
         build_prompts(
-            manifest, PROJECT_ROOT / "dialplans/prompts/recorded", bootstrap.Places(held.state_dir).prompts,
+            manifest, PROJECT_ROOT / "dialplans/prompts/recorded", exchange_setup.Places(held.state_dir).prompts,
             lambda name, seconds: table.add_row(name, f"{seconds:.1f}", manifest.spoken[name]),
         )
     out.print(table)

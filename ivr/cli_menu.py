@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from ivr import bootstrap
+from ivr import exchange_setup
 from ivr.cli_terminal import out, plain_errors
 from ivr.domain.menu import Step, walk
 from ivr.menu_chart import PLACES, mermaid
@@ -32,7 +32,7 @@ def list_plans() -> None:
     """Every menu plan, and which one is in force."""
     with plain_errors():
         settings = load_settings()
-        folders, queue, known = bootstrap.menu_sources(settings)
+        folders, queue, known = exchange_setup.menu_sources(settings)
         table = Table("plan", "title", "", "file")
         for name, file in plan_files(folders).items():
             plan, complaints = open_plan(name, folders, queue, known)
@@ -47,7 +47,7 @@ def check(name: Name = "") -> None:
     with plain_errors():
         settings = load_settings()
         wanted = name or settings.hotline.menu
-        plan, complaints = open_plan(wanted, *bootstrap.menu_sources(settings))
+        plan, complaints = open_plan(wanted, *exchange_setup.menu_sources(settings))
     for complaint in complaints:
         out.print(Text(f"✗ {complaint}", style="red"), soft_wrap=True)
     if complaints:
@@ -60,8 +60,8 @@ def show(name: Name = "") -> None:
     """Draw the plan as a Mermaid flow chart."""
     with plain_errors():
         settings = load_settings()
-        plan = load_plan(name or settings.hotline.menu, *bootstrap.menu_sources(settings))
-        texts = read_manifest(bootstrap.PROMPTS).prompts
+        plan = load_plan(name or settings.hotline.menu, *exchange_setup.menu_sources(settings))
+        texts = read_manifest(exchange_setup.PROMPTS).prompts
     print(mermaid(plan, texts), end="")
 
 
@@ -74,8 +74,8 @@ def walk_through(
     """Walk the plan in the terminal: what is heard, a key (or nothing, for silence), where the call goes."""
     with plain_errors():
         settings = load_settings()
-        plan = load_plan(name or settings.hotline.menu, *bootstrap.menu_sources(settings))
-        texts = read_manifest(bootstrap.PROMPTS).prompts
+        plan = load_plan(name or settings.hotline.menu, *exchange_setup.menu_sources(settings))
+        texts = read_manifest(exchange_setup.PROMPTS).prompts
     out.print(f"[dim]问候和录音告知[/dim]  {texts['greeting']}{texts['notice']}")
     pressed = keys or ""
     told = 0
@@ -130,7 +130,7 @@ def diff() -> None:
 def _changes(settings: Settings) -> list[str]:
     counter = settings.state_dir / "asterisk-boots.json"
     boot = int(json.loads(counter.read_text())["boots"]) if counter.exists() else 0
-    plan = bootstrap.plan_exchange(settings, boot)
+    plan = exchange_setup.plan_exchange(settings, boot)
     lines: list[str] = []
     for name, text in sorted(render(plan, PROJECT_ROOT / "dialplans/templates").items()):
         file = plan.run / "etc" / name

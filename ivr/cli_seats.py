@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 from rich.table import Table
 
-from ivr import bootstrap
+from ivr import exchange_setup
 from ivr.cli_terminal import out, plain_errors
 from ivr.domain.errors import NotFound
 from ivr.settings import load_settings
@@ -33,7 +33,7 @@ def secret(name: str) -> None:
         if seat is None:
             known = ", ".join(s.name for s in settings.seats) or "none"
             raise NotFound(f"there is no seat {name}; configured are: {known} (docs/how-to/first-phones.md)")
-        held = bootstrap.credentials(settings).endpoints[f"seat-{name}"]
+        held = exchange_setup.credentials(settings).endpoints[f"seat-{name}"]
     asterisk = settings.asterisk
     print(f"server   {asterisk.sip_host}")
     if seat.browser:

@@ -11,7 +11,7 @@ from typing import Literal
 
 import asyncpg
 
-from ivr import bootstrap
+from ivr import bootstrap, exchange_setup
 from ivr.domain.errors import IvrError
 from ivr.pipeline.watch_volumes import fault_text, judged
 from ivr.ports_in_use import refuse_ports_in_use
@@ -55,18 +55,18 @@ async def _guarded(subject: str, check: Callable[[Settings], Awaitable[Finding]]
 
 
 async def _asterisk(settings: Settings) -> Finding:
-    root = await asyncio.to_thread(find_asterisk, settings.asterisk.root, bootstrap.cache_folder())
+    root = await asyncio.to_thread(find_asterisk, settings.asterisk.root, exchange_setup.cache_folder())
     return Finding("Asterisk", "ok", f"{'.'.join(map(str, root.version))}，位于 {root.root}")
 
 
 def _running(settings: Settings) -> bool:
-    return (bootstrap.Places(settings.state_dir).asterisk / "run/asterisk.ctl").exists()
+    return (exchange_setup.Places(settings.state_dir).asterisk / "run/asterisk.ctl").exists()
 
 
 async def _ami(settings: Settings) -> Finding:
     if not _running(settings):
         return Finding("AMI", "warning", "Asterisk 没有运行，无法检查", "运行 `make run`")
-    held, port = bootstrap.credentials(settings), settings.asterisk.ami_port
+    held, port = exchange_setup.credentials(settings), settings.asterisk.ami_port
     answer = await asyncio.to_thread(probe, port, held.ami_probe)
     for user, secret in (("probe", held.ami_probe), ("controller", held.ami_controller)):
         if await asyncio.to_thread(may_run_commands, port, user, secret):
@@ -77,7 +77,7 @@ async def _ami(settings: Settings) -> Finding:
 
 
 async def _database(settings: Settings) -> Finding:
-    url = bootstrap.database_url(settings)
+    url = exchange_setup.database_url(settings)
     try:
         connection = await asyncpg.connect(url, timeout=5)
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as away:

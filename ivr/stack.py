@@ -23,8 +23,8 @@ import aiohttp
 import structlog
 
 from ivr.adopted_process import AdoptedProcess
-from ivr.bootstrap import Places, cache_folder, check_files, prepare_exchange, running_as_planned
 from ivr.domain.errors import BadSetting, Unavailable
+from ivr.exchange_setup import Places, cache_folder, check_files, prepare_exchange, running_as_planned
 from ivr.heartbeat import silence
 from ivr.ports_in_use import PortsInUse, refuse_ports_in_use
 from ivr.settings import PROJECT_ROOT, Settings

@@ -18,7 +18,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from ivr import bootstrap
+from ivr import bootstrap, exchange_setup
 from ivr.cli_accounts import one_time_ticket
 from ivr.cli_terminal import out, plain_errors
 from ivr.demo.client import HotlineClient
@@ -68,7 +68,7 @@ def demo(
         state = Path(os.environ.get("IVR_STATE_DIR") or default_state_dir()) / "demo"
         with _only_one(state):
             settings, file = _settings(state)
-            configure_logs(settings.log_level, bootstrap.Places(state).logs / "run.log")
+            configure_logs(settings.log_level, exchange_setup.Places(state).logs / "run.log")
             fine = asyncio.run(_demo(settings, file, began, once, json))
     if not fine:
         raise typer.Exit(1)
@@ -173,7 +173,7 @@ async def _play(stack: Stack, settings: Settings, told: Any, began: float) -> di
     async with bootstrap.patient_pool(stack.settings, "demo", size=2) as pool:
         accounts = PostgresAccounts(pool)
         token = await accounts.create_token(f"demo-{int(time.time())}", ["supervisor", "operator"], timedelta(hours=1))
-    secret = (await asyncio.to_thread(bootstrap.credentials, settings)).endpoints[f"seat-{settings.seats[0].name}"]
+    secret = (await asyncio.to_thread(exchange_setup.credentials, settings)).endpoints[f"seat-{settings.seats[0].name}"]
     async with HotlineClient(stack.web_url, token) as client:
         play = Demonstration(settings, secret, client, await speaking, silence, settings.state_dir / "phones", told)
         summary = await play.play()

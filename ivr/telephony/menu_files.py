@@ -10,7 +10,8 @@ from typing import Any
 import yaml
 
 from ivr.domain.errors import BadSetting
-from ivr.domain.menu import Complaint, Menu, MenuPlan, Surroundings, Target, check_plan, read_plan
+from ivr.domain.menu import Complaint, Menu, MenuPlan, Surroundings, Target, check_plan
+from ivr.domain.menu_reading import read_plan
 
 DEFAULT_QUEUE = "default"
 """In a plan this name stands for the setting hotline.queue, so that the shipped plans fit every install."""

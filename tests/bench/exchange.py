@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ivr.bootstrap import Places, prepare_exchange
+from ivr.exchange_setup import Places, prepare_exchange
 from ivr.settings import PROJECT_ROOT, HotlineSettings, SeatSettings, Settings, TrunkSettings
 from ivr.storage.embedded import EmbeddedPostgres
 from ivr.storage.migrate import migrate

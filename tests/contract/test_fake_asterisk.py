@@ -15,9 +15,9 @@ import pytest_asyncio
 from asterisk.ami import AMIClient, SimpleAction
 from panoramisk import Manager
 
-from ivr.bootstrap import credentials, prepare_exchange
 from ivr.domain.errors import Unavailable
 from ivr.domain.events import ExchangeSnapshot, MemberChanged
+from ivr.exchange_setup import credentials, prepare_exchange
 from ivr.settings import Settings
 from ivr.telephony.ami import AmiClient, AmiRefused
 from ivr.telephony.ami_framing import Frame, FrameReader

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from ivr.bootstrap import cache_folder
+from ivr.exchange_setup import cache_folder
 from ivr.telephony.asterisk_root import find_asterisk
 from ivr.telephony.dialplan import MODULES
 from ivr.telephony.embedded import EmbeddedAsterisk

@@ -19,10 +19,10 @@ from typing import Any
 
 import aiohttp
 
-from ivr.bootstrap import Places, credentials
 from ivr.demo.client import HotlineClient
 from ivr.demo.phone import PhoneAccount, ScriptedPhone
 from ivr.demo.script import write_silence
+from ivr.exchange_setup import Places, credentials
 from ivr.settings import PROJECT_ROOT, Settings
 from ivr.telephony.prompts import RATE, speak, write_wav
 

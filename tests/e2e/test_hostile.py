@@ -12,8 +12,8 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from ivr.bootstrap import database_url
 from ivr.demo.client import HotlineClient
+from ivr.exchange_setup import database_url
 from tests.e2e.hostile_line import HostileCaller, LineEnd, ledger, meant
 from tests.e2e.hotline import RunningHotline
 

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 import pytest_asyncio
 
-from ivr.bootstrap import database_url
 from ivr.demo.client import HotlineClient
 from ivr.domain.errors import AudioUnreadable
+from ivr.exchange_setup import database_url
 from tests.bench.sip_load import SipLoad
 from tests.e2e.hotline import RunningHotline, running_hotline
 from tests.e2e.journeys import arrival, filled_order, state

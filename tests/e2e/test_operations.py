@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from ivr.bootstrap import credentials
 from ivr.demo.client import HotlineClient
+from ivr.exchange_setup import credentials
 from ivr.settings import PROJECT_ROOT
 from tests.e2e.hotline import RunningHotline
 from tests.e2e.journeys import arrival, filled_order, state

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from ivr.bootstrap import Places
+from ivr.exchange_setup import Places
 from ivr.stack import end_what_was_left
 from tests.e2e.hotline import RunningHotline, running_hotline
 from tests.e2e.journeys import arrival, filled_order, state

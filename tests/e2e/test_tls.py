@@ -14,7 +14,7 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-from ivr.bootstrap import credentials
+from ivr.exchange_setup import credentials
 from ivr.settings import Settings
 from ivr.web.tls import local_certificate
 from tests.e2e.guide import examples

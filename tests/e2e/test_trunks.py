@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 import pytest_asyncio
 
-from ivr.bootstrap import certificate, credentials, database_url
 from ivr.demo.client import HotlineClient
+from ivr.exchange_setup import certificate, credentials, database_url
 from ivr.telephony.ami import AmiClient, AmiRefused
 from ivr.telephony.prompts import speak, write_wav
 from tests.e2e.carrier import BY_ADDRESS, ENCRYPTED, HOSTS, REGISTERED, SECRET, Carrier

@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from ivr.bootstrap import certificate
 from ivr.demo.phone import PhoneAccount, ScriptedPhone
+from ivr.exchange_setup import certificate
 from ivr.telephony.prompts import speak, write_wav
 from tests.e2e.carrier import BY_ADDRESS, HOSTS, Carrier
 from tests.e2e.guide import examples, toml

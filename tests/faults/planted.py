@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ivr.bootstrap import Places
 from ivr.domain.recording import TRACKS, RecordingName
+from ivr.exchange_setup import Places
 from tests.e2e.hotline import RunningHotline
 from tests.fakes.ledger_lines import cel
 from tests.faults.witness import pid_of, rows

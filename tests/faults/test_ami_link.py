@@ -15,9 +15,9 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import expect
 
-from ivr.bootstrap import Places, credentials
 from ivr.demo.client import HotlineClient
 from ivr.domain.errors import Unavailable
+from ivr.exchange_setup import Places, credentials
 from tests.e2e.hotline import RunningHotline, free_ports
 from tests.e2e.test_pages import browser_page, sign_in
 from tests.faults.ami_relay import AmiRelay

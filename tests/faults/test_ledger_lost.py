@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from ivr.bootstrap import Places
+from ivr.exchange_setup import Places
 from tests.e2e.hotline import RunningHotline
 from tests.faults.load import Caller, Load
 from tests.faults.small_volume import SmallVolume

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, get_args
 import numpy as np
 import pytest
 
-from ivr.bootstrap import Places
 from ivr.domain.reconciliation import REASONS, Difference, DifferenceKind
 from ivr.domain.recording import RecordingName, Track
 from ivr.domain.work_order import NOTE_RECORDING_MISSING
+from ivr.exchange_setup import Places
 from ivr.pipeline.reconcile import Reconciler
 from ivr.speech.spool import RecordingSpool
 from ivr.storage.alarms import PostgresAlarms

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ivr.bootstrap import database_url
 from ivr.domain.errors import Unavailable
+from ivr.exchange_setup import database_url
 from ivr.storage import migrate as migrations
 from ivr.storage.migrate import latest, migrate
 from ivr.telephony.prompts import RATE, speak, write_wav

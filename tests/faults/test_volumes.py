@@ -15,8 +15,8 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import expect
 
-from ivr.bootstrap import Places
 from ivr.demo.client import HotlineClient
+from ivr.exchange_setup import Places
 from tests.e2e.hotline import RunningHotline
 from tests.e2e.test_pages import browser_page, sign_in
 from tests.faults.conftest import FULL

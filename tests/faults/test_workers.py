@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 import pytest_asyncio
 
-from ivr.bootstrap import database_url
+from ivr.exchange_setup import database_url
 from ivr.speech.audio import Samples
 from ivr.speech.models import TINY_DIR
 from tests.e2e.hotline import RunningHotline

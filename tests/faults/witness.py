@@ -10,9 +10,9 @@ from typing import Any
 
 import asyncpg
 
-from ivr.bootstrap import Places, cache_folder, database_url
 from ivr.demo.client import HotlineClient
 from ivr.domain.errors import Unavailable
+from ivr.exchange_setup import Places, cache_folder, database_url
 from ivr.telephony.asterisk_root import find_asterisk
 from ivr.telephony.embedded import Console
 from tests.e2e.hotline import RunningHotline

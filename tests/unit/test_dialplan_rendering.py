@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ivr.bootstrap import menu_sources
 from ivr.domain.errors import BadSetting
+from ivr.exchange_setup import menu_sources
 from ivr.settings import PROJECT_ROOT, Settings
 from ivr.telephony.asterisk_root import AsteriskRoot
 from ivr.telephony.dialplan import ExchangePlan, SecureWebSocket, render, write
@@ -176,8 +177,7 @@ def test_a_value_that_would_end_a_line_is_refused(where: str, bad: str) -> None:
 
 
 def test_a_template_that_became_unsafe_is_not_rendered(tmp_path: Path) -> None:
-    for file in TEMPLATES.iterdir():
-        (tmp_path / file.name).write_text(file.read_text())
+    shutil.copytree(TEMPLATES, tmp_path, dirs_exist_ok=True)
     with (tmp_path / "extensions.conf.j2").open("a") as text:
         text.write("\n[shell]\nexten => s,1,System(${CALLERID(num)})\n same => n,Hangup()\n")
     with pytest.raises(BadSetting, match=r"(?s)unsafe.*operating system.*text the caller controls"):

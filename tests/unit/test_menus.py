@@ -10,9 +10,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ivr.bootstrap import PROMPTS, menu_sources
 from ivr.domain.errors import BadSetting
-from ivr.domain.menu import Menu, MenuPlan, Step, Surroundings, Target, check_plan, read_plan, walk
+from ivr.domain.menu import Menu, MenuPlan, Step, Surroundings, Target, check_plan, walk
+from ivr.domain.menu_reading import read_plan
+from ivr.exchange_setup import PROMPTS, menu_sources
 from ivr.menu_chart import mermaid
 from ivr.settings import PROJECT_ROOT, Settings
 from ivr.telephony.menu_files import load_plan, open_plan, plan_files

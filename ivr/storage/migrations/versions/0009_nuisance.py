@@ -1,0 +1,17 @@
+"""Numbers that are not put through, each with an owner and an end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import op
+
+from ivr.storage.migrate import run_sql
+
+revision = "0009"
+down_revision = "0008"
+
+
+def upgrade() -> None:
+    """Forward only: a hotline's record is never migrated backwards."""
+    run_sql(op.get_bind(), Path(__file__).with_suffix(".sql"))
