@@ -5,7 +5,8 @@ from __future__ import annotations
 import socket
 
 from ivr.domain.errors import BadSetting
-from ivr.settings import AsteriskSettings, Settings
+from ivr.settings import Settings
+from ivr.settings_sections import AsteriskSettings
 
 
 class PortsInUse(BadSetting):

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ivr.exchange_setup import Places, prepare_exchange
-from ivr.settings import PROJECT_ROOT, HotlineSettings, SeatSettings, Settings, TrunkSettings
+from ivr.settings import PROJECT_ROOT, Settings
+from ivr.settings_sections import HotlineSettings, SeatSettings, TrunkSettings
 from ivr.storage.embedded import EmbeddedPostgres
 from ivr.storage.migrate import migrate
 from ivr.telephony.embedded import EmbeddedAsterisk

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from ivr.domain.errors import BadSetting
-from ivr.settings import PROJECT_ROOT, Settings, config_file, is_loopback, load_settings
+from ivr.settings import PROJECT_ROOT, Settings, config_file, load_settings
 from ivr.settings_reference import reference
+from ivr.settings_sections import is_loopback
 
 
 @pytest.fixture(autouse=True)
