@@ -14,27 +14,26 @@ from typing import Annotated, Any
 import typer
 from rich.cells import cell_len
 from rich.markup import escape
-from rich.table import Table
 from rich.text import Text
 
 from ivr import __version__, bootstrap, exchange_setup
 from ivr.cli_accounts import token_app, user_app
 from ivr.cli_menu import dialplan_app, menu_app
 from ivr.cli_places import places_app
+from ivr.cli_prompts import prompts_app
 from ivr.cli_seats import seat_app
 from ivr.cli_terminal import out, plain_errors
 from ivr.demo.command import demo
 from ivr.doctor import examine
 from ivr.heartbeat import beat
 from ivr.logs import configure_logs
-from ivr.settings import PROJECT_ROOT, Settings, config_file, load_settings
+from ivr.settings import Settings, config_file, load_settings
 from ivr.settings_reference import reference
 from ivr.speech.models_cli import models_app
 from ivr.stack import Stack
 from ivr.state_folder import make_folder
 from ivr.storage.migrate import migrate as migrate_database
 from ivr.telephony.embedded import Console as AsteriskConsole
-from ivr.telephony.prompts import build_prompts, read_manifest
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
@@ -46,6 +45,7 @@ app.add_typer(token_app, name="token")
 app.add_typer(places_app, name="places")
 app.add_typer(seat_app, name="seat")
 app.add_typer(menu_app, name="menu")
+app.add_typer(prompts_app, name="prompts")
 app.add_typer(dialplan_app, name="dialplan")
 app.command()(demo)
 
@@ -231,20 +231,6 @@ def settings(markdown: Annotated[bool, typer.Option(help="The reference page ins
         return
     with plain_errors():
         out.print_json(json.dumps(bootstrap.describe(load_settings()), ensure_ascii=False))
-
-
-@app.command()
-def prompts() -> None:
-    """Speak the prompts that are missing and show how long each lasts."""
-    with plain_errors():
-        held = load_settings()
-        table = Table("prompt", "seconds", "text")
-        manifest = read_manifest(PROJECT_ROOT / "dialplans/prompts/prompts.yaml")
-        build_prompts(
-            manifest, PROJECT_ROOT / "dialplans/prompts/recorded", exchange_setup.Places(held.state_dir).prompts,
-            lambda name, seconds: table.add_row(name, f"{seconds:.1f}", manifest.spoken[name]),
-        )
-    out.print(table)
 
 
 @app.command()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -19,7 +20,8 @@ from ivr.telephony.asterisk_root import find_asterisk
 from ivr.telephony.credentials import Credentials, load_credentials
 from ivr.telephony.dialplan import ExchangePlan, SecureWebSocket, render, write
 from ivr.telephony.menu_files import load_plan
-from ivr.telephony.prompts import build_prompts, read_manifest
+from ivr.telephony.prompts import BuiltPrompt, build_prompts, read_manifest
+from ivr.telephony.speaking import ESPEAK
 from ivr.web.tls import ServerCertificate, given_certificate, local_certificate
 
 PROMPTS = PROJECT_ROOT / "dialplans/prompts/prompts.yaml"
@@ -148,7 +150,6 @@ def menu_sources(settings: Settings) -> tuple[list[Path], str, Surroundings]:
 
 def prepare_exchange(settings: Settings, *, new_boot: bool = True) -> ExchangePlan:
     """Render, lint and write Asterisk's configuration and speak its prompts. Blocking; nothing is written on error."""
-    places = Places(settings.state_dir)
     counter = settings.state_dir / "asterisk-boots.json"
     boot = int(json.loads(counter.read_text())["boots"]) if counter.exists() else 0
     if new_boot:
@@ -157,12 +158,20 @@ def prepare_exchange(settings: Settings, *, new_boot: bool = True) -> ExchangePl
     files = render(plan, PROJECT_ROOT / "dialplans/templates")
     settings.state_dir.mkdir(parents=True, exist_ok=True)
     make_folder(settings.recordings_dir, "IVR_RECORDINGS_DIR")
-    build_prompts(read_manifest(PROMPTS), PROJECT_ROOT / "dialplans/prompts/recorded", places.prompts)
+    speak_prompts(settings)
     fresh = counter.with_suffix(".new")
     fresh.write_text(json.dumps({"boots": boot, "fixed_at_start": plan.fixed_at_start}))
     fresh.rename(counter)
     write(plan, files)
     return plan
+
+
+def speak_prompts(settings: Settings, told: Callable[[BuiltPrompt], None] = lambda _: None) -> None:
+    """Speak what is missing and check every prompt; ``told`` hears of each. Blocking."""
+    build_prompts(
+        read_manifest(PROMPTS), settings.prompts.recorded_dir, Places(settings.state_dir).prompts,
+        command=settings.prompts.command or ESPEAK, told=told,
+    )
 
 
 def running_as_planned(settings: Settings) -> bool:

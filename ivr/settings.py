@@ -29,6 +29,7 @@ from ivr.settings_sections import (
     HotlineSettings,
     IntakeSettings,
     OpeningHoursSettings,
+    PromptSettings,
     QueueSettings,
     SeatSettings,
     SpeechSettings,
@@ -63,6 +64,7 @@ class Settings(BaseSettings):
     web: WebSettings = Field(default_factory=WebSettings)
     asterisk: AsteriskSettings = Field(default_factory=AsteriskSettings)
     hotline: HotlineSettings = Field(default_factory=HotlineSettings)
+    prompts: PromptSettings = Field(default_factory=PromptSettings)
     speech: SpeechSettings = Field(default_factory=SpeechSettings)
     intake: IntakeSettings = Field(default_factory=IntakeSettings)
     queues: list[QueueSettings] = Field(default_factory=lambda: [QueueSettings(name="hotline", title="法律服务热线")])

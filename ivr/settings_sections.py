@@ -200,6 +200,19 @@ class DutyNumber(_Section):
     extension: str = Field("", pattern=r"^([0-9]{3,6})?$", description="What an operator keys to reach it during a call")
 
 
+class PromptSettings(_Section):
+    """What callers hear: who speaks it, and where people's own recordings lie."""
+
+    command: list[str] = Field(
+        default_factory=list,
+        description="Program and arguments that write a WAV: {wav}, {text}, {voice}, {words_per_minute}; empty: espeak-ng",
+    )
+    recorded_dir: Path = Field(
+        Path(__file__).resolve().parent.parent / "dialplans/prompts/recorded",
+        description="Human recordings, by the prompts' names; slower ones in slow/",
+    )
+
+
 class SpeechSettings(_Section):
     """Transcription."""
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from ivr.telephony.prompts import RATE, speak, write_wav
+from ivr.telephony.speaking import RATE, Voice, speak, write_wav
 
 CALLER_VOICE = "cmn-latn-pinyin+m3"
 OPERATOR_VOICE = "cmn-latn-pinyin+f2"
@@ -52,7 +52,7 @@ def speak_dialogue(folder: Path) -> list[Line]:
     folder.mkdir(parents=True, exist_ok=True)
     lines = []
     for number, (speaker, text) in enumerate(DIALOGUE):
-        sound = speak(text, CALLER_VOICE if speaker == "caller" else OPERATOR_VOICE)
+        sound = speak(text, Voice(CALLER_VOICE if speaker == "caller" else OPERATOR_VOICE))
         wav = folder / f"{number:02}-{speaker}.wav"
         write_wav(wav, np.concatenate([sound, np.zeros(RATE * _TAIL_S, dtype=np.int16)]))
         lines.append(Line(speaker, text, wav, len(sound) / RATE))

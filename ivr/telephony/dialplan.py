@@ -171,6 +171,7 @@ def write(plan: ExchangePlan, files: dict[str, str]) -> None:
     english = next((p for p in sounds.glob("en_US_*") if p.is_dir()), sounds / "en")
     _link(plan.run / "data/sounds/en", english)
     _link(plan.run / "data/sounds/zh", plan.prompts)
+    _link(plan.run / "data/sounds/zh_slow", plan.prompts / "slow")
     _write_waiting_music(plan)
     for name, text in files.items():
         fresh = plan.run / "etc" / f".{name}.new"

@@ -15,7 +15,7 @@ from ivr.domain.errors import Unavailable
 from ivr.exchange_setup import database_url
 from ivr.storage import migrate as migrations
 from ivr.storage.migrate import latest, migrate
-from ivr.telephony.prompts import RATE, speak, write_wav
+from ivr.telephony.speaking import RATE, Voice, speak, write_wav
 from tests.e2e.hotline import RunningHotline
 from tests.faults.load import Load, callers
 from tests.faults.witness import all_tracks_done, board_equals_asterisk, every_call_has_its_order, kill, pid_of, pid_returns, rows
@@ -104,7 +104,7 @@ async def test_a_stop_during_calls_loses_none_and_an_older_controller_lives_with
 async def test_a_worker_told_to_end_finishes_the_track_in_hand_and_a_second_signal_ends_all(product: RunningHotline) -> None:
     base = product.recordings / "20261124/planted-1-1795500000.0-00000000-0000-4000-8000-000000000000"
     base.parent.mkdir()
-    sound = np.tile(np.concatenate([speak("我想咨询一下劳动争议", "cmn-latn-pinyin+m3"), np.zeros(RATE, np.int16)]), 40)
+    sound = np.tile(np.concatenate([speak("我想咨询一下劳动争议", Voice("cmn-latn-pinyin+m3")), np.zeros(RATE, np.int16)]), 40)
     for track in ("caller", "operator"):
         write_wav(Path(f"{base}-{track}.wav"), sound)
     worker = pid_of(product, "worker")

@@ -100,7 +100,7 @@ def test_the_rich_exchange_in_short() -> None:
     found = list(steps(files["extensions.conf"]))
     assert sorted({s.context for s in found}) == [
         "callback-carrier", "callback-mobile", "callback-old", "duty", "emergency", "farewell", "from-seat", "from-trunk-carrier",
-        "from-trunk-mobile", "from-trunk-old", "hotline", "message", "queue-hotline", "queue-village", "rating", "refusal",
+        "from-trunk-mobile", "from-trunk-old", "hotline", "message", "queue-hotline", "queue-village", "rating", "refusal", "slower",
         "waiting-hotline",
     ]
     assert {s.extension for s in found if s.context == "from-trunk-carrier"} == {"12348", "0951612348"}

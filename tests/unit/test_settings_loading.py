@@ -164,6 +164,6 @@ def test_the_reference_names_every_setting_with_a_meaning() -> None:
     for name, field in Settings.model_fields.items():
         assert f"`{name}`" in reference() or f"`[{name}]`" in reference() or f"`[[{name}]]`" in reference(), name
         assert field.description or name in (
-            "web", "asterisk", "hotline", "speech", "intake", "queues", "seats", "trunks", "duty_numbers", "opening_hours", "calendar")
+            "web", "asterisk", "hotline", "prompts", "speech", "intake", "queues", "seats", "trunks", "duty_numbers", "opening_hours", "calendar")
     empty = [line for line in reference().splitlines() if line.startswith("| `") and line.endswith("|  |")]
     assert empty == []
