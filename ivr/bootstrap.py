@@ -7,15 +7,18 @@ import os
 import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from ivr.china_holidays import working_days
+from ivr.domain.call import Call
 from ivr.domain.errors import Unavailable
 from ivr.domain.evidence import Thresholds
 from ivr.domain.reconciliation import Difference
+from ivr.domain.worktime import WorkTime
 from ivr.exchange_setup import Places, cache_folder, certificate, credentials, database_url
 from ivr.intake_tables import CodeNames, load_intake, shipped_tables
 from ivr.pipeline.collect_recordings import RecordingCollector
@@ -71,7 +74,16 @@ def choose_model(settings: Settings) -> ModelChoice:
 async def work_orders(settings: Settings, pool: Pool) -> WorkOrders:
     """Orders with the rules, thresholds and the gazetteer in force."""
     intake = await load_intake(pool, Thresholds(**settings.intake.model_dump()))
-    return WorkOrders(intake.compose, intake.version)
+    calendar = settings.calendar
+    work_time = WorkTime(working_days(calendar.days_off, calendar.days_on), calendar.closes)
+
+    def due(call: Call) -> datetime | None:
+        """A message is answered on the next working day; any other term begins when its order is dispatched."""
+        if call.outcome != "message":
+            return None
+        return work_time.due(datetime.fromtimestamp(call.ended_at or call.arrived_at, UTC), calendar.message_days)
+
+    return WorkOrders(intake.compose, intake.version, due)
 
 
 @asynccontextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from datetime import date
+from datetime import date, time
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -190,6 +190,8 @@ class CalendarSettings(_Section):
 
     days_off: list[date] = Field(default_factory=list, description="Days not worked")
     days_on: list[date] = Field(default_factory=list, description="Days worked")
+    closes: time = Field(time(18), description="Closing time in Shanghai, when a term of working days ends")
+    message_days: int = Field(1, ge=1, le=30, description="Working days within which a voice message is answered")
 
 
 class DutyNumber(_Section):

@@ -151,6 +151,7 @@ class WorkOrderRecord:
     calls: Sequence[str]
     fields: Sequence[OrderField]
     blanks: Sequence[Blank] = ()
+    due_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,10 @@ Compose = Callable[[Transcript, str, date], Draft]
 """Transcript, caller's number, day of the call in Shanghai → the draft's fields; pure."""
 
 
+Due = Callable[[Call], datetime | None]
+"""When the order of a call has to be finished, as far as its opening alone decides; pure."""
+
+
 class WorkOrders:
     """Orders as calls make them. Every method runs inside the caller's transaction, under the call's lock.
 
@@ -33,9 +37,10 @@ class WorkOrders:
     stays locked until its transaction ends. Locks are taken in one order everywhere: calls, serials, feed.
     """
 
-    def __init__(self, compose: Compose, table_version: str) -> None:
+    def __init__(self, compose: Compose, table_version: str, due: Due = lambda _: None) -> None:
         self._compose = compose
         self._table_version = table_version
+        self._due = due
 
     async def open_for_call(self, connection: Connection, call: Call) -> list[str]:
         """Open the call's one order, or do nothing when it has one; fill it at once when nothing more will come."""
@@ -49,10 +54,10 @@ class WorkOrders:
             number = await _next_number(connection, call.channel, ended.date())
             order_id = await connection.fetchval(
                 "INSERT INTO work_order (number, opened_by_call, channel, outcome, caller_number, note,"
-                " category_table_version) VALUES ($1, $2, $3, $4, $5, $6, $7)"
+                " category_table_version, due_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
                 " ON CONFLICT (opened_by_call) DO NOTHING RETURNING id",
                 number, call.linked_id, call.channel, call.outcome or "", call.caller_number,
-                note_at_opening(call), self._table_version,
+                note_at_opening(call), self._table_version, self._due(call),
             )
             if order_id is None:
                 return []
@@ -60,7 +65,7 @@ class WorkOrders:
                 "INSERT INTO work_order_call (linked_id, order_id) VALUES ($1, $2)", call.linked_id, order_id
             )
         elif known["opened_by_call"] == call.linked_id and await _was_mistaken(connection, known, call):
-            number = await _correct(connection, known, call)
+            number = await _correct(connection, known, call, self._due(call))
         elif known["filled_at"] is not None:
             return []
         filled = await self.fill_when_ready(connection, call.linked_id)
@@ -135,14 +140,14 @@ async def _was_mistaken(connection: Connection, order: asyncpg.Record, call: Cal
     ))
 
 
-async def _correct(connection: Connection, order: asyncpg.Record, call: Call) -> str:
+async def _correct(connection: Connection, order: asyncpg.Record, call: Call, due: datetime | None) -> str:
     """The order's outcome and note after its call turned out otherwise: a record read late. What people wrote stays."""
     believed: Any = order["outcome"] or None
     await connection.execute(
         "UPDATE work_order SET outcome = $2, note = CASE WHEN note = $3 THEN $4 ELSE note END, version = version + 1,"
-        " filled_at = CASE WHEN $5 THEN NULL ELSE filled_at END WHERE id = $1",
+        " filled_at = CASE WHEN $5 THEN NULL ELSE filled_at END, due_at = coalesce(due_at, $6) WHERE id = $1",
         order["id"], call.outcome or "", note_at_opening(replace(call, outcome=believed)), note_at_opening(call),
-        call.recording_expected,
+        call.recording_expected, due,
     )
     return str(order["number"])
 

@@ -233,6 +233,7 @@ class WorkOrder(Wire):
     matter: Code
     caller_number: str
     opened_at: Moment
+    due_at: Moment | None = Field(description="when it has to be finished, in working time; null while no term runs")
     filled_at: Moment | None
     note: str
     version: int

@@ -197,6 +197,7 @@ def work_order(order: WorkOrderRecord, codes: CodeTables) -> models.WorkOrder:
         matter=named("matter", order.matter),
         caller_number=order.caller_number,
         opened_at=order.opened_at,
+        due_at=order.due_at,
         filled_at=order.filled_at,
         note=order.note,
         version=order.version,

@@ -6,6 +6,7 @@ import asyncio
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest_asyncio
 
 from ivr.demo.client import HotlineClient
 from ivr.domain.errors import AudioUnreadable
+from ivr.domain.worktime import SHANGHAI
 from ivr.exchange_setup import database_url
 from tests.bench.sip_load import SipLoad
 from tests.e2e.hotline import RunningHotline, running_hotline
@@ -159,6 +161,8 @@ async def test_a_voice_message_is_transcribed_and_becomes_an_order(hotline: Runn
         order = await filled_order(client, linked_id)
     call = await call_row(client, linked_id)
     assert (call["outcome"], call["menu_choice"], order["channel"]) == ("message", "waiting:#", "voicemail")
+    due = datetime.fromisoformat(order["due_at"]).astimezone(SHANGHAI)
+    assert due.date() > datetime.now(SHANGHAI).date() and due.hour == 18, "a message is answered on the next working day"
     assert order["matter"]["name"] == "劳动争议" and order["number"][6] != "1"
     heard = "".join(g["text"] for g in call["transcript"]["segments"] if g["speaker"] == "caller")
     assert heard == "老板拖欠工资三个月了"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 T0 = 1795506589.0
 UUID = "d4632ef1-7834-4f9a-8fed-687385b99146"
+DUE = datetime(2026, 11, 25, 10, tzinfo=UTC)
 FOLD = partial(fold, prefixes={})
 
 
@@ -73,7 +75,7 @@ class World:
     def __init__(self, pool: Pool) -> None:
         self.pool = pool
         self.composer = Composer()
-        self.orders = WorkOrders(self.composer, "test")
+        self.orders = WorkOrders(self.composer, "test", lambda call: DUE if call.outcome == "message" else None)
         self.ledger = PostgresLedger(pool, self.orders)
         self.tracks = PostgresTracks(pool, self.orders)
 

@@ -14,7 +14,7 @@ from ivr.domain.events import Fact, LedgerBatch
 from ivr.storage.database import transaction
 from ivr.storage.feed import append
 from ivr.storage.queue_live import PostgresQueueLive
-from tests.integration.storage_world import FOLD, T0, World, batch, facts, linked
+from tests.integration.storage_world import DUE, FOLD, T0, World, batch, facts, linked
 
 if TYPE_CHECKING:
     from ivr.storage.database import Pool
@@ -141,6 +141,17 @@ async def test_a_batch_without_facts_moves_the_position(pool: Pool) -> None:
     world = World(pool)
     assert await world.ledger.commit(LedgerBatch("cel", "f", 0, 900, ()), FOLD) == []
     assert await world.ledger.positions("cel") == {"f": 900} and await world.count("feed") == 0
+
+
+async def test_a_message_has_a_due_time_even_when_it_was_told_late(pool: Pool) -> None:
+    world = World(pool)
+    rows = facts(1, answered=False)
+    left = Fact("cel", "late", 0, linked(1), "user:MESSAGE", rows[1].at, {"uniqueid": linked(1), "extra": "180"})
+    await world.ledger.commit(batch(rows), FOLD)
+    assert (await world.order(1))["due_at"] is None
+    await world.ledger.commit(batch([left], file_id="late"), FOLD)
+    order = await world.order(1)
+    assert (order["outcome"], order["due_at"]) == ("message", DUE)
 
 
 async def test_a_lost_call_is_closed_once_and_its_order_says_why(pool: Pool) -> None:

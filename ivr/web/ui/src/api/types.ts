@@ -151,6 +151,7 @@ export interface Order {
   matter: Coded
   caller_number: string
   opened_at: string
+  due_at: string | null
   filled_at: string | null
   note: string
   version: number

@@ -213,6 +213,7 @@ export const en: Messages = {
   'order.noneHelp': 'It is made within a second of hang-up.',
   'order.open': 'Open the order',
   'order.opened': 'Opened',
+  'order.due': 'Due',
   'order.filled': 'Filled by machine at {time}',
   'order.waitingFill': 'Filled by machine once transcribed',
   'order.caller': 'Caller number',

@@ -212,6 +212,7 @@ export const zh = {
   'order.noneHelp': '挂断后一秒内自动生成。',
   'order.open': '查看工单',
   'order.opened': '生成时间',
+  'order.due': '办结期限',
   'order.filled': '机器填写于 {time}',
   'order.waitingFill': '等待转写后由机器填写',
   'order.caller': '来电号码',
