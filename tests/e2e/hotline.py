@@ -24,7 +24,7 @@ from ivr.demo.phone import PhoneAccount, ScriptedPhone
 from ivr.demo.script import write_silence
 from ivr.exchange_setup import Places, credentials
 from ivr.settings import PROJECT_ROOT, Settings
-from ivr.telephony.prompts import RATE, speak, write_wav
+from ivr.telephony.speaking import RATE, Voice, speak, write_wav
 
 CONFIGURATION = """
 disk_reserve_mb = 64
@@ -208,7 +208,7 @@ class RunningHotline:
         """A spoken line followed by silence, and its length in seconds."""
         import numpy as np
 
-        sound = speak(text, voice)
+        sound = speak(text, Voice(voice))
         wav = self.folder / f"say-{abs(hash((text, voice)))}.wav"
         write_wav(wav, np.concatenate([sound, np.zeros(RATE * 60, dtype=np.int16)]))
         return wav, len(sound) / RATE

@@ -16,7 +16,7 @@ import pytest_asyncio
 from ivr.demo.client import HotlineClient
 from ivr.exchange_setup import certificate, credentials, database_url
 from ivr.telephony.ami import AmiClient, AmiRefused
-from ivr.telephony.prompts import speak, write_wav
+from ivr.telephony.speaking import Voice, speak, write_wav
 from tests.e2e.carrier import BY_ADDRESS, ENCRYPTED, HOSTS, REGISTERED, SECRET, Carrier
 from tests.e2e.guide import examples, toml
 from tests.e2e.hotline import RunningHotline, free_ports
@@ -53,7 +53,7 @@ async def connected() -> AsyncIterator[tuple[RunningHotline, Carrier]]:
     hotline.file.write_text(text + toml({"trunks": lines, "duty_numbers": duty}))
     hotline.url = hotline.url.replace("http:", "https:")
     sound = hotline.folder / "caller.wav"
-    write_wav(sound, await asyncio.to_thread(speak, "我想咨询一下劳动争议", "cmn-latn-pinyin+m3"))
+    write_wav(sound, await asyncio.to_thread(speak, "我想咨询一下劳动争议", Voice("cmn-latn-pinyin+m3")))
     carrier = Carrier(
         hotline.folder / "carrier", port=port, tls_port=tls_port, customer=f"127.0.0.1:{hotline.sip}",
         customer_tls=f"127.0.0.1:{sip_tls}", their_ca=hotline.folder / "state/tls/ca.crt", rtp=26000, sound=sound,

@@ -8,7 +8,7 @@ import pytest
 
 from ivr.demo.phone import PhoneAccount, ScriptedPhone
 from ivr.exchange_setup import certificate
-from ivr.telephony.prompts import speak, write_wav
+from ivr.telephony.speaking import Voice, speak, write_wav
 from tests.e2e.carrier import BY_ADDRESS, HOSTS, Carrier
 from tests.e2e.guide import examples, toml
 from tests.e2e.hotline import RunningHotline, free_ports
@@ -30,7 +30,7 @@ async def test_the_first_desk_phone_answers_the_first_line() -> None:
     settings["trunks"][0] |= {"host": HOSTS[BY_ADDRESS], "port": port}
     product.file.write_text(toml(settings))
     sound = product.folder / "caller.wav"
-    write_wav(sound, await asyncio.to_thread(speak, "我想咨询一下劳动争议", "cmn-latn-pinyin+m3"))
+    write_wav(sound, await asyncio.to_thread(speak, "我想咨询一下劳动争议", Voice("cmn-latn-pinyin+m3")))
     other = RunningHotline(web_more='tls = "local_ca"')  # the carrier wants some authority for its TLS address
     made = await asyncio.to_thread(certificate, other.settings)
     assert made is not None and made.ca is not None

@@ -11,7 +11,7 @@ import pytest
 
 from ivr.domain.recording import RecordingName
 from ivr.speech.spool import RecordingSpool
-from ivr.telephony.prompts import write_wav
+from ivr.telephony.speaking import write_wav
 
 pytestmark = pytest.mark.asyncio
 UUID = "d4632ef1-7834-4f9a-8fed-687385b99146"
