@@ -32,7 +32,6 @@ from ivr.settings_reference import reference
 from ivr.speech.models_cli import models_app
 from ivr.stack import Stack
 from ivr.state_folder import make_folder
-from ivr.storage.migrate import migrate as migrate_database
 from ivr.telephony.embedded import Console as AsteriskConsole
 
 app = typer.Typer(
@@ -186,6 +185,8 @@ def reload() -> None:
 @app.command()
 def migrate() -> None:
     """Bring the database to this version."""
+    from ivr.storage.migrate import migrate as migrate_database  # alembic is slow to import
+
     with plain_errors():
         before, now = asyncio.run(migrate_database(exchange_setup.database_url(load_settings())))
     out.print(f"[green]✓[/green] 数据库结构 {before or '空'} → {now}")

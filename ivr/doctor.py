@@ -16,7 +16,6 @@ from ivr.domain.errors import IvrError
 from ivr.pipeline.watch_volumes import fault_text, judged
 from ivr.ports_in_use import refuse_ports_in_use
 from ivr.settings import PROJECT_ROOT, Settings
-from ivr.storage.migrate import latest
 from ivr.telephony.asterisk_root import find_asterisk
 from ivr.telephony.probe import may_run_commands, probe
 from ivr.volume_probe import FolderProbe
@@ -92,6 +91,8 @@ async def _database(settings: Settings) -> Finding:
         revision = await connection.fetchval("SELECT version_num FROM alembic_version") if present else None
     finally:
         await connection.close()
+    from ivr.storage.migrate import latest  # alembic is slow to import
+
     if revision != latest():
         return Finding("数据库", "fault", f"结构版本 {revision or '空'}，需要 {latest()}", "运行 `ivr migrate`")
     return Finding("数据库", "ok", f"PostgreSQL {version}，结构版本 {revision}")

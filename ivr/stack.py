@@ -31,7 +31,6 @@ from ivr.settings import PROJECT_ROOT, Settings
 from ivr.state_folder import StateLock
 from ivr.storage.database import require_server
 from ivr.storage.embedded import EmbeddedPostgres
-from ivr.storage.migrate import migrate
 from ivr.telephony.asterisk_root import find_asterisk
 from ivr.telephony.embedded import EmbeddedAsterisk
 
@@ -195,6 +194,8 @@ class Stack:
             self.database_url = await self._database.start()
             self._tasks.append(asyncio.create_task(self._keep_database(self._database), name="database"))
             self._told("PostgreSQL 已启动（内置）")
+        from ivr.storage.migrate import migrate  # alembic takes as long to import as all the rest; no other part needs it
+
         before, now = await migrate(self.database_url)
         if before != now:
             self._told(f"数据库结构已更新到 {now}")

@@ -7,6 +7,7 @@ when its text, voice, speed or speaking command changed. Blocking: call it from 
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -72,13 +73,14 @@ def read_manifest(file: Path) -> PromptManifest:
 
 
 def build_prompts(
-    manifest: PromptManifest, recorded: Path, out: Path, *, command: Sequence[str] = ESPEAK,
+    manifest: PromptManifest, recorded: Path, out: Path, *, command: Sequence[str] = ESPEAK, spoken: Path | None = None,
     told: Callable[[BuiltPrompt], None] = lambda _: None,
 ) -> None:
     """Write ``out/<name>.wav`` and ``out/slow/<name>.wav`` for every prompt; ``told`` hears of each.
 
     A human recording in ``recorded`` is taken as it is; where only the normal one was recorded it serves as the slow one
-    too, so that a caller never hears two people. Raises BadSetting, once and with every complaint, when a prompt is unfit
+    too, so that a caller never hears two people. ``spoken`` is a folder that keeps what was spoken, by digest, for other
+    installs on this machine. Raises BadSetting, once and with every complaint, when a prompt is unfit
     to be heard, or when greeting and notice together pass the limit (GB/T 33358 wants a human within 15 s, so the words
     before the queue are kept to 8 s); the slow ones, heard on request, are held to no such limit.
     """
@@ -87,10 +89,10 @@ def build_prompts(
     wrong, seconds = [], {}
     for name, text in manifest.spoken.items():
         for built in (
-            _build(name, text, [recorded / f"{name}.wav"], out, voice, manifest.limits),
+            _build(name, text, [recorded / f"{name}.wav"], out, voice, manifest.limits, spoken),
             _build(
                 f"{SLOW}/{name}", text, [recorded / SLOW / f"{name}.wav", recorded / f"{name}.wav"], out, slow,
-                replace(manifest.limits, longest_s=manifest.limits.longest_s * 2),
+                replace(manifest.limits, longest_s=manifest.limits.longest_s * 2), spoken,
             ),
         ):
             told(built)
@@ -106,24 +108,37 @@ def build_prompts(
         raise BadSetting("prompts that cannot be used:\n" + "\n".join(f"  {w}" for w in wrong))
 
 
-def _build(name: str, text: str, humans: Sequence[Path], out: Path, voice: Voice, limits: SoundLimits) -> BuiltPrompt:
+def _build(
+    name: str, text: str, humans: Sequence[Path], out: Path, voice: Voice, limits: SoundLimits, spoken: Path | None
+) -> BuiltPrompt:
     target = out / f"{name}.wav"
     target.parent.mkdir(parents=True, exist_ok=True)
     mark = target.with_name(f".{target.name}.sha256")
     human = next((h for h in humans if h.is_file()), None)
     if human is not None:
         found = _checked(human, limits)
-        fresh = target.with_suffix(".new")
-        shutil.copyfile(human, fresh)
-        fresh.rename(target)
+        _copy(human, target)
         mark.unlink(missing_ok=True)
     else:
         wanted = hashlib.sha256(repr((voice.name, voice.words_per_minute, tuple(voice.command), text)).encode()).hexdigest()
         if not (target.is_file() and mark.is_file() and mark.read_text() == wanted):
-            write_wav(target, speak(text, voice))
+            kept = spoken / f"{wanted}.wav" if spoken else None
+            if kept is None or not kept.is_file():
+                write_wav(target, speak(text, voice))
+                if kept is not None:
+                    kept.parent.mkdir(parents=True, exist_ok=True)
+                    _copy(target, kept)
+            else:
+                _copy(kept, target)
             mark.write_text(wanted)
         found = _checked(target, limits)
     return BuiltPrompt(name, text, human is not None, *found)
+
+
+def _copy(file: Path, target: Path) -> None:
+    fresh = target.with_name(f".{target.name}.{os.getpid()}.new")
+    shutil.copyfile(file, fresh)
+    fresh.rename(target)
 
 
 def _checked(file: Path, limits: SoundLimits) -> tuple[PromptSound, tuple[str, ...]]:

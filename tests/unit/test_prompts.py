@@ -52,6 +52,16 @@ def test_only_what_changed_is_spoken_again(tmp_path: Path) -> None:
     assert changed == ["greeting"]
 
 
+def test_what_was_spoken_once_on_this_machine_is_taken_from_there(tmp_path: Path) -> None:
+    build_prompts(manifest(), tmp_path / "none", tmp_path / "one", spoken=tmp_path / "spoken")
+    silent = "import sys; sys.exit('nothing is spoken twice')"
+    build_prompts(manifest(), tmp_path / "none", tmp_path / "two", spoken=tmp_path / "spoken")
+    for name in NAMES:
+        assert (tmp_path / "two" / f"{name}.wav").read_bytes() == (tmp_path / "one" / f"{name}.wav").read_bytes()
+    with pytest.raises(BadSetting, match="nothing is spoken twice"):
+        build_prompts(manifest(), tmp_path / "none", tmp_path / "three", spoken=tmp_path / "spoken", command=[sys.executable, "-c", silent, "{wav}"])
+
+
 def test_a_human_recording_is_kept_as_it_is(tmp_path: Path) -> None:
     human = tmp_path / "recorded/greeting.wav"
     human.parent.mkdir()
