@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from ivr.domain.callback import DIALLED, is_attempt, parse_promise
 from ivr.domain.caller_number import normalise
 from ivr.domain.events import Fact, Source
 from ivr.domain.order_number import Channel
@@ -30,10 +31,14 @@ _RATINGS = frozenset("12345")
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A citizen's call. Times are Unix seconds; numbers are digits or ''; ``*_raw`` is what the line sent, untouched.
+    """A citizen's call, or our call back to one (channel ``callback``, where ``caller_number`` is the citizen's too).
+
+    Times are Unix seconds; numbers are digits or ''; ``*_raw`` is what the line sent, untouched. ``callback_number`` is the
+    number a call-back was promised to. A call-back whose citizen picked up has a ``notice_version``.
 
     ``menu_choice`` is the last key that meant something, as ``<menu>:<key>``. ``talk_ended_at`` is when the caller was
     alone again, None as long as people talk or when nobody told; ``rating`` is 1 (very satisfied) to 5 (not at all).
+    ``asked_about`` is the number of the order whose progress the caller heard last.
     """
 
     linked_id: str
@@ -57,6 +62,8 @@ class Call:
     talk_ended_at: float | None = None
     menu_choice: str = ""
     rating: int | None = None
+    callback_number: str = ""
+    asked_about: str = ""
     hangup_cause: int | None = None
     hangup_by: HangupBy = ""
 
@@ -88,11 +95,14 @@ def fold(facts: Iterable[Fact], prefixes: Mapping[str, Mapping[str, str]]) -> Ca
         called_number=str(entry.data.get("exten", "")), caller_number=normalise(raw, prefixes.get(trunk, {})),
         caller_number_raw=raw, caller_name_raw=str(entry.data.get("name", "")), trunk=trunk, arrived_at=entry.at,
     )
+    if is_attempt(entry.linked_id):
+        call = _called_back(call, ordered)
     entry_channel = str(entry.data.get("channame", ""))
     bridged: dict[tuple[Source, str], str] = {}
     outcome: CallOutcome | None = None
     end: str | None = None
     clocks: dict[Source, float] = {}
+    entered_at = entry.at
     hung_up = False
     left_first: HangupBy = ""
     for fact in ordered:
@@ -107,14 +117,28 @@ def fold(facts: Iterable[Fact], prefixes: Mapping[str, Mapping[str, str]]) -> Ca
                 call = replace(call, recording_refused=True)
             case "user:RECORDING" if not (seen_live and (call.recording_name or call.recording_refused)):
                 call = replace(call, recording_name=extra)
-            case "user:QUEUE_ENTERED" if call.queued_at is None:
-                call = replace(call, queue=extra, queued_at=at, state=_forward(call.state, "queued"))
+            case "user:QUEUE_ENTERED" if call.queued_at is None or (
+                entered_at < at <= (call.answered_at or call.ended_at or at) and extra != call.queue if seen_live else call.answered_at is None
+            ):
+                # Who moves on to another queue is counted there; the wait began in the first. Who asked how a matter
+                # stands and then wants a human was not served by the machine.
+                since = at if call.queued_at is None else call.queued_at
+                call = replace(call, queue=extra, queued_at=since, state=_forward(call.state, "queued"))
+                entered_at = at
+                outcome = None if outcome in ("self_service", "failed") else outcome
             case "user:QUEUE_LEFT" if extra not in ("", "CONTINUE") and call.answered_at is None and not (seen_live and end):
                 outcome = "failed"
             case "user:OVERFLOW" if not (seen_live and end):
                 outcome = "overflow"
             case "user:MESSAGE":
                 outcome = "message"
+            case "user:CALLBACK":
+                queue, number = parse_promise(extra)
+                call = replace(call, callback_number=number, queue=call.queue or queue)
+                outcome = "callback" if number else outcome
+            case "user:ENQUIRY":
+                call = replace(call, asked_about=extra)
+                outcome = "self_service"
             case "user:RATING" if extra in _RATINGS:
                 call = replace(call, rating=int(extra))
             case "user:MENU" if not extra.endswith(":none"):
@@ -163,10 +187,27 @@ def _settled(call: Call, end: str | None, outcome: CallOutcome | None) -> Call:
     call = replace(call, answered_at=answered_at, queued_at=queued_at)
     if end is None:
         return call
-    settled: CallOutcome = (
-        "interrupted" if end == "INTERRUPTED" else "answered" if answered_at is not None else outcome or "abandoned"
-    )
+    settled: CallOutcome = outcome or "abandoned"
+    if answered_at is not None:
+        settled = "answered"
+    elif call.channel == "callback" and not call.notice_version:
+        settled = "failed"
+    if end == "INTERRUPTED" and settled != "callback":  # what was promised is kept, however the call ended
+        settled = "interrupted"
+    if call.channel == "callback":
+        return replace(call, state="ended", outcome=settled)
+    if settled == "self_service":  # who left the queue for a machine's answer is not among those who entered it
+        call = replace(call, queue="", queued_at=None)
     return replace(call, state="ended", outcome=settled, channel="voicemail" if settled == "message" else call.channel)
+
+
+def _called_back(call: Call, facts: Iterable[Fact]) -> Call:
+    """The call as one of ours to a citizen: whom it was for, only the fact written before dialling tells."""
+    told = next((f.data for f in facts if f.kind == DIALLED), {})
+    return replace(
+        call, channel="callback", called_number="", caller_number=str(told.get("number", "")), caller_number_raw="",
+        caller_name_raw="", queue=str(told.get("queue", "")),
+    )
 
 
 def _in_order(facts: Iterable[Fact]) -> list[Fact]:

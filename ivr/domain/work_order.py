@@ -15,8 +15,17 @@ _NOTES: dict[CallOutcome, str] = {
 }
 
 
+def state_at_opening(call: Call) -> str:
+    """An order waits as a draft for a person; one that only tells of an enquiry is closed at once, it is linked."""
+    return "closed" if call.outcome == "self_service" else "draft"
+
+
 def note_at_opening(call: Call) -> str:
     """Why an order has no transcript, or will have a partial one; '' when one is on its way."""
+    if call.outcome == "callback":
+        return f"来电人在接通前预约回电，号码 {call.callback_number}。"
+    if call.outcome == "self_service":
+        return f"来电人自助查询工单 {call.asked_about} 的办理进度，没有转人工。"
     if call.recording_refused:
         return "来电人不同意录音，没有录音和转写。"
     if call.outcome == "answered":

@@ -126,6 +126,11 @@ class LiveTracker:
         ledger.told = self._witness.told
 
     @property
+    def board(self) -> QueueBoard:
+        """Who waits and who is there now; to be read, not changed."""
+        return self._board
+
+    @property
     def live_calls(self) -> frozenset[str]:
         """Linked ids Asterisk knew at the last snapshot."""
         return self._live_calls

@@ -84,6 +84,26 @@ async def transaction(pool: Pool) -> AsyncIterator[Connection]:
         raise Unavailable(f"PostgreSQL is away: {away or type(away).__name__}") from away
 
 
+@asynccontextmanager
+async def transaction_on(connection: Connection) -> AsyncIterator[Connection]:
+    """The same on a connection somebody holds."""
+    try:
+        async with connection.transaction():
+            yield connection
+    except _AWAY as away:
+        raise Unavailable(f"PostgreSQL is away: {away or type(away).__name__}") from away
+
+
+@asynccontextmanager
+async def held_connection(pool: Pool) -> AsyncIterator[Connection]:
+    """A connection to keep; session locks taken on it are given back with it."""
+    try:
+        async with pool.acquire(timeout=5) as connection:
+            yield connection
+    except _AWAY as away:
+        raise Unavailable(f"PostgreSQL is away: {away or type(away).__name__}") from away
+
+
 async def lock_call(connection: Connection, linked_id: str) -> None:
     """Serialise everything that decides about one call until the transaction ends."""
     await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 12348))", linked_id)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ivr.domain.call import Call
 from ivr.domain.events import Fact, LedgerBatch, Source
 from ivr.ports.pipeline import FoldCall
+from ivr.storage.callbacks import CallbackJobs
 from ivr.storage.database import lock_call, transaction
 from ivr.storage.feed import append
 from ivr.storage.work_orders import WorkOrders
@@ -21,9 +22,10 @@ if TYPE_CHECKING:
 class PostgresLedger:
     """ivr.ports.pipeline.LedgerStore."""
 
-    def __init__(self, pool: Pool, orders: WorkOrders) -> None:
+    def __init__(self, pool: Pool, orders: WorkOrders, callbacks: CallbackJobs | None = None) -> None:
         self._pool = pool
         self._orders = orders
+        self._callbacks = callbacks or CallbackJobs()
 
     async def positions(self, source: Source) -> dict[str, int]:
         """{file id: bytes committed}."""
@@ -96,7 +98,11 @@ class PostgresLedger:
         if call is None:
             return None, []
         await _write(connection, call)
-        return call, await self._orders.open_for_call(connection, call) if call.state == "ended" else []
+        if call.state != "ended":
+            return call, []
+        orders = await self._orders.open_for_call(connection, call)
+        orders += await self._callbacks.settle(connection, call)
+        return call, list(dict.fromkeys(orders))
 
 
 async def _facts(connection: Connection, linked_id: str) -> list[Fact]:

@@ -44,8 +44,10 @@ class PostgresBooks:
         """See the port; oldest first."""
         async with transaction(self._pool) as connection:
             rows = await connection.fetch(
-                "SELECT c.linked_id, c.recording_name FROM work_order o JOIN call c ON c.linked_id = o.opened_by_call"
-                " WHERE o.filled_at IS NULL AND c.state = 'ended' AND c.ended_at < $1"
+                "SELECT c.linked_id, c.recording_name FROM work_order o JOIN work_order_call oc ON oc.order_id = o.id"
+                " JOIN call c ON c.linked_id = oc.linked_id"
+                " WHERE CASE WHEN o.opened_by_call = oc.linked_id THEN o.filled_at ELSE oc.filled_at END IS NULL"
+                " AND c.state = 'ended' AND c.ended_at < $1"
                 " AND (c.answered_at IS NOT NULL OR c.outcome = 'message')"
                 " AND NOT c.recording_refused AND c.recording_name <> ''"
                 " AND NOT EXISTS (SELECT FROM recording_track t WHERE t.linked_id = c.linked_id)"
@@ -76,8 +78,11 @@ async def _calls(connection: Connection, since: datetime) -> dict[str, CallFacts
         " extract(epoch FROM coalesce(c.talk_ended_at, c.ended_at) - c.answered_at)::float8 AS talk_s,"
         " (c.answered_at IS NOT NULL OR c.outcome = 'message') AND NOT c.recording_refused"
         " AND c.recording_name <> '' AS recording_expected,"
-        " c.recording_refused, coalesce(c.outcome, '') AS outcome, coalesce(o.outcome, '') AS order_outcome,"
-        " coalesce(o.number, '') AS order_number, extract(epoch FROM o.filled_at)::float8 AS order_filled_at"
+        " c.recording_refused, coalesce(c.outcome, '') AS outcome, coalesce(o.number, '') AS order_number,"
+        # An order tells the outcome of the call that opened it, and is filled once for each of its calls.
+        " CASE WHEN o.opened_by_call = c.linked_id THEN o.outcome ELSE coalesce(c.outcome, '') END AS order_outcome,"
+        " extract(epoch FROM CASE WHEN o.opened_by_call = c.linked_id THEN o.filled_at ELSE oc.filled_at END)::float8"
+        "  AS order_filled_at"
         " FROM call c LEFT JOIN work_order_call oc USING (linked_id) LEFT JOIN work_order o ON o.id = oc.order_id"
         " WHERE c.arrived_at >= $1", since,
     )

@@ -13,7 +13,14 @@ from ivr.domain.intake import Draft
 from ivr.domain.order_number import CHANNEL_DIGITS, Channel, compose
 from ivr.domain.recording import OPEN_STATES
 from ivr.domain.transcript import Segment, Transcript, Word
-from ivr.domain.work_order import NOTE_RECORDING_MISSING, note_after_transcription, note_at_opening, note_on_length
+from ivr.domain.work_order import (
+    NOTE_RECORDING_MISSING,
+    note_after_transcription,
+    note_at_opening,
+    note_on_length,
+    state_at_opening,
+)
+from ivr.storage.order_fields import fill_joined, give_up_joined, join_order, mark_joined, unfilled_joined, write_fields
 
 if TYPE_CHECKING:
     import asyncpg
@@ -49,15 +56,17 @@ class WorkOrders:
             "SELECT o.id, o.number, o.outcome, o.filled_at, o.opened_by_call FROM work_order_call c"
             " JOIN work_order o ON o.id = c.order_id WHERE c.linked_id = $1", call.linked_id,
         )
+        if known is None and await join_order(connection, call):
+            return await self.fill_when_ready(connection, call.linked_id)
         if known is None:
             ended = datetime.fromtimestamp(call.ended_at or call.arrived_at, SHANGHAI)
             number = await _next_number(connection, call.channel, ended.date())
             order_id = await connection.fetchval(
                 "INSERT INTO work_order (number, opened_by_call, channel, outcome, caller_number, note,"
-                " category_table_version, due_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
+                " category_table_version, due_at, state, asked_about) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
                 " ON CONFLICT (opened_by_call) DO NOTHING RETURNING id",
                 number, call.linked_id, call.channel, call.outcome or "", call.caller_number,
-                note_at_opening(call), self._table_version, self._due(call),
+                note_at_opening(call), self._table_version, self._due(call), state_at_opening(call), call.asked_about,
             )
             if order_id is None:
                 return []
@@ -78,7 +87,9 @@ class WorkOrders:
         person has written is never overwritten.
         """
         order = await connection.fetchrow(
-            "SELECT o.id, o.number, o.note, o.filled_at, c.caller_number, c.arrived_at, c.outcome,"
+            "SELECT o.id, o.number, o.note, c.caller_number, c.arrived_at, c.outcome,"
+            "       o.opened_by_call IS DISTINCT FROM oc.linked_id AS joined,"
+            "       CASE WHEN o.opened_by_call = oc.linked_id THEN o.filled_at ELSE oc.filled_at END AS filled_at,"
             "       extract(epoch FROM coalesce(c.talk_ended_at, c.ended_at) - c.answered_at)::float8 AS talk_s,"
             "       (c.answered_at IS NOT NULL OR c.outcome = 'message') AND NOT c.recording_refused"
             "       AND c.recording_name <> '' AS expected"
@@ -91,11 +102,17 @@ class WorkOrders:
         states = [r["state"] for r in tracks]
         if any(s in OPEN_STATES for s in states) or (order["expected"] and not states):
             return []
+        if order["joined"] and not states:
+            await mark_joined(connection, linked_id)
+            return []
         draft = self._compose(
             await _transcript(connection, linked_id), order["caller_number"],
             order["arrived_at"].astimezone(SHANGHAI).date(),
         )
-        await _write_fields(connection, order["id"], linked_id, draft)
+        if order["joined"]:
+            await fill_joined(connection, order["id"], linked_id, draft)
+            return [order["number"]]
+        await write_fields(connection, order["id"], linked_id, draft)
         note = note_after_transcription(
             order["note"], states.count("quarantined"), states.count("no_speech"), len(states)
         )
@@ -112,6 +129,7 @@ class WorkOrders:
 
     async def fill_without_recording(self, connection: Connection, linked_id: str) -> list[str]:
         """Fill the order of a call whose recording is missing for good: nothing can be drafted, and the note says so."""
+        await give_up_joined(connection, linked_id)
         number = await connection.fetchval(
             "UPDATE work_order SET filled_at = now(), note = $2, version = version + 1"
             " WHERE opened_by_call = $1 AND filled_at IS NULL"
@@ -126,7 +144,7 @@ class WorkOrders:
             "SELECT opened_by_call FROM work_order WHERE filled_at IS NULL AND opened_by_call IS NOT NULL"
             " ORDER BY opened_at LIMIT $1", limit,
         )
-        return [r["opened_by_call"] for r in rows]
+        return [r["opened_by_call"] for r in rows] + await unfilled_joined(connection, limit)
 
 
 async def _was_mistaken(connection: Connection, order: asyncpg.Record, call: Call) -> bool:
@@ -145,9 +163,10 @@ async def _correct(connection: Connection, order: asyncpg.Record, call: Call, du
     believed: Any = order["outcome"] or None
     await connection.execute(
         "UPDATE work_order SET outcome = $2, note = CASE WHEN note = $3 THEN $4 ELSE note END, version = version + 1,"
-        " filled_at = CASE WHEN $5 THEN NULL ELSE filled_at END, due_at = coalesce(due_at, $6) WHERE id = $1",
+        " filled_at = CASE WHEN $5 THEN NULL ELSE filled_at END, due_at = coalesce(due_at, $6),"
+        " state = CASE WHEN state = $7 THEN $8 ELSE state END, asked_about = $9 WHERE id = $1",
         order["id"], call.outcome or "", note_at_opening(replace(call, outcome=believed)), note_at_opening(call),
-        call.recording_expected, due,
+        call.recording_expected, due, state_at_opening(replace(call, outcome=believed)), state_at_opening(call), call.asked_about,
     )
     return str(order["number"])
 
@@ -169,15 +188,3 @@ async def _transcript(connection: Connection, linked_id: str) -> Transcript:
     ])
 
 
-async def _write_fields(connection: Connection, order_id: int, linked_id: str, draft: Draft) -> None:
-    rows: list[tuple[Any, ...]] = [
-        (order_id, f.name, f.ordinal, f.value, f.display, f.rule, linked_id, f.evidence.speaker, f.evidence.text,
-         f.evidence.start_s, f.evidence.end_s, f.confidence, f.approximate)
-        for f in draft.fields
-    ]
-    await connection.executemany(
-        "INSERT INTO work_order_field (order_id, field, ordinal, value, display, source, rule, linked_id, speaker, text,"
-        " start_s, end_s, confidence, approximate)"
-        " VALUES ($1, $2, $3, $4, $5, 'machine', $6, $7, $8, $9, $10, $11, $12, $13)"
-        " ON CONFLICT DO NOTHING", rows,
-    )

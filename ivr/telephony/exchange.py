@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+from ivr.domain.callback import dialable
 from ivr.domain.events import LiveEvent
-from ivr.telephony.ami import AmiClient
+from ivr.ports.callbacks import CallRefused, CitizenCall, OutgoingLine
+from ivr.telephony.ami import AmiClient, AmiRefused
 
 _DIRECTION = {"caller": "read", "operator": "write"}
 
 
 class AsteriskExchange:
-    """ivr.ports.pipeline.Exchange over one AMI link."""
+    """ivr.ports.pipeline.Exchange and ivr.ports.callbacks.CitizenCalls over one AMI link."""
 
     def __init__(self, client: AmiClient) -> None:
         self._client = client
@@ -25,3 +27,36 @@ class AsteriskExchange:
         await self._client.request(
             "MixMonitorMute", Channel=channel, Direction=_DIRECTION[track], State="1" if muted else "0"
         )
+
+    async def room(self, line: OutgoingLine) -> int:
+        """See the port: channels both ways count, as for the cap on calls that come in."""
+        channels = await self._client.request("CoreShowChannels", within_s=10)
+        used = sum(frame.get("channel", "").startswith(f"PJSIP/trunk-{line.name}-") for frame in channels)
+        return line.channel_cap - used
+
+    async def call(self, call: CitizenCall) -> None:
+        """AMI Originate under the call's own id, which Asterisk takes only once while the call is up.
+
+        The number is checked here once more, because nothing after this line would refuse another one.
+        """
+        if not dialable(call.number):
+            raise ValueError(f"{call.number[:40]!r} is no number that may be called back")
+        try:
+            await self._client.request(
+                "Originate", within_s=10, Channel=f"PJSIP/{call.number}@trunk-{call.line.name}", ChannelId=call.linked_id,
+                Context=f"callback-answered-{call.queue}", Exten=call.kind, Priority="1", Timeout=str(call.ring_s * 1000),
+                CallerID=call.line.shown, Async="true", Variable=[
+                    f"GROUP(trunk)={call.line.name}", f"CALLBACK_NUMBER={call.number}",
+                    f"ARRIVED={int(call.arrived_at * 10)}",
+                ],
+            )
+        except AmiRefused as refused:
+            raise CallRefused(str(refused)) from refused
+
+    async def is_live(self, linked_id: str) -> bool:
+        """See the port."""
+        try:
+            await self._client.request("Getvar", Channel=linked_id, Variable="UNIQUEID")
+        except AmiRefused:
+            return False
+        return True

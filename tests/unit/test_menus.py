@@ -85,7 +85,7 @@ def _changed(path: str, value: Any) -> dict[str, Any]:
     ("menus/main/otherwise", {"menu": "main"}, "silence goes round main → main for ever"),
     ("menus/sub/hours", "night", "there are no opening hours night"),
     ("menus/sub/hours", KeyError, "hours and closed belong together"),
-    ("menus/sub/heard_in", "aid", "only the first menu can be heard in a queue"),
+    ("menus/sub/heard_in", "aid", "only the first menu of those heard in a queue can have hours"),
     ("menus/main/heard_in", "nobody", "heard_in: there is no queue nobody"),
 ])
 def test_what_is_wrong_is_said(path: str, value: Any, complaint: str) -> None:

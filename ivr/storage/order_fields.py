@@ -1,0 +1,85 @@
+"""What transcripts write into orders, and calls that join an order another call opened: they fill what is still blank."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ivr.domain.call import Call
+from ivr.domain.intake import Draft
+from ivr.domain.work_order import NOTE_RECORDING_MISSING
+
+if TYPE_CHECKING:
+    from ivr.storage.database import Connection
+
+
+async def write_fields(connection: Connection, order_id: int, linked_id: str, draft: Draft) -> None:
+    """Write a draft's fields; what is there already stays."""
+    rows: list[tuple[Any, ...]] = [
+        (order_id, f.name, f.ordinal, f.value, f.display, f.rule, linked_id, f.evidence.speaker, f.evidence.text,
+         f.evidence.start_s, f.evidence.end_s, f.confidence, f.approximate)
+        for f in draft.fields
+    ]
+    await connection.executemany(
+        "INSERT INTO work_order_field (order_id, field, ordinal, value, display, source, rule, linked_id, speaker, text,"
+        " start_s, end_s, confidence, approximate)"
+        " VALUES ($1, $2, $3, $4, $5, 'machine', $6, $7, $8, $9, $10, $11, $12, $13)"
+        " ON CONFLICT DO NOTHING", rows,
+    )
+
+
+async def join_order(connection: Connection, call: Call) -> bool:
+    """Put a call-back into the order it serves; False for any other call, and when nobody knows which order that is."""
+    if call.channel != "callback":
+        return False
+    return bool(await connection.fetchval(
+        "INSERT INTO work_order_call (linked_id, order_id) SELECT a.linked_id, j.order_id FROM callback_attempt a"
+        " JOIN callback_job j ON j.id = a.job_id WHERE a.linked_id = $1 RETURNING true", call.linked_id,
+    ))
+
+
+async def fill_joined(connection: Connection, order_id: int, linked_id: str, draft: Draft) -> None:
+    """Fill the fields that are blank from a later call of the order. What earlier calls or people wrote stays whole.
+
+    A field that has several values is taken from one call, never mixed from two.
+    """
+    rows = await connection.fetch("SELECT DISTINCT field FROM work_order_field WHERE order_id = $1", order_id)
+    there = {r["field"] for r in rows}
+    fresh = Draft(draft.table_version, tuple(f for f in draft.fields if f.name not in there), ())
+    await write_fields(connection, order_id, linked_id, fresh)
+    filled = there | {f.name for f in fresh.fields}
+    await connection.execute(
+        "UPDATE work_order SET version = version + 1, blanks = $2,"
+        " category = coalesce(nullif(category, ''),"
+        "  (SELECT value FROM work_order_field WHERE order_id = $1 AND field = 'category'), ''),"
+        " matter = coalesce(nullif(matter, ''),"
+        "  (SELECT value FROM work_order_field WHERE order_id = $1 AND field = 'matter'), '')"
+        " WHERE id = $1", order_id,
+        [{"field": r.field, "code": r.code, "message": r.message} for r in draft.reasons if r.field not in filled],
+    )
+    await mark_joined(connection, linked_id)
+
+
+async def mark_joined(connection: Connection, linked_id: str) -> None:
+    """Nothing more is awaited of a call that joined an order."""
+    await connection.execute("UPDATE work_order_call SET filled_at = now() WHERE linked_id = $1", linked_id)
+
+
+async def unfilled_joined(connection: Connection, limit: int) -> list[str]:
+    """Calls that joined an order and wait for their transcript."""
+    rows = await connection.fetch(
+        "SELECT oc.linked_id FROM callback_attempt a JOIN work_order_call oc ON oc.linked_id = a.linked_id"
+        " JOIN work_order o ON o.id = oc.order_id WHERE oc.filled_at IS NULL AND o.opened_by_call IS DISTINCT FROM oc.linked_id"
+        " ORDER BY a.started_at LIMIT $1", limit,
+    )
+    return [r["linked_id"] for r in rows]
+
+
+async def give_up_joined(connection: Connection, linked_id: str) -> None:
+    """Say in the order that a later call's recording is missing for good."""
+    await connection.execute(
+        "WITH given_up AS (UPDATE work_order_call oc SET filled_at = now() FROM work_order o WHERE o.id = oc.order_id"
+        " AND oc.linked_id = $1 AND oc.filled_at IS NULL AND o.opened_by_call IS DISTINCT FROM oc.linked_id"
+        " AND NOT EXISTS (SELECT FROM recording_track WHERE linked_id = $1) RETURNING oc.order_id)"
+        " UPDATE work_order SET note = note || $2, version = version + 1 WHERE id IN (SELECT order_id FROM given_up)",
+        linked_id, NOTE_RECORDING_MISSING,
+    )
