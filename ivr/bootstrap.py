@@ -8,6 +8,7 @@ import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,18 +16,22 @@ import structlog
 
 from ivr.china_holidays import working_days
 from ivr.domain.call import Call
+from ivr.domain.callback import CallbackRules
 from ivr.domain.errors import Unavailable
 from ivr.domain.evidence import Thresholds
 from ivr.domain.reconciliation import Difference
-from ivr.domain.worktime import WorkTime
+from ivr.domain.worktime import SHANGHAI, WorkTime
 from ivr.exchange_setup import Places, cache_folder, certificate, credentials, database_url
 from ivr.intake_tables import CodeNames, load_intake, shipped_tables
+from ivr.pipeline.answer_enquiries import ProgressDesk
+from ivr.pipeline.call_back import CallBackDialler
 from ivr.pipeline.collect_recordings import RecordingCollector
 from ivr.pipeline.follow_recordings import RecordingFollower
 from ivr.pipeline.reconcile import Reconciler
 from ivr.pipeline.track_calls import LedgerTracker, LiveTracker
 from ivr.pipeline.transcribe import TranscriptionWorker
 from ivr.pipeline.watch_volumes import Volume, VolumeWatch, watched_volumes
+from ivr.ports.callbacks import OutgoingLine
 from ivr.ports.web import WebOptions, WebServices
 from ivr.settings import PROJECT_ROOT, Settings
 from ivr.speech.archive import RecordingArchive
@@ -36,9 +41,11 @@ from ivr.speech.spool import RecordingSpool
 from ivr.storage.accounts import LoginPolicy, PostgresAccounts
 from ivr.storage.alarms import PostgresAlarms
 from ivr.storage.audit import PostgresAudit
+from ivr.storage.callbacks import CallbackJobs, PostgresCallbacks
 from ivr.storage.database import connect, open_pool, transaction
 from ivr.storage.feed import PostgresFeed, prune
 from ivr.storage.ledger import PostgresLedger
+from ivr.storage.progress import PostgresProgress
 from ivr.storage.queue_live import PostgresQueueLive
 from ivr.storage.reconciliation import PostgresBooks
 from ivr.storage.recordings import PostgresTracks
@@ -48,6 +55,7 @@ from ivr.telephony.ami import AmiClient
 from ivr.telephony.asterisk_root import find_asterisk
 from ivr.telephony.embedded import Console
 from ivr.telephony.exchange import AsteriskExchange
+from ivr.telephony.fastagi import FastAgiServer, Question
 from ivr.telephony.ledger import LedgerReader
 from ivr.telephony.ledger_source import LedgerFiles, LedgerShelf
 from ivr.volume_probe import FolderProbe
@@ -132,7 +140,9 @@ async def run_controller(settings: Settings) -> None:
 
     async with patient_pool(settings, "controller") as pool:
         orders = await work_orders(settings, pool)
-        ledger, tracks, alarms = PostgresLedger(pool, orders), PostgresTracks(pool, orders), PostgresAlarms(pool)
+        rules = callback_rules(settings)
+        ledger = PostgresLedger(pool, orders, CallbackJobs(rules))
+        tracks, alarms = PostgresTracks(pool, orders), PostgresAlarms(pool)
         log_folder = places.asterisk / "log"
         calls = LedgerTracker(
             LedgerFiles(LedgerReader("cel", log_folder / "cel-custom", "ledger.csv", instance)), ledger, prefixes
@@ -143,18 +153,57 @@ async def run_controller(settings: Settings) -> None:
         ami_port = settings.asterisk.ami_tunnel_port or settings.asterisk.ami_port
         client = AmiClient("127.0.0.1", ami_port, "controller", secret)
         titles = {q.name: q.title for q in settings.queues}
-        live = LiveTracker(AsteriskExchange(client), PostgresQueueLive(pool), calls, titles)
+        exchange = AsteriskExchange(client)
+        live = LiveTracker(exchange, PostgresQueueLive(pool), calls, titles)
+        dialler = CallBackDialler(
+            PostgresCallbacks(pool, rules), exchange, lambda: live.board, calls.read_to_end, outgoing_lines(settings), instance,
+            rules, ring_s=settings.callback.ring_s, in_hours=partial(may_call, settings),
+        )
         collector = RecordingCollector(RecordingSpool(settings.recordings_dir), tracks)
         reconciler = Reconciler(
             PostgresBooks(pool, orders), RecordingSpool(settings.recordings_dir), ledger_shelf(settings), alarms,
             lambda: live.live_calls, longest_call_s=settings.hotline.longest_call_s,
         )
         async with asyncio.TaskGroup() as tasks:
-            for part in (client, calls, queue_log, live, collector, reconciler):
+            for part in (client, calls, queue_log, live, collector, reconciler, dialler, questions(settings, pool)):
                 tasks.create_task(part.run(), name=type(part).__name__)
             for volume in volumes(settings):
                 tasks.create_task(VolumeWatch(volume, FolderProbe(Path(volume.folder)), alarms).run(), name=volume.name)
             tasks.create_task(_sweep(pool, tracks), name="sweep")
+
+
+def questions(settings: Settings, pool: Pool) -> FastAgiServer:
+    """What the dialplan may ask during a call, and who answers; given up a second before the dialplan does."""
+    enquiry = settings.enquiry
+    progress = ProgressDesk(
+        PostgresProgress(pool), {t.name: t.caller_prefixes for t in settings.trunks},
+        wrong_a_day=enquiry.wrong_a_day, wrong_withheld_a_day=enquiry.wrong_withheld_a_day,
+    )
+
+    async def how_it_stands(asked: Question) -> Mapping[str, str]:
+        return await progress.answer(asked.argument(0), asked.argument(1), asked.argument(2))
+
+    return FastAgiServer(settings.asterisk.fastagi_port, {"progress": how_it_stands}, within_s=enquiry.wait_s - 1)
+
+
+def callback_rules(settings: Settings) -> CallbackRules:
+    """The limits of call-backs in force."""
+    callback = settings.callback
+    return CallbackRules(
+        attempts=callback.attempts, spacing_s=callback.spacing_s, kept_s=callback.kept_h * 3600,
+        dissatisfied=callback.dissatisfied, dissatisfied_delay_s=callback.dissatisfied_delay_s,
+    )
+
+
+def outgoing_lines(settings: Settings) -> dict[str, OutgoingLine]:
+    """The lines call-backs may leave by, with the number citizens see."""
+    number = settings.hotline.number
+    return {t.name: OutgoingLine(t.name, t.outbound_caller_id or number, t.channel_cap) for t in settings.trunks}
+
+
+def may_call(settings: Settings, now: float) -> bool:
+    """Whether citizens may be called at this Unix time."""
+    return settings.callback.called_hours.open_at(True, f"{datetime.fromtimestamp(now, SHANGHAI):%H%M}")
 
 
 def ledger_shelf(settings: Settings) -> LedgerShelf:

@@ -134,7 +134,7 @@ def plan_exchange(settings: Settings, boot: int) -> ExchangePlan:
         },
         rtp_first=asterisk.rtp_first, rtp_last=asterisk.rtp_last, ami_port=asterisk.ami_port, wss=wss,
         tls_certificate=held.certificate if held else None, tls_key=held.key if held else None,
-        extra_modules=asterisk.extra_modules,
+        extra_modules=asterisk.extra_modules, fastagi_port=asterisk.fastagi_port, enquiry=settings.enquiry.model_dump(),
     )
 
 
@@ -170,7 +170,7 @@ def speak_prompts(settings: Settings, told: Callable[[BuiltPrompt], None] = lamb
     """Speak what is missing and check every prompt; ``told`` hears of each. Blocking."""
     build_prompts(
         read_manifest(PROMPTS), settings.prompts.recorded_dir, Places(settings.state_dir).prompts,
-        command=settings.prompts.command or ESPEAK, told=told,
+        command=settings.prompts.command or ESPEAK, spoken=cache_folder() / "prompts", told=told,
     )
 
 

@@ -22,6 +22,7 @@ def refuse_ports_in_use(settings: Settings, *, asterisk_runs: bool = False) -> N
     """
     asterisk, web = settings.asterisk, settings.web
     wanted = [(socket.SOCK_STREAM, web.host, web.port, "web.port")]
+    wanted.append((socket.SOCK_STREAM, "127.0.0.1", asterisk.fastagi_port, "asterisk.fastagi_port"))
     if not asterisk_runs:
         wanted += _asterisk_ports(asterisk)
     taken = []

@@ -25,7 +25,9 @@ from ivr.domain.errors import BadSetting
 from ivr.settings_sections import (
     AsteriskSettings,
     CalendarSettings,
+    CallbackSettings,
     DutyNumber,
+    EnquirySettings,
     HotlineSettings,
     IntakeSettings,
     OpeningHoursSettings,
@@ -64,6 +66,8 @@ class Settings(BaseSettings):
     web: WebSettings = Field(default_factory=WebSettings)
     asterisk: AsteriskSettings = Field(default_factory=AsteriskSettings)
     hotline: HotlineSettings = Field(default_factory=HotlineSettings)
+    callback: CallbackSettings = Field(default_factory=CallbackSettings)
+    enquiry: EnquirySettings = Field(default_factory=EnquirySettings)
     prompts: PromptSettings = Field(default_factory=PromptSettings)
     speech: SpeechSettings = Field(default_factory=SpeechSettings)
     intake: IntakeSettings = Field(default_factory=IntakeSettings)
@@ -96,6 +100,7 @@ class Settings(BaseSettings):
         known = {q.name for q in self.queues}
         if self.hotline.queue not in known:
             raise ValueError(f"hotline.queue {self.hotline.queue} is not among queues {sorted(known)}")
+        self._check_roads(known)
         for seat in self.seats:
             for queue in seat.queues:
                 if queue not in known:
@@ -106,6 +111,29 @@ class Settings(BaseSettings):
             if trunk.transport == "tls" and not self.asterisk.sip_tls_port:
                 raise ValueError(f"trunk {trunk.name}: transport = tls needs asterisk.sip_tls_port (and web.tls)")
         return self
+
+    def _check_roads(self, queues: set[str]) -> None:
+        """Roads from queue to queue lead somewhere, and in no circle; one to a telephone needs a line."""
+        duty = {d.name for d in self.duty_numbers}
+        onward: dict[str, set[str]] = {}
+        for queue in self.queues:
+            for why, road in queue.roads.items():
+                kind, _, name = road.partition(":")
+                if kind in ("queue", "duty") and name not in (queues if kind == "queue" else duty):
+                    there = ", ".join(sorted(queues if kind == "queue" else duty)) or "none"
+                    raise ValueError(f"queue {queue.name}: {why} = {road}, but there is no such {kind}; there is {there}")
+                if kind == "duty" and not self.trunks:
+                    raise ValueError(f"queue {queue.name}: {why} = {road} needs a trunk to call it by")
+                if kind == "queue":
+                    onward.setdefault(queue.name, set()).add(name)
+        for start in onward:
+            ahead, seen = set(onward[start]), set[str]()
+            while ahead:
+                name = ahead.pop()
+                if name == start:
+                    raise ValueError(f"queue {start}: its roads lead back to it; let one of them end in message, callback or duty")
+                seen.add(name)
+                ahead |= onward.get(name, set()) - seen
 
     def _keyed_numbers(self) -> list[str]:
         return [*(s.work_number for s in self.seats), *(d.extension for d in self.duty_numbers)]

@@ -13,6 +13,8 @@ from ivr.domain.working_days import OpeningHours, OpeningSpan
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
 Digits = Annotated[str, Field(pattern=r"^[0-9]{2,20}$")]
+Road = Annotated[str, Field(pattern=r"^(end|message|callback|(queue|duty):[a-z][a-z0-9-]{0,30})$")]
+WaitingRoad = Annotated[str, Field(pattern=r"^(wait|end|message|callback|(queue|duty):[a-z][a-z0-9-]{0,30})$")]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
@@ -65,6 +67,7 @@ class AsteriskSettings(_Section):
     ami_tunnel_port: Port | None = Field(
         None, description="TCP port the controller connects to instead when a tunnel or relay stands before AMI"
     )
+    fastagi_port: Port = Field(4573, description="TCP port on loopback where the controller answers questions of the dialplan")
     wss_port: Port | None = Field(None, description="TCP port of the secure WebSocket for browsers (needs web.tls)")
     extra_modules: list[str] = Field(default_factory=list, description="Further Asterisk modules to load")
 
@@ -101,6 +104,16 @@ class QueueSettings(_Section):
     strategy: Literal["rrmemory", "ringall", "leastrecent", "fewestcalls", "linear"] = Field(
         "rrmemory", description="Who is rung first"
     )
+    most_waiting: int = Field(50, ge=1, le=1000, description="Callers who may wait at once; further ones take the road full")
+    full: Road = Field("message", description="Where a caller goes when too many wait: message, callback, queue:NAME, duty:NAME, end")
+    nobody: WaitingRoad = Field("message", description="The same when no operator is signed in; wait: stays in the queue")
+    paused: WaitingRoad = Field("wait", description="The same when every operator who is signed in is paused")
+    late: Road = Field("message", description="The same after wait_limit_s")
+
+    @property
+    def roads(self) -> dict[str, str]:
+        """Where callers go whom nobody of this queue answered, by reason."""
+        return {"full": self.full, "nobody": self.nobody, "paused": self.paused, "late": self.late}
 
 
 class SeatSettings(_Section):
@@ -161,7 +174,44 @@ class HotlineSettings(_Section):
     menu: Name = Field("human-first", description="Menu plan callers meet (`ivr menu list`)")
     rating: bool = Field(True, description="Ask for a rating by key when the operator hung up first")
     longest_call_s: int = Field(7200, ge=60, description="A call is ended after this long, so none hangs for ever")
+    transfer_ring_s: int = Field(
+        20, ge=5, le=120, description="How long a transfer's target rings, and then the operator it comes back to"
+    )
     longest_message_s: int = Field(180, ge=10, le=1800, description="Longest voice message")
+
+
+class EnquirySettings(_Section):
+    """Questions the dialplan asks the controller during a call: how a matter stands, who is on duty."""
+
+    wait_s: int = Field(4, ge=2, le=15, description="A question not answered within this time leads the caller to a human")
+    tries: int = Field(3, ge=1, le=9, description="Wrong or missing numbers keyed in one call before it leads to a human")
+    wrong_a_day: int = Field(9, ge=1, le=100, description="Numbers that name no order, keyed from one calling number in a day")
+    wrong_withheld_a_day: int = Field(100, ge=1, le=10000, description="The same of all who withhold their number, together")
+
+
+class CallbackSettings(_Section):
+    """Call-backs: promised to callers who keep their place, and owed to those who rated a call 4 or 5."""
+
+    attempts: int = Field(3, ge=1, le=10, description="How often a citizen who is not reached is called in all")
+    spacing_s: int = Field(900, ge=1, le=86400, description="Least time between two attempts")
+    ring_s: int = Field(30, ge=5, le=120, description="How long the citizen's telephone rings")
+    kept_h: float = Field(24, gt=0, le=168, description="A promise not kept by then is given up, and its order says so")
+    hours: list[str] = Field(
+        default_factory=lambda: ["08:30-21:00"],
+        description="When citizens are called, every day, by Shanghai's clock; a promise just made is kept at any hour",
+    )
+    dissatisfied: bool = Field(True, description="Call back who rated a call 4 or 5 by key")
+    dissatisfied_delay_s: int = Field(3600, ge=0, le=604800, description="How long after such a call")
+
+    @property
+    def called_hours(self) -> OpeningHours:
+        """The hours as the core knows them, alike on worked days and others."""
+        return OpeningHours(tuple(OpeningSpan.parse(text, workdays=True) for text in self.hours))
+
+    @model_validator(mode="after")
+    def _readable(self) -> CallbackSettings:
+        self.called_hours  # noqa: B018 - raises ValueError for a span that cannot be read
+        return self
 
 
 class OpeningHoursSettings(_Section):

@@ -41,6 +41,7 @@ recordings_dir = "{recordings}"
 name = "demo"
 sip_port = {sip}
 ami_port = {ami}
+fastagi_port = {fastagi}
 rtp_first = 22000
 rtp_last = 23999
 
@@ -97,8 +98,10 @@ class _only_one:
 
 def _settings(state: Path) -> tuple[Settings, Path]:
     file = state / "demo.toml"
-    ports = _free_ports(3)
-    file.write_text(_CONFIGURATION.format(recordings=state / "recordings", sip=ports[0], ami=ports[1], carrier=ports[2]))
+    ports = _free_ports(4)
+    file.write_text(_CONFIGURATION.format(
+        recordings=state / "recordings", sip=ports[0], ami=ports[1], carrier=ports[2], fastagi=ports[3],
+    ))
     os.environ["IVR_CONFIG"] = str(file)
     os.environ["IVR_STATE_DIR"] = str(state)
     return load_settings(), file

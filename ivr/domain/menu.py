@@ -11,12 +11,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-TargetKind = Literal["queue", "menu", "message", "emergency"]
+TargetKind = Literal["queue", "menu", "message", "emergency", "enquiry", "lawyer", "callback"]
 UNIVERSAL_KEYS: Mapping[str, str] = {"0": "人工", "9": "不录音", "*": "重听"}
 CHOICE_KEYS = ("1", "2", "3", "4", "5", "6", "7", "8", "#")
 
-TARGET_KINDS: tuple[TargetKind, ...] = ("queue", "menu", "message", "emergency")
-NAMELESS_KINDS: frozenset[TargetKind] = frozenset({"message", "emergency"})
+TARGET_KINDS: tuple[TargetKind, ...] = ("queue", "menu", "message", "emergency", "enquiry", "lawyer", "callback")
+NAMELESS_KINDS: frozenset[TargetKind] = frozenset({"message", "emergency", "enquiry", "lawyer", "callback"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +94,10 @@ def check_plan(plan: MenuPlan, known: Surroundings) -> list[Complaint]:
         place = f"menu {name}"
         if name not in reached:
             found.append(Complaint(place, f"no key leads here; remove it or give it a key in {plan.start}"))
-        if menu.heard_in and name != plan.start:
-            found.append(Complaint(place, "only the first menu can be heard in a queue; remove heard_in"))
+        if menu.heard_in and menu.hours and name != plan.start:
+            found.append(Complaint(place, "only the first menu of those heard in a queue can have hours; remove hours and closed"))
+        if any(menu.heard_in and menu.heard_in == other.heard_in for other in plan.menus.values() if other.name < name):
+            found.append(Complaint(place, f"another menu is heard in {menu.heard_in} already; keep one of them"))
         if menu.heard_in and menu.otherwise is not None:
             found.append(Complaint(place, "who presses nothing stays in the queue; remove otherwise"))
         if bool(menu.hours) != (menu.closed is not None):
@@ -142,11 +144,14 @@ def _targets(plan: MenuPlan) -> Iterator[tuple[str, Target]]:
 def _reached(plan: MenuPlan) -> set[str]:
     reached: set[str] = set()
     ahead = [plan.start]
+    heard = {menu.heard_in: menu.name for menu in plan.menus.values() if menu.heard_in}
     while ahead:
         menu = plan.menus.get(ahead.pop())
         if menu is not None and menu.name not in reached:
             reached.add(menu.name)
-            ahead += [t.name for t in (*menu.keys.values(), menu.otherwise, menu.closed) if t is not None and t.kind == "menu"]
+            targets = [t for t in (*menu.keys.values(), menu.otherwise, menu.closed, plan.human) if t is not None]
+            ahead += [t.name for t in targets if t.kind == "menu"]
+            ahead += [heard[t.name] for t in targets if t.kind == "queue" and t.name in heard]
     return reached
 
 

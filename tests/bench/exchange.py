@@ -61,12 +61,12 @@ class Exchange:
 
 
 def _settings(folder: Path, name: str, rtp: int, seats: int, desk_port: int) -> Settings:
-    web, sip, ami = free_ports(3)
+    web, sip, ami, fastagi = free_ports(4)
     saved = {k: os.environ.pop(k) for k in list(os.environ) if k.startswith("IVR_")}
     try:
         return Settings(
             state_dir=folder / name, recordings_dir=folder / name / "recordings", web={"port": web},
-            asterisk={"name": name, "sip_port": sip, "ami_port": ami, "rtp_first": rtp, "rtp_last": rtp + 3999},
+            asterisk={"name": name, "sip_port": sip, "ami_port": ami, "fastagi_port": fastagi, "rtp_first": rtp, "rtp_last": rtp + 3999},
             hotline=HotlineSettings(), seats=[SeatSettings(name=f"n{n}", queues=["hotline"]) for n in range(seats)],
             trunks=[TrunkSettings(name="carrier", host="127.0.0.1", port=desk_port, channel_cap=1000)],
         )
@@ -155,7 +155,7 @@ async def _part(running: Exchange, folder: Path, part: str, ready: str) -> async
     file = folder / "ivr.toml"
     asterisk = settings.asterisk
     file.write_text(
-        f'[asterisk]\nname = "{asterisk.name}"\nsip_port = {asterisk.sip_port}\nami_port = {asterisk.ami_port}\n'
+        f'[asterisk]\nname = "{asterisk.name}"\nsip_port = {asterisk.sip_port}\nami_port = {asterisk.ami_port}\nfastagi_port = {asterisk.fastagi_port}\n'
         f"rtp_first = {asterisk.rtp_first}\nrtp_last = {asterisk.rtp_last}\n"
         '[[trunks]]\nname = "carrier"\nhost = "127.0.0.1"\nchannel_cap = 1000\n'
         + "".join(f'[[seats]]\nname = "{s.name}"\nqueues = ["hotline"]\n' for s in settings.seats)

@@ -19,11 +19,13 @@ from typing import Any
 
 import aiohttp
 
+from ivr.bootstrap import patient_pool
 from ivr.demo.client import HotlineClient
 from ivr.demo.phone import PhoneAccount, ScriptedPhone
 from ivr.demo.script import write_silence
 from ivr.exchange_setup import Places, credentials
 from ivr.settings import PROJECT_ROOT, Settings
+from ivr.storage.accounts import PostgresAccounts
 from ivr.telephony.speaking import RATE, Voice, speak, write_wav
 
 CONFIGURATION = """
@@ -37,9 +39,15 @@ port = {web}
 name = "e2e"
 sip_port = {sip}
 ami_port = {ami}
+fastagi_port = {fastagi}
 rtp_first = {rtp}
 rtp_last = {rtp_last}
 {asterisk_more}
+
+[[queues]]
+name = "hotline"
+title = "法律服务热线"
+nobody = "wait"
 
 [[seats]]
 name = "one"
@@ -82,11 +90,11 @@ class RunningHotline:
     def __init__(self, more: str = "", *, web_more: str = "", asterisk_more: str = "", rtp: int = 24000) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="ivr-e2e-", dir="/var/tmp"))
         self.folder.chmod(0o755)
-        web, sip, ami, carrier = free_ports(4)
+        web, sip, ami, carrier, fastagi = free_ports(5)
         self.sip, self.ami, self.carrier = sip, ami, carrier
         self.file = self.folder / "ivr.toml"
         self.file.write_text(CONFIGURATION.format(
-            web=web, sip=sip, ami=ami, carrier=carrier, more=more, web_more=web_more, asterisk_more=asterisk_more,
+            web=web, sip=sip, ami=ami, fastagi=fastagi, carrier=carrier, more=more, web_more=web_more, asterisk_more=asterisk_more,
             rtp=rtp, rtp_last=rtp + 999,
         ))
         self.environment = {k: v for k, v in os.environ.items() if not k.startswith("IVR_")} | {
@@ -139,7 +147,8 @@ class RunningHotline:
                             break
                 await asyncio.sleep(0.1)
         if not self.token:
-            self.token = (await self.cli("token", "create", "e2e", "--role", "supervisor", "--role", "operator")).strip()
+            async with patient_pool(self.settings, "tests", size=1) as pool:
+                self.token = await PostgresAccounts(pool).create_token("e2e", ["supervisor", "operator"])
 
     async def stop(self) -> list[str]:
         """End it as Ctrl-C does; returns the command lines of processes left behind."""

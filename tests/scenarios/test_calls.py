@@ -92,6 +92,90 @@ CASES = f"""
  40.0  caller  LINKEDID_END
 → outcome=message channel=voicemail menu_choice=waiting:# answered_at=None recording_expected=True
 
+# who asks how a matter stands, hears it and hangs up, was served by the machine, and is not among those who entered the queue
+{QUEUES}
+ 9.0   caller  MENU            waiting:8
+ 30.0  caller  ENQUIRY_FAILED  check
+ 50.0  caller  ENQUIRY         6401056261120900019
+ 60.0  caller  HANGUP          by=caller cause=16
+ 60.0  caller  LINKEDID_END
+→ outcome=self_service asked_about=6401056261120900019 queue= queued_at=None answered_at=None recording_expected=False channel=hotline
+
+# heard how it stands, and then talks to a human
+{ARRIVES}
+ 9.0   caller  MENU            main:8
+ 30.0  caller  ENQUIRY         6401056261120900019
+ 40.0  caller  QUEUE_ENTERED   hotline
+ 50.0  one     BRIDGE_ENTER
+ 50.0  caller  BRIDGE_ENTER
+ 90.0  caller  HANGUP          by=caller cause=16
+ 90.0  caller  LINKEDID_END
+→ outcome=answered asked_about=6401056261120900019 queue=hotline queued_at=40 answered_at=50
+
+# heard how it stands, wants a human, and gives up waiting
+{ARRIVES}
+ 30.0  caller  ENQUIRY         6401056261120900019
+ 40.0  caller  QUEUE_ENTERED   hotline
+ 90.0  caller  HANGUP          by=caller cause=16
+ 90.0  caller  LINKEDID_END
+→ outcome=abandoned asked_about=6401056261120900019 queue=hotline queued_at=40
+
+# three wrong numbers lead to a human
+{ARRIVES}
+ 20.0  caller  ENQUIRY_FAILED  check
+ 30.0  caller  ENQUIRY_FAILED  unknown
+ 36.0  caller  ENQUIRY_FAILED  silence
+ 36.1  caller  ENQUIRY_FAILED  tries
+ 38.0  caller  QUEUE_ENTERED   hotline
+ 40.0  caller  HANGUP          by=caller cause=16
+ 40.0  caller  LINKEDID_END
+→ outcome=abandoned asked_about= queue=hotline
+
+# hung up before any answer
+{ARRIVES}
+ 20.0  caller  ENQUIRY_FAILED  unknown
+ 22.0  caller  HANGUP          by=caller cause=16
+ 22.0  caller  LINKEDID_END
+→ outcome=abandoned asked_about= queue= queued_at=None
+
+# Asterisk was killed while the answer was heard
+{ARRIVES}
+ 30.0  caller  ENQUIRY         6401056261120900019
+ 90.0  caller  INTERRUPTED
+→ outcome=interrupted asked_about=6401056261120900019
+
+# chose a lawyer, waited in vain, and was answered in the hotline's queue: counted there
+{QUEUES}
+ 9.0    caller  MENU           waiting:4
+ 20.0   caller  LAWYER         8001
+ 20.0   caller  QUEUE_ENTERED  lawyer-8001
+ 140.0  caller  QUEUE_LEFT     TIMEOUT
+ 142.0  caller  QUEUE_ENTERED  hotline
+ 150.0  one     BRIDGE_ENTER
+ 150.0  caller  BRIDGE_ENTER
+ 190.0  caller  HANGUP         by=caller cause=16
+ 190.0  caller  LINKEDID_END
+→ outcome=answered queue=hotline queued_at=7 answered_at=150
+
+# chose a lawyer and reached that person
+{QUEUES}
+ 20.0   caller  LAWYER         8001
+ 20.0   caller  QUEUE_ENTERED  lawyer-8001
+ 25.0   one     BRIDGE_ENTER
+ 25.0   caller  BRIDGE_ENTER
+ 50.0   caller  HANGUP         by=caller cause=16
+ 50.0   caller  LINKEDID_END
+→ outcome=answered queue=lawyer-8001 queued_at=7 answered_at=25
+
+# chose a lawyer, waited in vain, and gave up in the hotline's queue
+{ARRIVES}
+ 20.0   caller  QUEUE_ENTERED  lawyer-8001
+ 140.0  caller  QUEUE_LEFT     TIMEOUT
+ 142.0  caller  QUEUE_ENTERED  hotline
+ 150.0  caller  HANGUP         by=caller cause=16
+ 150.0  caller  LINKEDID_END
+→ outcome=abandoned queue=hotline queued_at=20
+
 # silence in the menu is no choice
 {ARRIVES}
  7.0   caller  MENU          main:none

@@ -21,9 +21,9 @@ from tests.scenarios.test_calls import ALL_FACTS, PREFIXES, parsed
 
 ENDED = [
     facts for facts in ALL_FACTS
-    if (call := fold(facts, PREFIXES)) is not None and call.outcome not in (None, "interrupted", "message")
+    if (call := fold(facts, PREFIXES)) is not None and call.outcome not in (None, "interrupted", "message", "self_service")
 ]
-UNTOLD = {"notice_version", "recording_refused", "recording_name", "talk_ended_at", "menu_choice", "rating"}
+UNTOLD = {"notice_version", "recording_refused", "recording_name", "talk_ended_at", "menu_choice", "rating", "asked_about"}
 
 
 def witnessed(facts: list[Fact]) -> list[Fact]:

@@ -14,7 +14,8 @@ exten => s,1,Set(NUMBER=${FILTER(0-9,${CALLERID(num)})})
  same => n,GotoIf($["${NUMBER}" = ""]?end)
  same => n(again),Goto(queue,s,1)
  same => n(end),Hangup()
-exten => *,1,Goto(hotline,s,again)
+exten => *,1,AGI(agi://127.0.0.1:4573/progress,${KEYED},${CALLER},${TRUNK})
+ same => n,Goto(hotline,s,again)
 exten => i,1,Goto(s,1)
 [queue]
 exten => s,1,MixMonitor(,br(${RECORDINGS}/${RECORDING}-caller.wav)t(${RECORDINGS}/${RECORDING}-operator.wav),touch ${RECORDINGS}/${RECORDING}.done)
@@ -33,6 +34,16 @@ HAZARDS = [
     ("exten => s,1,System(touch /tmp/x)\n same => n,Hangup()", "reaches the operating system"),
     ("exten => s,1,TrySystem(x)\n same => n,Hangup()", "reaches the operating system"),
     ("exten => s,1,AGI(x.py)\n same => n,Hangup()", "reaches the operating system"),
+    ("exten => s,1,AGI(agi://10.0.0.1:4573/progress)\n same => n,Hangup()", "reaches the operating system"),
+    ("exten => s,1,AGI(agi://127.0.0.1.evil:4573/progress)\n same => n,Hangup()", "reaches the operating system"),
+    ("exten => s,1,AGI(agi://localhost/progress)\n same => n,Hangup()", "reaches the operating system"),
+    ("exten => s,1,AGI(agi://127.0.0.1:4573/${KEYED})\n same => n,Hangup()", "reaches the operating system"),
+    ("exten => s,1,AGI(agi://127.0.0.1:${PORT}/progress)\n same => n,Hangup()", "reaches the operating system"),
+    ("exten => s,1,AGI(agi://127.0.0.1:4573/progress,${ANYTHING})\n same => n,Hangup()", "reaches the operating system"),
+    ("exten => s,1,AGI(agi://127.0.0.1:4573/progress,${CALLERID(num)})\n same => n,Hangup()", "text the caller controls"),
+    ("exten => s,1,AGI(agi://127.0.0.1:4573/progress\n,x)\n same => n,Hangup()", "not understood"),
+    ("exten => s,1,AGI(agi:async)\n same => n,Hangup()", "reaches the operating system"),
+    ("exten => s,1,EAGI(agi://127.0.0.1:4573/progress)\n same => n,Hangup()", "reaches the operating system"),
     ("exten => s,1,Exec(System(x))\n same => n,Hangup()", "reaches the operating system"),
     ("exten => s,1,Set(X=${SHELL(id)})\n same => n,Hangup()", "reaches files, programs or databases"),
     ("exten => s,1,Set(X=${shell(id)})\n same => n,Hangup()", "reaches files, programs or databases"),
