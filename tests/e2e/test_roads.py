@@ -1,0 +1,179 @@
+"""Nobody can answer: each reason has its own words and its own road, and every caller an order."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from ivr.demo.client import HotlineClient
+from ivr.demo.phone import PhoneAccount, ScriptedPhone
+from ivr.exchange_setup import Places, cache_folder
+from ivr.telephony.asterisk_root import find_asterisk
+from ivr.telephony.embedded import Console
+from tests.e2e.hotline import RunningHotline, running_hotline
+from tests.e2e.journeys import arrival, filled_order, state
+from tests.e2e.test_menus import facts
+
+pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="session")]
+
+DUTY = "13800000012"
+ROADS = """
+[[queues]]
+name = "small"
+most_waiting = 1
+full = "queue:second"
+nobody = "wait"
+
+[[queues]]
+name = "second"
+paused = "duty:lawyer"
+wait_limit_s = 10
+late = "end"
+
+[[seats]]
+name = "three"
+queues = ["second"]
+
+[[duty_numbers]]
+name = "lawyer"
+number = "13800000012"
+
+[hotline]
+queue = "small"
+transfer_ring_s = 5
+"""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def roads() -> AsyncIterator[RunningHotline]:
+    """Calls go to a queue for one caller, and on to a second whose seats are paused or away."""
+    async with running_hotline(ROADS, rtp=28000) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def board(roads: RunningHotline) -> AsyncIterator[HotlineClient]:
+    async with roads.client() as client:
+        yield client
+
+
+async def command(running: RunningHotline, line: str) -> str:
+    """One line on this product's Asterisk console."""
+    console = Console(find_asterisk(running.settings.asterisk.root, cache_folder()), Places(running.folder / "state").asterisk)
+    return str(await console.command(line))
+
+
+async def paused(running: RunningHotline) -> None:
+    """Seat three is signed in, and paused."""
+    async with asyncio.timeout(20):
+        while "(Not in use)" not in await command(running, "queue show second"):
+            await asyncio.sleep(0.1)
+    await command(running, "queue pause member PJSIP/seat-three queue second reason lunch")
+
+
+async def line_up(running: RunningHotline) -> None:
+    """Asterisk knows that somebody answers at the carrier's address; it asks by itself every half minute only."""
+    async with asyncio.timeout(20):
+        while not re.search(r"trunk-carrier/\S+\s+\S+\s+Avail", await command(running, "pjsip show contacts")):
+            await command(running, "pjsip qualify trunk-carrier")
+            await asyncio.sleep(0.2)
+
+
+async def waiting(client: HotlineClient, caller: ScriptedPhone, number: str) -> str:
+    """Dial, skip the notice, and be put into the queue; the call's linked id."""
+    await caller.dial("12348")
+    await caller.wait_for("CALL_ESTABLISHED")
+    linked_id = await arrival(client, number)
+    await caller.press("0")
+    await state(client, linked_id, "queued")
+    return linked_id
+
+
+async def ended(client: HotlineClient, linked_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The call and its one order once both are complete."""
+    order = await filled_order(client, linked_id)
+    assert order["calls"] == [linked_id]
+    return dict(await client.get(f"/calls/{linked_id}")), order
+
+
+async def test_too_many_wait_then_nobody_is_there_and_a_message_is_left(roads: RunningHotline, board: HotlineClient) -> None:
+    said, seconds = roads.speech("老板拖欠工资三个月了")
+    async with roads.caller("13896400001") as first, roads.caller("13896400002") as second:
+        before = await waiting(board, first, "13896400001")
+        linked_id = await waiting(board, second, "13896400002")
+        told = await facts(roads, linked_id, lambda seen: ("MESSAGE", "180") in seen)
+        roads_taken = [text for name, text in told if name == "ROAD"]
+        assert roads_taken == ["small:full", "second:nobody"]
+        assert [text for name, text in told if name == "QUEUE_LEFT"] == ["FULL", "JOINEMPTY"]
+        await second.say(said)
+        await asyncio.sleep(seconds + 1)
+        await second.hang_up()
+        call, order = await ended(board, linked_id)
+        assert (call["outcome"], order["channel"]) == ("message", "voicemail") and order["due_at"]
+        assert (await board.get(f"/calls/{before}"))["state"] == "queued", "who waited first still waits"
+        await first.hang_up()
+        assert (await ended(board, before))[0]["outcome"] == "abandoned"
+
+
+async def test_who_refused_recording_is_told_to_call_again_instead_of_a_message(roads: RunningHotline, board: HotlineClient) -> None:
+    async with roads.caller("13896400003") as first, roads.caller("13896400004") as second:
+        before = await waiting(board, first, "13896400003")
+        await second.dial("12348")
+        await second.wait_for("CALL_ESTABLISHED")
+        linked_id = await arrival(board, "13896400004")
+        await second.press("9")
+        await second.wait_for("CALL_CLOSED", within_s=60)
+        call, order = await ended(board, linked_id)
+        assert call["outcome"] == "failed" and "不同意录音" in order["note"]
+        await first.hang_up()
+        await ended(board, before)
+
+
+async def test_all_pause_and_the_duty_telephone_takes_the_call(roads: RunningHotline, board: HotlineClient) -> None:
+    duty = PhoneAccount(DUTY, f"127.0.0.1:{roads.sip}", answers_itself=True)
+    async with (
+        roads.caller("13896400005") as first, roads.caller("13896400006") as second, roads.operator("three"),
+        ScriptedPhone("duty", duty, roads.folder / "phones", roads.silence, listen_port=roads.carrier) as telephone,
+    ):
+        await paused(roads)
+        await line_up(roads)
+        before = await waiting(board, first, "13896400005")
+        linked_id = await waiting(board, second, "13896400006")
+        await state(board, linked_id, "talking", within_s=40)
+        await telephone.wait_for("CALL_ESTABLISHED")
+        await asyncio.sleep(2.5)
+        await telephone.hang_up()
+        await facts(roads, linked_id, lambda seen: ("RATING_ASKED", "1") in seen)
+        await second.press("1")
+        call, order = await ended(board, linked_id)
+        assert (call["outcome"], call["rating"], call["menu_choice"]) == ("answered", 1, "")
+        await first.hang_up()
+        await ended(board, before)
+
+
+async def test_a_duty_telephone_that_does_not_answer_leads_to_a_message_and_a_late_queue_to_an_end(
+    roads: RunningHotline, board: HotlineClient
+) -> None:
+    async with roads.caller("13896400007") as first, roads.caller("13896400008") as second, roads.operator("three") as operator:
+        await paused(roads)
+        before = await waiting(board, first, "13896400007")
+        linked_id = await waiting(board, second, "13896400008")
+        await facts(roads, linked_id, lambda seen: ("MESSAGE", "180") in seen)
+        await second.hang_up()
+        assert (await ended(board, linked_id))[0]["outcome"] == "message"
+
+        await command(roads, "queue unpause member PJSIP/seat-three queue second reason back")
+        async with roads.caller("13896400009") as third:
+            linked_id = await waiting(board, third, "13896400009")
+            await operator.wait_for("CALL_INCOMING", within_s=20)  # and lets it ring
+            await third.wait_for("CALL_CLOSED", within_s=60)
+            told = await facts(roads, linked_id, lambda seen: ("ROAD", "second:late") in seen)
+            assert [text for name, text in told if name == "QUEUE_LEFT"] == ["FULL", "TIMEOUT"]
+            assert (await ended(board, linked_id))[0]["outcome"] == "failed"
+        await first.hang_up()
+        await ended(board, before)
