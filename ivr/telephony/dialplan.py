@@ -9,14 +9,15 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from ivr.domain.callback import DIALABLE
 from ivr.domain.errors import BadSetting
-from ivr.domain.menu import MenuPlan, Target
+from ivr.domain.menu import Menu, MenuPlan, Target
 from ivr.domain.working_days import OpeningHours
 from ivr.telephony.asterisk_root import AsteriskRoot
 from ivr.telephony.dialplan_lint import lint
@@ -46,9 +47,9 @@ MODULES = (
     "res_format_attr_opus", "format_wav", "format_pcm", "format_sln",
     # applications
     "app_dial", "app_queue", "app_mixmonitor", "app_playback", "app_read", "app_record", "app_stack", "app_verbose",
-    "app_exec", "app_echo", "app_chanspy", "app_userevent", "app_cdr", "cel_custom", "app_celgenuserevent",
+    "app_exec", "app_echo", "app_chanspy", "app_channelredirect", "app_userevent", "app_cdr", "cel_custom", "app_celgenuserevent",
     # functions
-    "func_callerid", "func_channel", "func_cut", "func_devstate", "func_env", "func_global", "func_groupcount",
+    "func_callerid", "func_channel", "func_cut", "func_db", "func_devstate", "func_env", "func_global", "func_groupcount",
     "func_hangupcause", "func_logic", "func_math", "func_strings", "func_timeout", "func_uri", "func_uuid",
     "func_periodic_hook",
 )
@@ -58,13 +59,14 @@ MODULES = (
 _TENTHS_BEFORE = 17_672_256_000
 
 _EMPTY = (
-    "acl.conf", "ccss.conf", "chan_websocket.conf", "cli_aliases.conf", "codecs.conf", "dsp.conf", "features.conf",
+    "acl.conf", "ccss.conf", "chan_websocket.conf", "cli_aliases.conf", "codecs.conf", "dsp.conf",
     "pjproject.conf", "queuerules.conf", "stasis.conf", "udptl.conf",
 )
 
 _TEMPLATES = (
     "asterisk.conf", "modules.conf", "logger.conf", "cel.conf", "cel_custom.conf", "http.conf", "manager.conf",
     "rtp.conf", "indications.conf", "musiconhold.conf", "queues.conf", "pjsip.conf", "extensions.conf", "cdr.conf",
+    "features.conf",
 )
 
 
@@ -106,6 +108,8 @@ class ExchangePlan:
     tls_certificate: Path | None = None
     tls_key: Path | None = None
     extra_modules: Sequence[str] = ()
+    fastagi_port: int = 4573
+    enquiry: Mapping[str, Any] = field(default_factory=lambda: {"wait_s": 4, "tries": 3})
 
     @property
     def fixed_at_start(self) -> str:
@@ -130,12 +134,14 @@ def render(plan: ExchangePlan, templates: Path) -> dict[str, str]:
         loader=FileSystemLoader(templates), undefined=StrictUndefined, finalize=_checked, keep_trailing_newline=True,
         autoescape=False,
     )
+    plan = replace(plan, menus=_with_callback_queues(plan.menus))
     values: dict[str, Any] = {name: getattr(plan, name) for name in plan.__slots__}
     values |= {
         "ledger_fields": LEDGER_FIELDS, "modules": [*MODULES, *plan.extra_modules],
-        "wss_certificate": plan.tls_certificate, "wss_key": plan.tls_key, "goto": place_of,
+        "wss_certificate": plan.tls_certificate, "wss_key": plan.tls_key, "goto": place_of, "road": _road,
         "first_step": place_of(_first_target(plan.menus)), "first_menu": plan.menus.menus[plan.menus.start],
-        "tenths_before": _TENTHS_BEFORE,
+        "dialable": DIALABLE, "own_prefixes": _own_prefixes,
+        "tenths_before": _TENTHS_BEFORE, "transfer_targets": _transfer_targets(plan),
         "heard_waiting": {menu.heard_in: menu for menu in plan.menus.menus.values() if menu.heard_in},
     }
     files = {name: environment.get_template(f"{name}.j2").render(values) for name in _TEMPLATES}
@@ -150,6 +156,49 @@ def render(plan: ExchangePlan, templates: Path) -> dict[str, str]:
 def place_of(target: Target) -> str:
     """Context, extension and priority of a menu's target."""
     return f"{target.kind}-{target.name},s,1" if target.name else f"{target.kind},s,1"
+
+
+def _transfer_targets(plan: ExchangePlan) -> list[dict[str, str]]:
+    """What an operator can key to transfer a call: seats by work number, outside telephones by extension."""
+    seats = [
+        {"extension": s["work_number"], "seat": s["endpoint"], "queue": next(iter(s["queues"]), "")}
+        for s in plan.seats if s.get("work_number")
+    ]
+    outside = [{"extension": d["extension"], "seat": "", "number": d["number"]} for d in plan.duty_numbers if d.get("extension")]
+    return seats + (outside if plan.trunks else [])
+
+
+def _with_callback_queues(menus: MenuPlan) -> MenuPlan:
+    """The plan with the queue of each call-back named: the one the menu is heard in, else the one of key 0."""
+    def named(menu: Menu, target: Target | None) -> Target | None:
+        if target is None or target.kind != "callback":
+            return target
+        return replace(target, name=menu.heard_in or menus.human.name)
+
+    return replace(menus, menus={
+        name: replace(
+            menu, keys={k: named(menu, t) or t for k, t in menu.keys.items()}, otherwise=named(menu, menu.otherwise),
+            closed=named(menu, menu.closed),
+        ) for name, menu in menus.menus.items()
+    })
+
+
+def _own_prefixes(trunk: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """A line's caller-id rules that can end in a number to dial, the longest prefix first, as ``normalise`` takes them."""
+    rules: Mapping[str, str] = trunk["caller_prefixes"]
+    return [
+        (prefix, rules[prefix]) for prefix in sorted(rules, key=len, reverse=True)
+        if re.fullmatch(r"[+0-9]{1,15}", prefix, re.ASCII) and re.fullmatch(r"[0-9]{0,10}", rules[prefix], re.ASCII)
+    ]
+
+
+def _road(queue: Mapping[str, Any], why: str) -> str:
+    """Where a queue's road leads, by reason; after ``wait`` in vain, words that end the call."""
+    kind, _, name = str(queue[why]).partition(":")
+    places = {
+        "queue": f"queue-{name}", "duty": f"duty-road-{name}", "callback": f"callback-{queue['name']}", "end": "no-road", "wait": "no-road",
+    }
+    return f"{places.get(kind, kind)},s,1"
 
 
 def _first_target(menus: MenuPlan) -> Target:

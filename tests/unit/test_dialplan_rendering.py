@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ivr.domain.errors import BadSetting
-from ivr.exchange_setup import menu_sources
+from ivr.exchange_setup import menu_sources, seat_line, waiting_lines
 from ivr.settings import PROJECT_ROOT, Settings
 from ivr.telephony.asterisk_root import AsteriskRoot
 from ivr.telephony.dialplan import ExchangePlan, SecureWebSocket, render, write
@@ -51,8 +51,8 @@ def plan(folder: Path = Path("/srv/ivr"), **given: Any) -> ExchangePlan:
     return ExchangePlan(
         run=folder / "run", root=AsteriskRoot(Path("/"), (22, 10, 1)), system_name="ivr-7", recordings=settings.recordings_dir,
         prompts=folder / "prompts", notice_version="2026-11", hotline=settings.hotline.model_dump(),
-        queues=[q.model_dump() for q in settings.queues],
-        seats=[s.model_dump() | {"endpoint": f"seat-{s.name}", "secret": f"secret-of-{s.name}"} for s in settings.seats],
+        queues=waiting_lines(settings),
+        seats=[seat_line(s) | {"endpoint": f"seat-{s.name}", "secret": f"secret-of-{s.name}"} for s in settings.seats],
         trunks=[t.model_dump() | {"secret": f"secret-of-{t.name}"} for t in settings.trunks],
         duty_numbers=[d.model_dump() for d in settings.duty_numbers],
         credentials={"ami_controller": "controller-secret", "ami_probe": "probe-secret"}, sip=sip,
@@ -99,14 +99,14 @@ def test_the_rich_exchange_in_short() -> None:
     files = render(plan(**RICH), TEMPLATES)
     found = list(steps(files["extensions.conf"]))
     assert sorted({s.context for s in found}) == [
-        "callback-carrier", "callback-mobile", "callback-old", "duty", "emergency", "farewell", "from-seat", "from-trunk-carrier",
-        "from-trunk-mobile", "from-trunk-old", "hotline", "message", "queue-hotline", "queue-village", "rating", "refusal", "slower",
+        "callback", "callback-answered-hotline", "callback-answered-village", "callback-hotline", "callback-village", "dialable", "duty", "emergency", "farewell", "from-seat", "from-trunk-carrier",
+        "from-trunk-mobile", "from-trunk-old", "hotline", "message", "own-number-carrier", "own-number-mobile", "own-number-old", "queue-hotline", "queue-village", "rating", "refusal", "slower",
         "waiting-hotline",
     ]
     assert {s.extension for s in found if s.context == "from-trunk-carrier"} == {"12348", "0951612348"}
     assert {s.extension for s in found if s.context == "from-seat"} == {"echo"}, "seats reach nothing outside"
     dialling = {s.context for s in found if s.application == "Dial"}
-    assert dialling == {"callback-carrier", "callback-mobile", "callback-old", "duty"}
+    assert dialling == {"duty"}, "call-backs are dialled by the controller alone"
     caps = [s.arguments for s in found if s.context == "from-trunk-mobile" and "GROUP_COUNT" in s.arguments]
     assert caps == ["$[${GROUP_COUNT(mobile@trunk)} > 4]?full"]
 
@@ -217,3 +217,25 @@ def test_a_first_menu_with_hours_is_closed_before_the_queue(tmp_path: Path) -> N
         "OPEN=$[${OPEN} | (${WORKDAY} = 1 & ${TIME} >= 10830 & ${TIME} < 11200)]",
         "OPEN=$[${OPEN} | (${WORKDAY} = 1 & ${TIME} >= 11430 & ${TIME} < 11800)]",
     ]
+
+
+def test_roads_lead_where_the_settings_say() -> None:
+    roads: dict[str, Any] = RICH | {"queues": [
+        {"name": "hotline", "full": "queue:village", "nobody": "wait", "paused": "wait"},
+        {"name": "village", "full": "callback", "nobody": "duty:county", "paused": "message", "late": "end", "most_waiting": 7},
+    ]}
+    files = render(plan(**roads), TEMPLATES)
+    leads = {
+        (s.context, s.extension): s.arguments for s in steps(files["extensions.conf"])
+        if s.context.startswith("unanswered-") and s.application == "Goto" and s.extension != "s"
+    }
+    assert leads == {
+        ("unanswered-hotline", "full"): "queue-village,s,1", ("unanswered-hotline", "nobody"): "no-road,s,1",
+        ("unanswered-hotline", "paused"): "no-road,s,1", ("unanswered-hotline", "late"): "message,s,1",
+        ("unanswered-village", "full"): "callback-village,s,1", ("unanswered-village", "nobody"): "duty-road-county,s,1",
+        ("unanswered-village", "paused"): "message,s,1", ("unanswered-village", "late"): "no-road,s,1",
+    }
+    queues = sections(files["queues.conf"])
+    assert (queues["hotline"]["joinempty"], queues["hotline"]["leavewhenempty"]) == (["yes"], ["no"])
+    assert queues["village"]["joinempty"] == queues["village"]["leavewhenempty"] == ["unavailable,invalid,paused"]
+    assert queues["village"]["maxlen"] == ["7"]
