@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ivr.exchange_setup import Places, prepare_exchange
 from ivr.settings import PROJECT_ROOT, Settings
-from ivr.settings_sections import HotlineSettings, SeatSettings, TrunkSettings
+from ivr.settings_sections import HotlineSettings, QueueSettings, SeatSettings, TrunkSettings
 from ivr.storage.embedded import EmbeddedPostgres
 from ivr.storage.migrate import migrate
 from ivr.telephony.embedded import EmbeddedAsterisk
@@ -67,7 +67,8 @@ def _settings(folder: Path, name: str, rtp: int, seats: int, desk_port: int) -> 
         return Settings(
             state_dir=folder / name, recordings_dir=folder / name / "recordings", web={"port": web},
             asterisk={"name": name, "sip_port": sip, "ami_port": ami, "fastagi_port": fastagi, "rtp_first": rtp, "rtp_last": rtp + 3999},
-            hotline=HotlineSettings(), seats=[SeatSettings(name=f"n{n}", queues=["hotline"]) for n in range(seats)],
+            hotline=HotlineSettings(), queues=[QueueSettings(name="hotline", most_waiting=1000, nobody="wait")],
+            seats=[SeatSettings(name=f"n{n}", queues=["hotline"]) for n in range(seats)],
             trunks=[TrunkSettings(name="carrier", host="127.0.0.1", port=desk_port, channel_cap=1000)],
         )
     finally:

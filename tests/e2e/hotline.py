@@ -48,6 +48,7 @@ rtp_last = {rtp_last}
 name = "hotline"
 title = "法律服务热线"
 nobody = "wait"
+most_waiting = 500
 
 [[seats]]
 name = "one"
