@@ -21,9 +21,10 @@ from ivr.domain.errors import Unavailable
 from ivr.domain.evidence import Thresholds
 from ivr.domain.reconciliation import Difference
 from ivr.domain.worktime import SHANGHAI, WorkTime
-from ivr.exchange_setup import Places, cache_folder, certificate, credentials, database_url
+from ivr.exchange_setup import Places, cache_folder, certificate, credentials, database_url, waiting_lines
 from ivr.intake_tables import CodeNames, load_intake, shipped_tables
 from ivr.pipeline.answer_enquiries import ProgressDesk
+from ivr.pipeline.answer_roster import RosterDesk
 from ivr.pipeline.call_back import CallBackDialler
 from ivr.pipeline.collect_recordings import RecordingCollector
 from ivr.pipeline.follow_recordings import RecordingFollower
@@ -49,6 +50,7 @@ from ivr.storage.progress import PostgresProgress
 from ivr.storage.queue_live import PostgresQueueLive
 from ivr.storage.reconciliation import PostgresBooks
 from ivr.storage.recordings import PostgresTracks
+from ivr.storage.roster import PostgresRoster
 from ivr.storage.views import PostgresViews
 from ivr.storage.work_orders import WorkOrders
 from ivr.telephony.ami import AmiClient
@@ -152,7 +154,7 @@ async def run_controller(settings: Settings) -> None:
         )
         ami_port = settings.asterisk.ami_tunnel_port or settings.asterisk.ami_port
         client = AmiClient("127.0.0.1", ami_port, "controller", secret)
-        titles = {q.name: q.title for q in settings.queues}
+        titles = {q["name"]: q["title"] for q in waiting_lines(settings)}
         exchange = AsteriskExchange(client)
         live = LiveTracker(exchange, PostgresQueueLive(pool), calls, titles)
         dialler = CallBackDialler(
@@ -180,10 +182,19 @@ def questions(settings: Settings, pool: Pool) -> FastAgiServer:
         wrong_a_day=enquiry.wrong_a_day, wrong_withheld_a_day=enquiry.wrong_withheld_a_day,
     )
 
+    roster = RosterDesk(PostgresRoster(pool), [s.work_number for s in settings.seats if s.work_number])
+
     async def how_it_stands(asked: Question) -> Mapping[str, str]:
         return await progress.answer(asked.argument(0), asked.argument(1), asked.argument(2))
 
-    return FastAgiServer(settings.asterisk.fastagi_port, {"progress": how_it_stands}, within_s=enquiry.wait_s - 1)
+    async def who_is_there(asked: Question) -> Mapping[str, str]:
+        return await roster.choices()
+
+    async def who_is_meant(asked: Question) -> Mapping[str, str]:
+        return await roster.meant(asked.argument(0))
+
+    responders = {"progress": how_it_stands, "roster": who_is_there, "lawyer": who_is_meant}
+    return FastAgiServer(settings.asterisk.fastagi_port, responders, within_s=enquiry.wait_s - 1)
 
 
 def callback_rules(settings: Settings) -> CallbackRules:

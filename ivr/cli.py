@@ -18,9 +18,11 @@ from rich.text import Text
 
 from ivr import __version__, bootstrap, exchange_setup
 from ivr.cli_accounts import token_app, user_app
+from ivr.cli_callbacks import callbacks_app
 from ivr.cli_menu import dialplan_app, menu_app
 from ivr.cli_places import places_app
 from ivr.cli_prompts import prompts_app
+from ivr.cli_roster import roster_app
 from ivr.cli_seats import seat_app
 from ivr.cli_terminal import out, plain_errors
 from ivr.demo.command import demo
@@ -43,6 +45,8 @@ app.add_typer(user_app, name="user")
 app.add_typer(token_app, name="token")
 app.add_typer(places_app, name="places")
 app.add_typer(seat_app, name="seat")
+app.add_typer(roster_app, name="roster")
+app.add_typer(callbacks_app, name="callbacks")
 app.add_typer(menu_app, name="menu")
 app.add_typer(prompts_app, name="prompts")
 app.add_typer(dialplan_app, name="dialplan")

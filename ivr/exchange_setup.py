@@ -8,12 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from ivr.china_holidays import working_days
 from ivr.domain.errors import BadSetting
 from ivr.domain.menu import Surroundings
 from ivr.settings import PROJECT_ROOT, Settings, default_state_dir
+from ivr.settings_sections import QueueSettings, SeatSettings
 from ivr.state_folder import make_folder
 from ivr.storage.embedded import EmbeddedPostgres
 from ivr.telephony.asterisk_root import find_asterisk
@@ -120,10 +122,9 @@ def plan_exchange(settings: Settings, boot: int) -> ExchangePlan:
         recordings=settings.recordings_dir, prompts=places.prompts,
         notice_version=manifest.version, menus=load_plan(settings.hotline.menu, *menu_sources(settings)),
         opening_hours={o.name: o.hours for o in settings.opening_hours}, days_off=special[False], days_on=special[True],
-        hotline=settings.hotline.model_dump(), queues=[q.model_dump() for q in settings.queues],
+        hotline=settings.hotline.model_dump(), queues=waiting_lines(settings),
         seats=[
-            s.model_dump() | {"endpoint": f"seat-{s.name}", "secret": secrets.endpoints[f"seat-{s.name}"]}
-            for s in settings.seats
+            seat_line(s) | {"endpoint": f"seat-{s.name}", "secret": secrets.endpoints[f"seat-{s.name}"]} for s in settings.seats
         ],
         trunks=[t.model_dump() | {"secret": _trunk_secret(t.secret_file)} for t in settings.trunks],
         duty_numbers=[d.model_dump() for d in settings.duty_numbers],
@@ -136,6 +137,28 @@ def plan_exchange(settings: Settings, boot: int) -> ExchangePlan:
         tls_certificate=held.certificate if held else None, tls_key=held.key if held else None,
         extra_modules=asterisk.extra_modules, fastagi_port=asterisk.fastagi_port, enquiry=settings.enquiry.model_dump(),
     )
+
+
+def waiting_lines(settings: Settings) -> list[dict[str, Any]]:
+    """Every queue of Asterisk's: those of the settings, and one for each seat with a work number, whose lawyer callers may choose.
+
+    From a lawyer's queue every road leads to the hotline's queue: whoever cannot be reached, somebody can.
+    """
+    onward = f"queue:{settings.hotline.queue}"
+    lawyers = [
+        QueueSettings(
+            name=f"lawyer-{s.work_number}", title=f"{(s.operator or s.name)[:10]}（{s.work_number}）",
+            wait_limit_s=settings.enquiry.lawyer_wait_s, full=onward, nobody=onward, paused=onward, late=onward,
+        ).model_dump() | {"lawyer": s.work_number}
+        for s in settings.seats if s.work_number
+    ]
+    return [q.model_dump() for q in settings.queues] + lawyers
+
+
+def seat_line(seat: SeatSettings) -> dict[str, Any]:
+    """The seat with the queue of its own that its work number gives it."""
+    own = [f"lawyer-{seat.work_number}"] if seat.work_number else []
+    return seat.model_dump() | {"queues": [*seat.queues, *own]}
 
 
 def menu_sources(settings: Settings) -> tuple[list[Path], str, Surroundings]:

@@ -47,9 +47,9 @@ class CodeNames:
         self._tables = tables
 
     def name(self, version: str, kind: Literal["category", "matter"], code: str) -> str | None:
-        """The name an order's code had in its own version; None when that version is not here."""
+        """The name an order's code had in its own version, '' the one in force; None when that version is not here."""
         try:
-            return self._tables.name(version, kind, code)
+            return self._tables.name(version or self._tables.current.version, kind, code)
         except NotFound:
             return None
 

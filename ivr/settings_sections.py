@@ -105,7 +105,9 @@ class QueueSettings(_Section):
         "rrmemory", description="Who is rung first"
     )
     most_waiting: int = Field(50, ge=1, le=1000, description="Callers who may wait at once; further ones take the road full")
-    full: Road = Field("message", description="Where a caller goes when too many wait: message, callback, queue:NAME, duty:NAME, end")
+    full: Road = Field(
+        "message", description="Where a caller goes when too many wait: message, callback, queue:NAME, duty:NAME, end"
+    )
     nobody: WaitingRoad = Field("message", description="The same when no operator is signed in; wait: stays in the queue")
     paused: WaitingRoad = Field("wait", description="The same when every operator who is signed in is paused")
     late: Road = Field("message", description="The same after wait_limit_s")
@@ -177,6 +179,10 @@ class HotlineSettings(_Section):
     transfer_ring_s: int = Field(
         20, ge=5, le=120, description="How long a transfer's target rings, and then the operator it comes back to"
     )
+    emergency_duty: str = Field(
+        "", pattern=r"^([a-z][a-z0-9-]{0,30})?$",
+        description="Duty number offered by key after the emergency advice; empty: only a human in the queue",
+    )
     longest_message_s: int = Field(180, ge=10, le=1800, description="Longest voice message")
 
 
@@ -187,6 +193,7 @@ class EnquirySettings(_Section):
     tries: int = Field(3, ge=1, le=9, description="Wrong or missing numbers keyed in one call before it leads to a human")
     wrong_a_day: int = Field(9, ge=1, le=100, description="Numbers that name no order, keyed from one calling number in a day")
     wrong_withheld_a_day: int = Field(100, ge=1, le=10000, description="The same of all who withhold their number, together")
+    lawyer_wait_s: int = Field(120, ge=10, le=7200, description="Longest wait for a chosen lawyer before the hotline's queue")
 
 
 class CallbackSettings(_Section):

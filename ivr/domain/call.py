@@ -117,9 +117,7 @@ def fold(facts: Iterable[Fact], prefixes: Mapping[str, Mapping[str, str]]) -> Ca
                 call = replace(call, recording_refused=True)
             case "user:RECORDING" if not (seen_live and (call.recording_name or call.recording_refused)):
                 call = replace(call, recording_name=extra)
-            case "user:QUEUE_ENTERED" if call.queued_at is None or (
-                entered_at < at <= (call.answered_at or call.ended_at or at) and extra != call.queue if seen_live else call.answered_at is None
-            ):
+            case "user:QUEUE_ENTERED" if call.queued_at is None or _moves_on(call, extra, at, entered_at, seen_live):
                 # Who moves on to another queue is counted there; the wait began in the first. Who asked how a matter
                 # stands and then wants a human was not served by the machine.
                 since = at if call.queued_at is None else call.queued_at
@@ -174,6 +172,13 @@ def fold(facts: Iterable[Fact], prefixes: Mapping[str, Mapping[str, str]]) -> Ca
                 end = fact.kind
                 call = replace(call, ended_at=max(clocks.values()))
     return _settled(call, end, outcome)
+
+
+def _moves_on(call: Call, queue: str, at: float, entered_at: float, seen_live: bool) -> bool:
+    """Whether the caller entered another queue. The ledger tells it in order; what was seen live must fit its times."""
+    if seen_live:
+        return queue != call.queue and entered_at < at <= (call.answered_at or call.ended_at or at)
+    return call.answered_at is None
 
 
 def _settled(call: Call, end: str | None, outcome: CallOutcome | None) -> Call:

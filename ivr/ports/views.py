@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
+from ivr.domain.roster import Duty
 from ivr.domain.transcript import Speaker, Word
 
 MemberState = Literal["available", "ringing", "talking", "paused", "offline"]
@@ -200,6 +201,34 @@ class OrderFilter:
 
 
 @dataclass(frozen=True, slots=True)
+class CallbackRecord:
+    """One call-back owed to a citizen. ``number`` is '' when none could be dialled; ``order_number`` names the order it serves."""
+
+    id: int
+    kind: str
+    state: str
+    queue: str
+    number: str
+    order_number: str
+    arrived_at: datetime
+    promised_at: datetime
+    not_before: datetime
+    closed_at: datetime | None
+    attempts: int
+    reason: str
+    calls: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackFilter:
+    """Which call-backs: the open ones, or all of them; ``before`` is the id where a page ended."""
+
+    open_only: bool = True
+    limit: int = 50
+    before: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Health:
     database: bool
     queue_live_stale: bool
@@ -227,6 +256,12 @@ class Views(Protocol):
     async def work_orders(self, wanted: OrderFilter) -> Sequence[WorkOrderRecord]: ...
 
     async def work_orders_named(self, numbers: Collection[str]) -> Sequence[WorkOrderRecord]: ...
+
+    async def callbacks(self, wanted: CallbackFilter) -> Sequence[CallbackRecord]: ...
+
+    async def roster(self, start: datetime, end: datetime) -> Sequence[Duty]:
+        """Duties that touch the time from ``start`` to before ``end``, the earliest first (bounded at 5000)."""
+        ...
 
     async def standing_alarms(self) -> Sequence[AlarmRecord]: ...
 

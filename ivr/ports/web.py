@@ -155,7 +155,9 @@ class Feed(Protocol):
 class CodeTables(Protocol):
     """Names of the versioned category and matter codes."""
 
-    def name(self, version: str, kind: Literal["category", "matter"], code: str) -> str | None: ...
+    def name(self, version: str, kind: Literal["category", "matter"], code: str) -> str | None:
+        """The name in this version, or in the one in force for ''; None when it is not known."""
+        ...
 
 
 class SoundView(Protocol):

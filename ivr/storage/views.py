@@ -12,10 +12,13 @@ from typing import Any
 import asyncpg
 
 from ivr.domain.errors import Unavailable
+from ivr.domain.roster import Duty
 from ivr.domain.transcript import Word
 from ivr.ports.views import (
     AlarmRecord,
     Blank,
+    CallbackFilter,
+    CallbackRecord,
     CallDetail,
     CallFilter,
     CallRecord,
@@ -29,6 +32,7 @@ from ivr.ports.views import (
     WaitingCaller,
     WorkOrderRecord,
 )
+from ivr.storage.roster import PostgresRoster
 
 OPEN_CALLS_LIMIT = 500
 _ACQUIRE_TIMEOUT_S = 5.0
@@ -240,6 +244,27 @@ class PostgresViews:
             members["blanks"] = [Blank(**b) for b in json.loads(members["blanks"])]
             orders.append(WorkOrderRecord(**members, calls=calls_of[order_id], fields=fields_of[order_id]))
         return orders
+
+    async def roster(self, start: datetime, end: datetime) -> Sequence[Duty]:
+        """See the port."""
+        return await PostgresRoster(self._pool).between(start, end)
+
+    async def callbacks(self, wanted: CallbackFilter) -> Sequence[CallbackRecord]:
+        where = _Where()
+        if wanted.open_only:
+            where.add("j.state IN ('waiting', 'calling')")
+        if wanted.before is not None:
+            where.add("j.id < {}", wanted.before)
+        where.values.append(wanted.limit)
+        async with connected(self._pool) as connection:
+            rows = await connection.fetch(
+                "SELECT j.id, j.kind, j.state, j.queue, j.number, o.number AS order_number, j.arrived_at, j.promised_at,"
+                " j.not_before, j.closed_at, j.attempts, j.reason, ARRAY(SELECT a.linked_id FROM callback_attempt a"
+                " WHERE a.job_id = j.id ORDER BY a.started_at, a.linked_id) AS calls"
+                f" FROM callback_job j JOIN work_order o ON o.id = j.order_id{where.sql()}"
+                f" ORDER BY j.id DESC LIMIT ${len(where.values)}", *where.values,
+            )
+        return [CallbackRecord(**row) for row in rows]
 
     async def standing_alarms(self) -> Sequence[AlarmRecord]:
         return await self._alarms("cleared_at IS NULL")

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 
 import structlog
 
+from ivr.domain.errors import Unavailable
+
 log = structlog.get_logger(__name__)
 
 _LONGEST_LINE = 1024
@@ -99,7 +101,7 @@ class FastAgiServer:
                     await _read_reply(reader)
         except BadQuestion as wrong:
             log.info("question_not_understood", reason=str(wrong))
-        except (TimeoutError, OSError) as late:
+        except (TimeoutError, OSError, Unavailable) as late:
             log.warning("question_not_answered", reason=str(late) or "too late")
         except Exception as failed:
             # One question that cannot be answered must not end the others; its caller reaches a human.

@@ -247,6 +247,46 @@ class WorkOrderList(Wire):
     next: str | None = Field(description="cursor of the next page, null on the last one")
 
 
+class Callback(Wire):
+    """One call-back owed to a citizen; ``calls`` are the linked ids of its attempts, ``number`` '' when there is none to dial.
+
+    ``kept_place``: the caller kept the place in the queue; ``dissatisfied``: the caller rated a call 4 or 5.
+    """
+
+    id: int
+    kind: Literal["kept_place", "dissatisfied"]
+    state: Literal["waiting", "calling", "done", "failed", "withdrawn"]
+    queue: str
+    number: str
+    order: str
+    arrived_at: Moment = Field(description="when the place was taken that is kept")
+    promised_at: Moment
+    not_before: Moment = Field(description="earliest time of the next attempt")
+    closed_at: Moment | None
+    attempts: int = Field(description="in which the citizen's telephone was tried")
+    reason: str = Field(description="what the last attempt came to, or why it was closed")
+    calls: list[str]
+
+
+class CallbackList(Wire):
+    callbacks: list[Callback]
+    next: int | None = Field(description="'before' of the next page, null on the last one")
+
+
+class Duty(Wire):
+    """One person on duty with one speciality; callers may choose by work number or speciality."""
+
+    work_number: str
+    name: str
+    speciality: Code
+    starts_at: Moment
+    ends_at: Moment
+
+
+class Roster(Wire):
+    duties: list[Duty]
+
+
 class Alarm(Wire):
     """A condition people must see; ``active`` false takes it away again."""
 

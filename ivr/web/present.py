@@ -6,8 +6,10 @@ import unicodedata
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+from ivr.domain.roster import Duty
 from ivr.ports.views import (
     AlarmRecord,
+    CallbackRecord,
     CallDetail,
     CallRecord,
     OrderField,
@@ -148,6 +150,16 @@ def call_answer(detail: CallDetail) -> models.CallAnswer:
     )
 
 
+def callback(stored: CallbackRecord) -> models.Callback:
+    """One call-back."""
+    return models.Callback.model_validate({
+        "id": stored.id, "kind": stored.kind, "state": stored.state, "queue": stored.queue, "number": stored.number,
+        "order": stored.order_number, "arrived_at": stored.arrived_at, "promised_at": stored.promised_at,
+        "not_before": stored.not_before, "closed_at": stored.closed_at, "attempts": stored.attempts, "reason": stored.reason,
+        "calls": list(stored.calls),
+    })
+
+
 def alarm(stored: AlarmRecord) -> models.Alarm:
     """One alarm; its time is when it was raised, or cleared."""
     return models.Alarm(
@@ -178,6 +190,15 @@ def _order_field(stored: OrderField) -> models.OrderFieldRow:
             "approximate": stored.approximate,
             "evidence": evidence if stored.text else None,
         }
+    )
+
+
+def duty(found: Duty, codes: CodeTables) -> models.Duty:
+    """One duty; specialities are matters of the code table in force."""
+    name = codes.name("", "matter", found.speciality)
+    return models.Duty(
+        work_number=found.work_number, name=found.name, starts_at=found.starts_at, ends_at=found.ends_at,
+        speciality=models.Code(code=found.speciality, name=found.speciality if name is None else name),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any, Literal, TypeVar
 
 from aiohttp import web
@@ -20,7 +20,7 @@ from pydantic import (
     ValidationError,
 )
 
-from ivr.ports.views import CallFilter, OrderFilter, PageMark
+from ivr.ports.views import CallbackFilter, CallFilter, OrderFilter, PageMark
 from ivr.web.errors import BadRequest, TooLarge, UnsupportedMedia
 from ivr.web.models import SHANGHAI
 
@@ -111,6 +111,26 @@ class OrderQuery(Query):
             self.limit,
             mark_of(self.cursor),
         )
+
+
+class CallbackQuery(Query):
+    open: Literal["true", "false"] = Field("true", description="false: those that are closed too")
+    limit: Limit = 50
+    before: Annotated[int, Field(ge=1, le=999_999_999), BeforeValidator(_plain_digits)] | None = Field(
+        None, description="the value of 'next' of the page before"
+    )
+
+    def filter(self) -> CallbackFilter:
+        return CallbackFilter(self.open == "true", self.limit, self.before)
+
+
+class RosterQuery(Query):
+    start: When | None = Field(None, alias="from", description="on duty after; default: midnight in Shanghai")
+    end: When | None = Field(None, alias="to", description="on duty before; default: 7 days after from")
+
+    def span(self) -> tuple[datetime, datetime]:
+        start = _moment(self.start) or datetime.now(SHANGHAI).replace(hour=0, minute=0, second=0, microsecond=0)
+        return start, _moment(self.end) or start + timedelta(days=7)
 
 
 class AudioQuery(Query):

@@ -11,9 +11,9 @@ from ivr.ports.views import Health, PageMark
 from ivr.web.audit_once import AUDIT_ONCE
 from ivr.web.context import IDENTITY, OPTIONS, SERVICES, answer
 from ivr.web.live import HUB
-from ivr.web.models import CallList, HealthAnswer, QueueList, WorkOrderList
-from ivr.web.present import call_answer, call_row, queue_status, work_order
-from ivr.web.query import CallQuery, NoQuery, OrderQuery, cursor_of, read_query
+from ivr.web.models import CallbackList, CallList, HealthAnswer, QueueList, Roster, WorkOrderList
+from ivr.web.present import call_answer, call_row, callback, duty, queue_status, work_order
+from ivr.web.query import CallbackQuery, CallQuery, NoQuery, OrderQuery, RosterQuery, cursor_of, read_query
 
 
 class HealthCheck:
@@ -72,6 +72,21 @@ async def show_call(request: web.Request) -> web.Response:
     if detail.segments:
         await request.app[AUDIT_ONCE].note(request[IDENTITY], "transcript.read", linked_id, {})
     return answer(call_answer(detail))
+
+
+async def list_roster(request: web.Request) -> web.Response:
+    """GET /api/v1/roster: who is on duty, the earliest first."""
+    start, end = read_query(request, RosterQuery).span()
+    services = request.app[SERVICES]
+    return answer(Roster(duties=[duty(d, services.codes) for d in await services.views.roster(start, end)]))
+
+
+async def list_callbacks(request: web.Request) -> web.Response:
+    """GET /api/v1/callbacks: newest first."""
+    wanted = read_query(request, CallbackQuery).filter()
+    found = await request.app[SERVICES].views.callbacks(wanted)
+    last = found[-1].id if len(found) == wanted.limit else None
+    return answer(CallbackList(callbacks=[callback(c) for c in found], next=last))
 
 
 async def list_work_orders(request: web.Request) -> web.Response:

@@ -11,7 +11,17 @@ from pydantic import BaseModel
 from ivr.web import audio, auth, models, pages, resources, stream
 from ivr.web.access import Permission
 from ivr.web.context import OPENAPI
-from ivr.web.query import AudioQuery, CallQuery, NoQuery, OrderQuery, PeaksQuery, Query, read_query
+from ivr.web.query import (
+    AudioQuery,
+    CallbackQuery,
+    CallQuery,
+    NoQuery,
+    OrderQuery,
+    PeaksQuery,
+    Query,
+    RosterQuery,
+    read_query,
+)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -134,6 +144,24 @@ ROUTES: tuple[Route, ...] = (
         permission="recordings.play",
         query=PeaksQuery,
         problems=frozenset({422}),
+    ),
+    Route(
+        "GET",
+        "/api/v1/roster",
+        resources.list_roster,
+        "The lawyers on duty, whom callers may choose",
+        {200: models.Roster},
+        permission="queues.read",
+        query=RosterQuery,
+    ),
+    Route(
+        "GET",
+        "/api/v1/callbacks",
+        resources.list_callbacks,
+        "Call-backs owed to citizens, newest first",
+        {200: models.CallbackList},
+        permission="calls.read",
+        query=CallbackQuery,
     ),
     Route(
         "GET",

@@ -10,9 +10,12 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from ivr.domain.roster import Duty
 from ivr.domain.transcript import Word
 from ivr.ports.views import (
     AlarmRecord,
+    CallbackFilter,
+    CallbackRecord,
     CallDetail,
     CallFilter,
     CallRecord,
@@ -36,6 +39,9 @@ CALL = CallRecord(
     "PJSIP/op-1", "v1", "main:1", False, "2026/a", T0, T0, T0 + timedelta(seconds=9), None, T0 + timedelta(seconds=99), 2, 16, "caller",
     "640105126112300001",
 )  # fmt: skip
+CALLBACK = CallbackRecord(
+    7, "kept_place", "waiting", "legal", "13912345678", "640105126112300001", T0, T0, T0, None, 1, "unreached", ["b1-cb-1764000000.701"],
+)
 TRACKS = [RecordingTrack(1, "2026/a", "caller", "2026/a-rx.wav", 90.0, "transcribed", "")]
 SEGMENT = StoredSegment("caller", 1.0, 2.0, "老板", 0.9, [Word("老板", 1.0, 2.0, 0.9)])
 FIELD = OrderField("amount", 0, "3000", "3000元", "machine", "money", CALL.linked_id, "caller", "三千", 1.0, 2.0, 1.0)
@@ -75,6 +81,12 @@ class OneCall:
 
     async def work_orders_named(self, numbers: Collection[str]) -> Sequence[WorkOrderRecord]:
         return [ORDER] if ORDER.number in numbers else []
+
+    async def roster(self, start: datetime, end: datetime) -> Sequence[Duty]:
+        return [Duty(T0, "8001", "labour", T0 + timedelta(hours=9), "甲")] if start < T0 + timedelta(hours=9) and end > T0 else []
+
+    async def callbacks(self, wanted: CallbackFilter) -> Sequence[CallbackRecord]:
+        return [CALLBACK]
 
     async def standing_alarms(self) -> Sequence[AlarmRecord]:
         return []

@@ -147,7 +147,7 @@ CASES = f"""
 # chose a lawyer, waited in vain, and was answered in the hotline's queue: counted there
 {QUEUES}
  9.0    caller  MENU           waiting:4
- 20.0   caller  LAWYER         8001
+ 20.0   caller  MENU           lawyer:8001
  20.0   caller  QUEUE_ENTERED  lawyer-8001
  140.0  caller  QUEUE_LEFT     TIMEOUT
  142.0  caller  QUEUE_ENTERED  hotline
@@ -159,13 +159,13 @@ CASES = f"""
 
 # chose a lawyer and reached that person
 {QUEUES}
- 20.0   caller  LAWYER         8001
+ 20.0   caller  MENU           lawyer:8001
  20.0   caller  QUEUE_ENTERED  lawyer-8001
  25.0   one     BRIDGE_ENTER
  25.0   caller  BRIDGE_ENTER
  50.0   caller  HANGUP         by=caller cause=16
  50.0   caller  LINKEDID_END
-→ outcome=answered queue=lawyer-8001 queued_at=7 answered_at=25
+→ outcome=answered menu_choice=lawyer:8001 queue=lawyer-8001 queued_at=7 answered_at=25
 
 # chose a lawyer, waited in vain, and gave up in the hotline's queue
 {ARRIVES}

@@ -60,6 +60,7 @@ def plan(folder: Path = Path("/srv/ivr"), **given: Any) -> ExchangePlan:
         tls_certificate=certificate, tls_key=key,
         menus=load_plan(settings.hotline.menu, *menu_sources(settings)),
         opening_hours={o.name: o.hours for o in settings.opening_hours}, days_off=["20270101"], days_on=["20270102"],
+        fastagi_port=asterisk.fastagi_port, enquiry=settings.enquiry.model_dump(),
     )
 
 
@@ -98,15 +99,19 @@ def test_equal_data_gives_equal_files() -> None:
 def test_the_rich_exchange_in_short() -> None:
     files = render(plan(**RICH), TEMPLATES)
     found = list(steps(files["extensions.conf"]))
-    assert sorted({s.context for s in found}) == [
-        "callback", "callback-answered-hotline", "callback-answered-village", "callback-hotline", "callback-village", "dialable", "duty", "emergency", "farewell", "from-seat", "from-trunk-carrier",
-        "from-trunk-mobile", "from-trunk-old", "hotline", "message", "own-number-carrier", "own-number-mobile", "own-number-old", "queue-hotline", "queue-village", "rating", "refusal", "slower",
-        "waiting-hotline",
-    ]
+    assert {s.context for s in found} == {
+        *(f"from-trunk-{t}" for t in ("carrier", "mobile", "old")), *(f"own-number-{t}" for t in ("carrier", "mobile", "old")),
+        "hotline", "slower", "refusal", "message", "emergency", "rating", "farewell",
+        "queue-hotline", "queue-village", "waiting-hotline", "unanswered-hotline", "unanswered-village", "no-road",
+        "callback", "callback-hotline", "callback-village", "callback-answered-hotline", "callback-answered-village", "dialable",
+        "enquiry", "ask-progress", "answer", "call-limit", "lawyer", "ask-roster", "ask-lawyer", "lawyer-found", "lawyer-line",
+        "from-seat", "joined", "transfer", "consult", "consult-failed", "returned", "nuisance",
+        "duty", "duty-road-mobile-one", "duty-road-county",
+    }
     assert {s.extension for s in found if s.context == "from-trunk-carrier"} == {"12348", "0951612348"}
     assert {s.extension for s in found if s.context == "from-seat"} == {"echo"}, "seats reach nothing outside"
     dialling = {s.context for s in found if s.application == "Dial"}
-    assert dialling == {"duty"}, "call-backs are dialled by the controller alone"
+    assert dialling == {"duty", "duty-road-mobile-one", "duty-road-county", "consult-failed"}, "call-backs are dialled by the controller alone"
     caps = [s.arguments for s in found if s.context == "from-trunk-mobile" and "GROUP_COUNT" in s.arguments]
     assert caps == ["$[${GROUP_COUNT(mobile@trunk)} > 4]?full"]
 
@@ -137,6 +142,35 @@ def test_seats_and_queues_are_what_the_settings_say() -> None:
     for seat in ("one", "two", "web"):
         assert pjsip[f"seat-{seat}/endpoint"]["context"] == ["from-seat"]
         assert pjsip[f"seat-{seat}/auth"]["password"] == [f"secret-of-{seat}"]
+
+
+NAMED = {"seats": [*SEATS, {"name": "three", "operator": "赵律师", "work_number": "8001"}], "trunks": [CARRIER]}
+
+
+def test_a_seat_with_a_work_number_has_a_queue_of_its_own_that_ends_in_the_hotlines() -> None:
+    files = render(plan(**NAMED | {"enquiry": {"lawyer_wait_s": 90}}), TEMPLATES)
+    queue, found = sections(files["queues.conf"])["lawyer-8001"], list(steps(files["extensions.conf"]))
+    assert queue["member"] == ["PJSIP/seat-three,0,赵律师,PJSIP/seat-three"] and queue["context"] == ["waiting-lawyer-8001"]
+    assert [s.arguments.split(",")[4] for s in found if s.context == "queue-lawyer-8001" and s.application == "Queue"] == ["90"]
+    line = [s.arguments for s in found if s.context == "lawyer-line" and s.extension == "s"]
+    assert line == ["", '$["${LAWYER}" = "8001"]?queue-lawyer-8001,s,1', "queue-hotline,s,1"]
+    roads = {s.extension: s.arguments for s in found if s.context == "unanswered-lawyer-8001" and s.application == "Goto" and s.extension != "s"}
+    assert roads == dict.fromkeys(("full", "nobody", "paused", "late"), "queue-hotline,s,1")
+
+
+def test_every_question_has_a_time_limit_a_way_out_and_a_constant_address() -> None:
+    found = list(steps(render(plan(**NAMED | {"asterisk": {"fastagi_port": 4600}, "enquiry": {"wait_s": 7}}), TEMPLATES)["extensions.conf"]))
+    asking = {s.context: s.arguments for s in found if s.application == "AGI"}
+    assert asking == {
+        "ask-progress": "agi://127.0.0.1:4600/progress,${KEYED},${CALLER},${TRUNK}", "ask-roster": "agi://127.0.0.1:4600/roster",
+        "ask-lawyer": "agi://127.0.0.1:4600/lawyer,${KEYED}",
+    }
+    for context in asking:
+        run = [(s.application, s.arguments) for s in found if (s.context, s.extension) == (context, "s")]
+        at = next(n for n, step in enumerate(run) if step[0] == "AGI")
+        assert run[at - 2 : at] == [("Set", "AGIEXITONHANGUP=yes"), ("Set", "TIMEOUT(absolute)=7")] and run[at + 1] == ("Gosub", "call-limit,s,1")
+        late = [(s.application, s.arguments) for s in found if (s.context, s.extension) == (context, "T")]
+        assert late == [("Gosub", "call-limit,s,1"), run[-1]], "who gets no answer in time goes where who gets none goes"
 
 
 def test_ami_stays_home_and_its_users_have_least_rights() -> None:
@@ -211,7 +245,9 @@ def test_a_first_menu_with_hours_is_closed_before_the_queue(tmp_path: Path) -> N
     )
     files = render(plan(**CHOOSING | {"hotline": {"menu": "office"}, "menus_dir": tmp_path}), TEMPLATES)
     start = [s for s in steps(files["extensions.conf"]) if (s.context, s.extension) == ("hotline", "start")]
-    assert [s.arguments for s in start if s.application in ("Gosub", "Goto")] == ["hours-office,s,1", "message,s,1", "queue-hotline,s,1"]
+    assert [s.arguments for s in start if s.application in ("Gosub", "Goto")] == ["hours-office,s,1", "closed-waiting,s,1", "queue-hotline,s,1"]
+    closed = {s.extension: s.arguments for s in steps(files["extensions.conf"]) if s.context == "closed-waiting" and s.application == "Goto"}
+    assert (closed["t"], closed["1"], closed["0"]) == ("message,s,1", "emergency,s,1", "queue-hotline,s,1")
     open_at = [s.arguments for s in steps(files["extensions.conf"]) if s.context == "hours-office" and "OPEN=$[" in s.arguments]
     assert open_at == [
         "OPEN=$[${OPEN} | (${WORKDAY} = 1 & ${TIME} >= 10830 & ${TIME} < 11200)]",

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
+from ivr.domain.errors import Unavailable
 from ivr.telephony.fastagi import FastAgiServer, Question
 from tests.fakes.free_ports import free_ports
 
@@ -28,11 +29,15 @@ async def breaks(question: Question) -> Mapping[str, str]:
     raise ZeroDivisionError
 
 
+async def away(question: Question) -> Mapping[str, str]:
+    raise Unavailable("PostgreSQL cannot be reached")
+
+
 async def unfit(question: Question) -> Mapping[str, str]:
     return {"FOUND": "yes", "TEXT": 'x"\nEXEC System id'}
 
 
-RESPONDERS = {"echo": echo, "never": never, "breaks": breaks, "unfit": unfit}
+RESPONDERS = {"echo": echo, "never": never, "breaks": breaks, "away": away, "unfit": unfit}
 
 
 @asynccontextmanager
@@ -92,7 +97,7 @@ async def test_a_caller_who_hangs_up_meanwhile_is_told_inline() -> None:
 
 @pytest.mark.parametrize("sent", [
     b"", b"\n", b"\0\xff\xfe\n\n", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"agi_network: yes\n\n", head("unknown"), head("../echo"),
-    b"agi_network_script: echo", b"a" * 100_000, b"a" * 100_000 + b"\n\n", b"a: b\n" * 5000, head("echo")[:-1], head("breaks"), head("unfit"),
+    b"agi_network_script: echo", b"a" * 100_000, b"a" * 100_000 + b"\n\n", b"a: b\n" * 5000, head("echo")[:-1], head("breaks"), head("away"), head("unfit"),
     head("echo", "x" * 2000), head("echo", 'a"\r\nEXEC System id'), head("echo", "令"),
 ], ids=lambda sent: repr(sent[:24]))
 async def test_junk_gets_no_word_and_harms_nobody(sent: bytes) -> None:
