@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -98,10 +98,14 @@ async def transaction_on(connection: Connection) -> AsyncIterator[Connection]:
 async def held_connection(pool: Pool) -> AsyncIterator[Connection]:
     """A connection to keep; session locks taken on it are given back with it."""
     try:
-        async with pool.acquire(timeout=5) as connection:
-            yield connection
+        connection = await pool.acquire(timeout=5)
     except _AWAY as away:
         raise Unavailable(f"PostgreSQL is away: {away or type(away).__name__}") from away
+    try:
+        yield connection
+    finally:
+        with suppress(*_AWAY):  # a broken one is thrown away
+            await pool.release(connection)
 
 
 async def lock_call(connection: Connection, linked_id: str) -> None:

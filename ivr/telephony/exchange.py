@@ -29,7 +29,10 @@ class AsteriskExchange:
         )
 
     async def room(self, line: OutgoingLine) -> int:
-        """See the port: channels both ways count, as for the cap on calls that come in."""
+        """See the port: channels both ways count, as for the cap; a line whose carrier does not answer has no room."""
+        state = await self._client.request("Getvar", Variable=f"DEVICE_STATE(PJSIP/trunk-{line.name})")
+        if state[0].get("value", "") in ("UNAVAILABLE", "INVALID"):
+            return 0
         channels = await self._client.request("CoreShowChannels", within_s=10)
         used = sum(frame.get("channel", "").startswith(f"PJSIP/trunk-{line.name}-") for frame in channels)
         return line.channel_cap - used

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import asyncpg
@@ -15,6 +17,7 @@ from ivr.demo.phone import ScriptedPhone
 from ivr.exchange_setup import database_url
 from tests.e2e.hotline import RunningHotline, running_hotline
 from tests.e2e.journeys import arrival, filled_order, state
+from tests.faults.witness import console, kill, pid_of, pid_returns
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
 
@@ -52,18 +55,27 @@ async def rows(hotline: RunningHotline, sql: str, *values: Any) -> list[dict[str
 
 async def until_rows(hotline: RunningHotline, sql: str, *values: Any, within_s: float = 30) -> list[dict[str, Any]]:
     """The rows once there are any."""
-    async with asyncio.timeout(within_s):
-        while not (found := await rows(hotline, sql, *values)):
-            await asyncio.sleep(0.1)
+    try:
+        async with asyncio.timeout(within_s):
+            while not (found := await rows(hotline, sql, *values)):
+                await asyncio.sleep(0.1)
+    except TimeoutError:
+        told = await rows(hotline, "SELECT linked_id, kind, data->>'extra' AS extra FROM call_fact WHERE kind LIKE 'user:%' ORDER BY at DESC LIMIT 30")
+        raise AssertionError(f"never came: {sql} {values}; the last events: {told}") from None
     return found
 
 
-async def asked(hotline: RunningHotline, linked_id: str, what: str, times: int = 1) -> None:
+async def asked(hotline: RunningHotline, linked_id: str, what: str, times: int = 1, within_s: float = 30) -> None:
     """Return when the call-back dialogue asked this so often."""
     await until_rows(
         hotline, "SELECT 1 FROM call_fact WHERE linked_id = $1 AND kind = 'user:CALLBACK_ASKED' AND data->>'extra' = $2"
-        " HAVING count(*) >= $3", linked_id, what, times,
+        " HAVING count(*) >= $3", linked_id, what, times, within_s=within_s,
     )
+
+
+def told(hotline: RunningHotline, event: str) -> int:
+    """How often the ledger's file tells of a user event, whoever has read it."""
+    return (hotline.folder / "state/run/asterisk/log/cel-custom/ledger.csv").read_text().count(f'"{event}"')
 
 
 async def job(hotline: RunningHotline, number: str, *states: str, within_s: float = 40) -> dict[str, Any]:
@@ -73,6 +85,17 @@ async def job(hotline: RunningHotline, number: str, *states: str, within_s: floa
         number, list(states), within_s=within_s,
     )
     return found[0]
+
+
+@asynccontextmanager
+async def citizen_of(hotline: RunningHotline, number: str) -> AsyncIterator[ScriptedPhone]:
+    """A citizen's telephone where the carrier delivers our calls, once Asterisk knows that the line is up."""
+    async with hotline.caller(number, listen_port=hotline.carrier) as phone:
+        async with asyncio.timeout(20):
+            while "Avail" not in await console(hotline).command("pjsip show contacts"):
+                await console(hotline).command("pjsip qualify trunk-carrier")
+                await asyncio.sleep(0.2)
+        yield phone
 
 
 async def into_the_queue(client: HotlineClient, caller: ScriptedPhone, number: str) -> str:
@@ -85,11 +108,19 @@ async def into_the_queue(client: HotlineClient, caller: ScriptedPhone, number: s
     return linked_id
 
 
+async def ask_for_call_back(hotline: RunningHotline, caller: ScriptedPhone, linked_id: str, times: int = 1) -> None:
+    """Press 7 until the number is said back: a key sent in the moment of joining a queue may be missed by it."""
+    for _ in range(5):
+        await caller.press("7")
+        with suppress(AssertionError):
+            return await asked(hotline, linked_id, "confirm", times, within_s=3)
+    raise AssertionError(f"key 7 did nothing for {linked_id}")
+
+
 async def promised(hotline: RunningHotline, client: HotlineClient, caller: ScriptedPhone, number: str) -> str:
     """Keep the place by keys 7 and 1, and be hung up on; the call's linked id."""
     linked_id = await into_the_queue(client, caller, number)
-    await caller.press("7")
-    await asked(hotline, linked_id, "confirm")
+    await ask_for_call_back(hotline, caller, linked_id)
     await caller.press("1")
     await state(client, linked_id, "ended", within_s=30)
     return linked_id
@@ -97,7 +128,7 @@ async def promised(hotline: RunningHotline, client: HotlineClient, caller: Scrip
 
 async def test_a_kept_place_is_called_back_into_one_order(hotline: RunningHotline, client: HotlineClient) -> None:
     number = "13896100001"
-    async with hotline.caller(number, listen_port=hotline.carrier) as citizen:
+    async with citizen_of(hotline, number) as citizen:
         linked_id = await promised(hotline, client, citizen, number)
         order = await filled_order(client, linked_id)
         assert (order["outcome"], order["calls"]) == ("callback", [linked_id]) and number in order["note"]
@@ -124,3 +155,202 @@ async def test_a_kept_place_is_called_back_into_one_order(hotline: RunningHotlin
     assert (call["outcome"], call["order"], call["queue"]) == ("answered", order["number"], "hotline")
     assert "".join(g["text"] for g in call["transcript"]["segments"] if g["speaker"] == "caller") == "老板拖欠工资三个月了"
     assert (await job(hotline, number, "done"))["attempts"] == 1
+
+
+def incoming(phone: ScriptedPhone) -> int:
+    """How often this phone was called."""
+    return sum(e.get("type") == "CALL_INCOMING" for e in phone.events)
+
+
+async def called(phone: ScriptedPhone, times: int, within_s: float = 40) -> None:
+    """Return when the phone was called this often."""
+    async with asyncio.timeout(within_s):
+        while incoming(phone) < times:
+            await asyncio.sleep(0.05)
+
+
+async def talk(hotline: RunningHotline, client: HotlineClient, citizen: ScriptedPhone, operator: ScriptedPhone, number: str, calls: int = 1) -> str:
+    """The citizen picks up, the operator too; after a moment of talk the citizen hangs up. The call-back's linked id."""
+    await citizen.answer()
+    await called(operator, calls)
+    await operator.answer()
+    found = await until_rows(
+        hotline, "SELECT linked_id FROM call WHERE channel = 'callback' AND caller_number = $1 AND state = 'talking'", number)
+    linked_id = str(found[0]["linked_id"])
+    await asyncio.sleep(2)
+    await citizen.hang_up()
+    await state(client, linked_id, "ended")
+    return linked_id
+
+
+async def keyed(phone: ScriptedPhone, keys: str) -> None:
+    for key in keys:
+        await phone.press(key)
+        await asyncio.sleep(0.25)  # as fingers do: the keys of one number arrive one after the other
+
+
+async def test_another_number_is_checked_read_back_and_called(hotline: RunningHotline, client: HotlineClient) -> None:
+    number, other = "13896100002", "13896100003"
+    async with hotline.caller(number) as caller, citizen_of(hotline, other) as citizen:
+        linked_id = await into_the_queue(client, caller, number)
+        await ask_for_call_back(hotline, caller, linked_id)
+        await caller.press("2")
+        for times, wrong in enumerate(("110#", "12348#"), 1):
+            await asked(hotline, linked_id, "number", times)
+            await keyed(caller, wrong)
+        await asked(hotline, linked_id, "number", 3)
+        await keyed(caller, f"{other}#")
+        await asked(hotline, linked_id, "confirm", 2)
+        await caller.press("1")
+        await state(client, linked_id, "ended", within_s=30)
+        order = await filled_order(client, linked_id)
+        assert other in order["note"] and number not in order["note"]
+        async with hotline.operator() as operator:
+            await called(citizen, 1)
+            back = await talk(hotline, client, citizen, operator, other)
+        assert (await job(hotline, other, "done"))["caller_number"] == number
+        assert (await client.get(f"/work-orders/{order['number']}"))["calls"] == [linked_id, back]
+    assert not await rows(hotline, "SELECT 1 FROM callback_job WHERE number IN ('110', '12348', $1)", number)
+
+
+async def test_who_keys_no_fit_number_waits_on_at_the_same_place(hotline: RunningHotline, client: HotlineClient) -> None:
+    async with hotline.caller("13896100004") as first, hotline.caller("13896100005") as second:
+        early = await into_the_queue(client, first, "13896100004")
+        late = await into_the_queue(client, second, "13896100005")
+        await ask_for_call_back(hotline, first, early)
+        await first.press("2")
+        for times in (1, 2, 3):
+            await asked(hotline, early, "number", times)
+            await keyed(first, "999#")
+        await until_rows(hotline, "SELECT 1 FROM call_fact WHERE linked_id = $1 AND kind = 'user:QUEUE_ENTERED' HAVING count(*) = 2", early)
+        await client.queue_until(lambda q: [c["linked_id"] for c in q["callers"]] == [early, late])
+        # Silence leads back as well, and hanging up in the dialogue is an abandoned call.
+        await ask_for_call_back(hotline, first, early, 2)
+        await first.press("2")
+        await until_rows(hotline, "SELECT 1 FROM call_fact WHERE linked_id = $1 AND kind = 'user:QUEUE_ENTERED' HAVING count(*) = 3", early)
+        await ask_for_call_back(hotline, second, late)
+        await second.hang_up()
+        await filled_order(client, late)
+        await first.hang_up()
+        await filled_order(client, early)
+    for linked_id in (early, late):
+        assert (await client.get(f"/calls/{linked_id}"))["outcome"] == "abandoned"
+    assert not await rows(hotline, "SELECT 1 FROM callback_job WHERE number IN ('13896100004', '13896100005')")
+
+
+async def test_a_busy_citizen_is_called_again_and_one_who_never_answers_is_given_up(hotline: RunningHotline, client: HotlineClient) -> None:
+    number = "13896100006"
+    async with citizen_of(hotline, number) as citizen:
+        linked_id = await promised(hotline, client, citizen, number)
+        async with hotline.operator() as operator:
+            await called(citizen, 1)
+            await citizen.hang_up()
+            await called(citizen, 2)
+            await talk(hotline, client, citizen, operator, number)
+        assert (await job(hotline, number, "done"))["attempts"] == 2
+        again = await promised(hotline, client, citizen, number)
+        async with hotline.operator():
+            for times in (3, 4):
+                await called(citizen, times)
+                await citizen.hang_up()
+            assert (await job(hotline, number, "failed"))["attempts"] == 2
+        order = await filled_order(client, again)
+        assert "未完成：已拨打 2 次" in (await client.get(f"/work-orders/{order['number']}"))["note"]
+        assert incoming(citizen) == 4, "no call after the last attempt"
+    results = await rows(hotline, "SELECT result FROM callback_attempt a JOIN callback_job j ON j.id = a.job_id"
+                         " WHERE number = $1 ORDER BY started_at", number)
+    assert [r["result"] for r in results] == ["unreached", "answered", "unreached", "unreached"]
+    first = await filled_order(client, linked_id)
+    assert len(first["calls"]) == 3 and "未完成" not in first["note"]
+
+
+async def test_two_promises_to_one_number_are_one_call(hotline: RunningHotline, client: HotlineClient) -> None:
+    number = "13896100007"
+    async with citizen_of(hotline, number) as citizen:
+        first = await promised(hotline, client, citizen, number)
+        one = await filled_order(client, first)
+        second = await promised(hotline, client, citizen, number)
+        two = await filled_order(client, second)
+        assert one["number"] != two["number"] and one["number"] in two["note"]
+        assert len(await rows(hotline, "SELECT 1 FROM callback_job WHERE number = $1", number)) == 1
+        async with hotline.operator() as operator:
+            await called(citizen, 1)
+            back = await talk(hotline, client, citizen, operator, number)
+        await job(hotline, number, "done")
+    assert (await client.get(f"/work-orders/{one['number']}"))["calls"] == [first, back]
+    assert (await client.get(f"/work-orders/{two['number']}"))["calls"] == [second]
+
+
+async def test_who_calls_again_and_is_answered_is_not_called_back(hotline: RunningHotline, client: HotlineClient) -> None:
+    number, blocker = "13896100008", "13896100009"
+    async with citizen_of(hotline, number) as citizen, hotline.caller(blocker) as other:
+        before = await into_the_queue(client, other, blocker)  # arrived earlier: the call-back's turn comes after
+        await promised(hotline, client, citizen, number)
+        again = await into_the_queue(client, citizen, number)
+        async with hotline.operator() as operator:
+            for calls, linked_id, phone in ((1, before, other), (2, again, citizen)):
+                await called(operator, calls)
+                await operator.answer()
+                await state(client, linked_id, "talking")
+                await phone.hang_up()
+                await state(client, linked_id, "ended")
+            assert (await job(hotline, number, "withdrawn"))["tries"] == 0
+        assert incoming(citizen) == 0
+
+
+async def test_the_dissatisfied_are_called_back(hotline: RunningHotline, client: HotlineClient) -> None:
+    number = "13896100010"
+    async with citizen_of(hotline, number) as citizen, hotline.operator() as operator:
+        linked_id = await into_the_queue(client, citizen, number)
+        await called(operator, 1)
+        await operator.answer()
+        await state(client, linked_id, "talking")
+        await asyncio.sleep(2)
+        await operator.hang_up()
+        await until_rows(hotline, "SELECT 1 FROM call_fact WHERE linked_id = $1 AND kind = 'user:RATING_ASKED'", linked_id)
+        await citizen.press("5")
+        await state(client, linked_id, "ended", within_s=30)
+        await called(citizen, 1)
+        back = await talk(hotline, client, citizen, operator, number, calls=2)
+        done = await job(hotline, number, "done")
+        order = await filled_order(client, linked_id)
+    assert done["kind"] == "dissatisfied" and order["calls"] == [linked_id, back]
+
+
+async def test_a_promise_outlives_a_dead_controller_and_a_dead_asterisk(hotline: RunningHotline, client: HotlineClient) -> None:
+    number = "13896100011"
+    async with citizen_of(hotline, number) as citizen:
+        linked_id = await into_the_queue(client, citizen, number)
+        pid = pid_of(hotline, "controller")
+        kill(pid, signal.SIGSTOP)
+        before = told(hotline, "CALLBACK_ASKED")
+        await citizen.press("7")
+        async with asyncio.timeout(20):
+            while told(hotline, "CALLBACK_ASKED") == before:
+                await asyncio.sleep(0.05)
+        await citizen.press("1")
+        await citizen.wait_for("CALL_CLOSED", within_s=30)
+        assert not await rows(hotline, "SELECT 1 FROM callback_job WHERE number = $1", number)
+        kill(pid, signal.SIGKILL)
+        await job(hotline, number, "waiting")
+        await pid_returns(hotline, "controller", pid)
+        kill(int((hotline.folder / "state/run/asterisk/run/asterisk.pid").read_text()), signal.SIGKILL)
+        async with hotline.operator() as operator:
+            await called(citizen, 1, within_s=90)
+            # A controller that dies while the citizen's telephone rings: the next one finds the call, and makes no other.
+            pid = pid_of(hotline, "controller")
+            kill(pid, signal.SIGKILL)
+            await pid_returns(hotline, "controller", pid)
+            await until_rows(hotline, "SELECT 1 FROM callback_attempt a JOIN call c USING (linked_id) WHERE a.ended_at IS NULL"
+                             " AND now() - a.started_at > interval '13 seconds' AND c.caller_number = $1", number)
+            back = await talk(hotline, client, citizen, operator, number)
+        done = await job(hotline, number, "done")
+        order = await filled_order(client, linked_id)
+        assert incoming(citizen) == 1 and (done["tries"], done["attempts"]) == (1, 1)
+        assert order["calls"] == [linked_id, back] and order["outcome"] == "callback"
+
+
+async def test_afterwards_the_books_agree(hotline: RunningHotline, client: HotlineClient) -> None:
+    listed = await hotline.cli("reconcile", "--days", "1", succeed=None)
+    assert "✗" not in listed, listed
+    assert "ERROR" not in hotline.asterisk_log, hotline.asterisk_log[-3000:]

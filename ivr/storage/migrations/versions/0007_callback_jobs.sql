@@ -24,7 +24,6 @@ CREATE TABLE callback_job (
     reason        text NOT NULL DEFAULT ''
 );
 CREATE UNIQUE INDEX callback_job_open ON callback_job (kind, queue, number) WHERE state IN ('waiting', 'calling');
-CREATE INDEX callback_job_promised_at ON callback_job (promised_at DESC, id DESC);
 
 -- Which call asked for which job: a second promise to one number joins the first, a fact told twice makes one.
 CREATE TABLE callback_promise (
