@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import wave
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,7 +16,9 @@ import pytest_asyncio
 
 from ivr.demo.client import HotlineClient
 from ivr.exchange_setup import certificate, credentials, database_url
-from ivr.telephony.ami import AmiClient, AmiRefused
+from ivr.ports.callbacks import CitizenCall, OutgoingLine
+from ivr.telephony.ami import AmiClient
+from ivr.telephony.exchange import AsteriskExchange
 from ivr.telephony.speaking import Voice, speak, write_wav
 from tests.e2e.carrier import BY_ADDRESS, ENCRYPTED, HOSTS, REGISTERED, SECRET, Carrier
 from tests.e2e.guide import examples, toml
@@ -219,19 +222,45 @@ async def test_one_call_more_than_rented_overflows_with_its_order(
     await filled_order(client, again)
 
 
+def call_back(line: str, number: str, attempt: int) -> CitizenCall:
+    """A call-back by one of the lines, as the controller has it dialled."""
+    ours = OutgoingLine(TRUNKS[line], "12348", CAP)
+    return CitizenCall(f"e2e-cb-{int(time.time())}.9{attempt:03}", "kept_place", number, "hotline", ours, time.time(), 15)
+
+
 @pytest.mark.parametrize(("line", "shown"), [(REGISTERED, "09512048000"), (BY_ADDRESS, "12348"), (ENCRYPTED, "12348")])
 async def test_a_call_back_reaches_the_number_with_ours_shown(
     carrier: Carrier, controller: AmiClient, line: str, shown: str
 ) -> None:
-    number = f"1389511005{list(TRUNKS).index(line)}"
-    await controller.request(
-        "Originate", within_s=20, Channel=f"Local/s@callback-{TRUNKS[line]}/n", Context="from-seat", Exten="echo", Priority="1",
-        Variable=f"CALLBACK_NUMBER={number}", Timeout="15000",
-    )
+    attempt = list(TRUNKS).index(line)
+    await AsteriskExchange(controller).call(call_back(line, number := f"1389511005{attempt}", attempt))
     told = await carrier.told(rf"RECEIVED {number} FROM (\S+) ON (\S+) SECURE (\d)")
     assert told[1] == shown and told[2].startswith(HOSTS[line]), told[0]
     assert told[3] == ("1" if line == ENCRYPTED else "0")
     await carrier.hang_up_all()
+
+
+async def test_a_call_back_counts_for_its_lines_cap_and_has_its_id_once(
+    hotline: RunningHotline, carrier: Carrier, client: HotlineClient, controller: AmiClient
+) -> None:
+    exchange, call = AsteriskExchange(controller), call_back(BY_ADDRESS, "13895110055", 5)
+    async with asyncio.timeout(15):
+        while await exchange.room(call.line) < CAP:  # calls of the test before are still ending
+            await asyncio.sleep(0.1)
+    assert not await exchange.is_live(call.linked_id)
+    await exchange.call(call)
+    await carrier.told("RECEIVED 13895110055 ")
+    assert await exchange.is_live(call.linked_id) and await exchange.room(call.line) == CAP - 1
+    await exchange.call(call)  # Asterisk takes the order and finds the id in use
+    await carrier.place(BY_ADDRESS, "13895110056")
+    await arrival(client, "13895110056")
+    assert await exchange.room(call.line) == CAP - 2
+    placed = await carrier.place(BY_ADDRESS, "13895110057")
+    await carrier.told(rf"PLACED {placed.tag} CONGESTION cause 34")
+    assert carrier.log.count("RECEIVED 13895110055 ") == 1
+    await carrier.hang_up_all()
+    orders = [await filled_order(client, c["linked_id"]) for c in client.calls.values() if c["caller_number"] in ("13895110056", "13895110057")]
+    assert len(orders) == 2
 
 
 HOSTILE_NUMBERS = (
@@ -242,30 +271,15 @@ HOSTILE_NUMBERS = (
 )
 
 
-def refusals(hotline: RunningHotline) -> int:
-    """How many call-backs the dialplan refused so far."""
-    ledger = hotline.folder / "state/run/asterisk/log/cel-custom/ledger.csv"
-    return ledger.read_text().count('"CALLBACK_REFUSED","USER_DEFINED"') if ledger.exists() else 0
-
-
 async def test_no_other_number_is_ever_dialled(hotline: RunningHotline, carrier: Carrier, controller: AmiClient) -> None:
     marker = hotline.folder / "marker"
     before, log = carrier.log.count("RECEIVED"), hotline.asterisk_log
-    refused = refusals(hotline)
-    for number in HOSTILE_NUMBERS:
-        with pytest.raises(AmiRefused):
-            await controller.request(
-                "Originate", within_s=20, Channel=f"Local/s@callback-{TRUNKS[BY_ADDRESS]}/n", Context="from-seat", Exten="echo",
-                Priority="1", Variable=f"CALLBACK_NUMBER={number.replace('MARKER', str(marker))}", Timeout="3000",
-            )
-        refused += 1
-        async with asyncio.timeout(5):
-            while refusals(hotline) < refused:
-                await asyncio.sleep(0.02)
-        assert refusals(hotline) == refused, number
-    for number in ("138\r\nAction: Originate", "138\nVariable: CALLBACK_NUMBER=999", "138\0"):
-        with pytest.raises(ValueError, match="line break"):
-            await controller.request("Originate", Channel="Local/s@callback-unicom/n", Variable=f"CALLBACK_NUMBER={number}")
+    exchange = AsteriskExchange(controller)
+    for attempt, number in enumerate((*HOSTILE_NUMBERS, "138\r\nAction: Originate", "138\nVariable: CALLBACK_NUMBER=999", "138\0", "110", "120")):
+        call = call_back(BY_ADDRESS, number.replace("MARKER", str(marker)), 100 + attempt)
+        with pytest.raises(ValueError, match="may be called back"):
+            await exchange.call(call)
+        assert not await exchange.is_live(call.linked_id)
     assert carrier.log.count("RECEIVED") == before, carrier.log[-2000:]
     assert not marker.exists()
     assert not [line for line in hotline.asterisk_log[len(log) :].splitlines() if "ast_expr" in line or "ERROR" in line]
@@ -275,7 +289,7 @@ async def test_a_seat_reaches_no_line(hotline: RunningHotline, carrier: Carrier,
     before = carrier.log.count("RECEIVED")
     async with hotline.operator("two") as operator:
         await client.queue_until(lambda q: q["members"]["available"] == 1)
-        for number in ("13800000000", "s", "night", "callback-unicom", "trunk-unicom", "13800000000@trunk-unicom"):
+        for number in ("13800000000", "s", "night", "callback-hotline", "trunk-unicom", "13800000000@trunk-unicom"):
             await operator.dial(number)
             await operator.wait_for(lambda e, n=number: e.get("type") == "CALL_CLOSED" and n.split("@")[0] in e.get("peeruri", ""))
     assert carrier.log.count("RECEIVED") == before
