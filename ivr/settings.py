@@ -115,6 +115,9 @@ class Settings(BaseSettings):
     def _check_roads(self, queues: set[str]) -> None:
         """Roads from queue to queue lead somewhere, and in no circle; one to a telephone needs a line."""
         duty = {d.name for d in self.duty_numbers}
+        emergency = self.hotline.emergency_duty
+        if emergency and (emergency not in duty or not self.trunks):
+            raise ValueError(f"hotline.emergency_duty {emergency} is no duty number that a trunk could call")
         onward: dict[str, set[str]] = {}
         for queue in self.queues:
             for why, road in queue.roads.items():

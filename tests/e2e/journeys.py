@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 from typing import Any
 
 from ivr.demo.client import HotlineClient
+from ivr.exchange_setup import Places, cache_folder
+from ivr.telephony.asterisk_root import find_asterisk
+from ivr.telephony.embedded import Console
+from tests.e2e.hotline import RunningHotline
 
 ORDER = ["arrived", "queued", "talking", "ended"]
 
@@ -28,3 +34,17 @@ async def filled_order(client: HotlineClient, linked_id: str, within_s: float = 
     found = await client.until(f"the order of {linked_id}", lambda: next(
         (o for o in client.orders.values() if linked_id in o["calls"] and o["filled_at"]), None), within_s)
     return await client.get(f"/work-orders/{found['number']}")
+
+
+async def command(running: RunningHotline, line: str) -> str:
+    """One line on this product's Asterisk console."""
+    console = Console(find_asterisk(running.settings.asterisk.root, cache_folder()), Places(running.folder / "state").asterisk)
+    return str(await console.command(line))
+
+
+async def line_up(running: RunningHotline) -> None:
+    """Asterisk knows that somebody answers at the carrier's address; it asks by itself every half minute only."""
+    async with asyncio.timeout(20):
+        while not re.search(r"trunk-carrier/\S+\s+\S+\s+Avail", await command(running, "pjsip show contacts")):
+            await command(running, "pjsip qualify trunk-carrier")
+            await asyncio.sleep(0.2)

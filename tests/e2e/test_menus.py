@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-import tempfile
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 from pathlib import Path
@@ -192,29 +190,6 @@ async def test_a_caller_rates_the_call_when_the_operator_has_hung_up(hotline: Ru
     assert (call["rating"], call["hangup_by"], call["outcome"]) == (int(keys[-1]), "operator", "answered")
     recorded = {r["track"]: r["seconds"] for r in call["recordings"]}
     assert abs(recorded["caller"] - call["talk_s"]) < 1.5, "the rating is neither recorded nor talk"
-
-
-async def test_outside_the_hours_the_other_way_is_taken() -> None:
-    plans = Path(tempfile.mkdtemp(prefix="ivr-menus-", dir="/var/tmp"))
-    plans.chmod(0o755)
-    (plans / "office.yaml").write_text(
-        "name: office\nstart: waiting\nhuman: {queue: default}\nmenus:\n  waiting:\n    heard_in: default\n    prompt: menu-waiting\n"
-        "    hours: never\n    closed: {message: true}\n"
-    )
-    try:
-        async with (
-            running_hotline('[hotline]\nmenu = "office"\n[[opening_hours]]\nname = "never"\n', environment={"IVR_MENUS_DIR": str(plans)},
-                            rtp=28000) as running,
-            running.client() as client, running.caller("13895140001") as caller,
-        ):
-            await caller.dial("12348")
-            linked_id = await arrival(client, "13895140001")
-            seen = await facts(running, linked_id, lambda seen: ("MESSAGE", "180") in seen)
-            assert ("MENU", "waiting:closed") in seen and not [t for t in seen if t[0] == "QUEUE_ENTERED"]
-            await caller.hang_up()
-            assert (await filled_order(client, linked_id))["channel"] == "voicemail"
-    finally:
-        shutil.rmtree(plans)
 
 
 async def test_every_way_through_the_menu_reaches_a_human(with_menu: RunningHotline) -> None:

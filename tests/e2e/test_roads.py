@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -12,11 +11,8 @@ import pytest_asyncio
 
 from ivr.demo.client import HotlineClient
 from ivr.demo.phone import PhoneAccount, ScriptedPhone
-from ivr.exchange_setup import Places, cache_folder
-from ivr.telephony.asterisk_root import find_asterisk
-from ivr.telephony.embedded import Console
 from tests.e2e.hotline import RunningHotline, running_hotline
-from tests.e2e.journeys import arrival, filled_order, state
+from tests.e2e.journeys import arrival, command, filled_order, line_up, state
 from tests.e2e.test_menus import facts
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="session")]
@@ -62,26 +58,12 @@ async def board(roads: RunningHotline) -> AsyncIterator[HotlineClient]:
         yield client
 
 
-async def command(running: RunningHotline, line: str) -> str:
-    """One line on this product's Asterisk console."""
-    console = Console(find_asterisk(running.settings.asterisk.root, cache_folder()), Places(running.folder / "state").asterisk)
-    return str(await console.command(line))
-
-
 async def paused(running: RunningHotline) -> None:
     """Seat three is signed in, and paused."""
     async with asyncio.timeout(20):
         while "(Not in use)" not in await command(running, "queue show second"):
             await asyncio.sleep(0.1)
     await command(running, "queue pause member PJSIP/seat-three queue second reason lunch")
-
-
-async def line_up(running: RunningHotline) -> None:
-    """Asterisk knows that somebody answers at the carrier's address; it asks by itself every half minute only."""
-    async with asyncio.timeout(20):
-        while not re.search(r"trunk-carrier/\S+\s+\S+\s+Avail", await command(running, "pjsip show contacts")):
-            await command(running, "pjsip qualify trunk-carrier")
-            await asyncio.sleep(0.2)
 
 
 async def waiting(client: HotlineClient, caller: ScriptedPhone, number: str) -> str:

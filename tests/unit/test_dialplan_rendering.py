@@ -275,3 +275,19 @@ def test_roads_lead_where_the_settings_say() -> None:
     assert (queues["hotline"]["joinempty"], queues["hotline"]["leavewhenempty"]) == (["yes"], ["no"])
     assert queues["village"]["joinempty"] == queues["village"]["leavewhenempty"] == ["unavailable,invalid,paused"]
     assert queues["village"]["maxlen"] == ["7"]
+
+
+def test_a_call_back_leads_to_the_queue_its_menu_is_heard_in() -> None:
+    for given, menu in (({}, "waiting"), ({"hotline": {"menu": "menu"}}, "waiting")):
+        found = list(steps(render(plan(**RICH | given), TEMPLATES)["extensions.conf"]))
+        key = [s for s in found if (s.context, s.extension) == ("waiting-hotline", "7")]
+        assert [s.arguments for s in key if s.application in ("CELGenUserEvent", "Goto")] == [f"MENU,{menu}:7", "callback-hotline,s,1"]
+    promised = [s.arguments for s in found if s.context.startswith("callback-") and s.arguments.startswith("CALLBACK,")]
+    assert promised == ["CALLBACK,hotline:${NUMBER}", "CALLBACK,village:${NUMBER}"]
+
+
+def test_the_dialplan_takes_off_the_prefixes_the_core_takes_off() -> None:
+    line = CARRIER | {"caller_prefixes": {"+86": "", "0086": "", "+": "00", "9,": "x", "86;": ""}}
+    found = list(steps(render(plan(seats=SEATS, trunks=[line]), TEMPLATES)["extensions.conf"]))
+    rules = [s.arguments for s in found if s.context == "own-number-carrier" and s.application == "GotoIf"]
+    assert [r.partition("!= ")[2].partition("]")[0] for r in rules[1:]] == ['"0086"', '"+86"', '"+"'], "the longest first; others cannot end in a number"
