@@ -350,6 +350,31 @@ async def test_a_promise_outlives_a_dead_controller_and_a_dead_asterisk(hotline:
         assert order["calls"] == [linked_id, back] and order["outcome"] == "callback"
 
 
+async def test_a_prefix_is_no_part_of_the_number_and_who_withholds_it_is_asked(hotline: RunningHotline, client: HotlineClient) -> None:
+    number, other = "13896100012", "09512048000"
+    async with hotline.caller(f"+86{number}") as prefixed, hotline.caller("anonymous") as withheld:
+        await promised(hotline, client, prefixed, number)
+        linked_id = await into_the_queue(client, withheld, "")
+        await withheld.press("7")
+        await asked(hotline, linked_id, "number")
+        await keyed(withheld, f"{other}#")
+        await asked(hotline, linked_id, "confirm")
+        await withheld.press("1")
+        await state(client, linked_id, "ended", within_s=30)
+        order = await filled_order(client, linked_id)
+    assert other in order["note"] and order["caller_number"] == ""
+    wanted = [await job(hotline, n, "waiting") for n in (number, other)]
+    listed = await client.get("/callbacks")
+    assert {(c["id"], c["number"], c["state"]) for c in listed["callbacks"]} == {(j["id"], j["number"], "waiting") for j in wanted}
+    shown = await hotline.cli("callbacks", "list")
+    assert all(str(j["id"]) in shown for j in wanted)
+    for j in wanted:
+        await hotline.cli("callbacks", "withdraw", str(j["id"]), "--reason", "来电人不再需要")
+        await hotline.cli("callbacks", "withdraw", str(j["id"]), "--reason", "again", succeed=False)
+    assert "没有需要回拨的电话" in await hotline.cli("callbacks", "list")
+    assert "回电已取消：来电人不再需要。" in (await client.get(f"/work-orders/{order['number']}"))["note"]
+
+
 async def test_afterwards_the_books_agree(hotline: RunningHotline, client: HotlineClient) -> None:
     listed = await hotline.cli("reconcile", "--days", "1", succeed=None)
     assert "✗" not in listed, listed

@@ -92,6 +92,16 @@ def test_what_is_wrong_is_said(path: str, value: Any, complaint: str) -> None:
     assert complaint in told(_changed(path, value))
 
 
+def test_a_menu_of_those_who_wait_needs_no_key_that_leads_to_it() -> None:
+    waiting = {"prompt": "menu-sub", "heard_in": "aid", "keys": {7: {"callback": True}}}
+    data = GOOD | {"menus": GOOD["menus"] | {"waiting": waiting}}
+    assert told(data) == ""
+    assert "menu waiting: no key leads here" in told(data | {"menus": data["menus"] | {"waiting": waiting | {"heard_in": "hotline"}, "main": {
+        "prompt": "menu-main", "keys": {2: {"menu": "sub"}}, "otherwise": {"queue": "aid"}}}, "human": {"queue": "aid"}})
+    twice = data | {"menus": data["menus"] | {"also": waiting}}
+    assert "another menu is heard in aid already" in told(twice)
+
+
 def test_every_complaint_is_told_at_once() -> None:
     data = _changed("menus/main/times", 0)
     data["menus"]["main"]["keys"][3] = {"fax": True}
