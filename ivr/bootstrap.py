@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from ivr.china_holidays import working_days
+from ivr.domain.appointment import SERVICES
 from ivr.domain.call import Call
 from ivr.domain.callback import CallbackRules
 from ivr.domain.errors import Unavailable
@@ -23,12 +24,14 @@ from ivr.domain.reconciliation import Difference
 from ivr.domain.worktime import SHANGHAI, WorkTime
 from ivr.exchange_setup import Places, cache_folder, certificate, credentials, database_url, waiting_lines
 from ivr.intake_tables import CodeNames, load_intake, shipped_tables
+from ivr.pipeline.answer_appointments import AppointmentDesk
 from ivr.pipeline.answer_enquiries import ProgressDesk
 from ivr.pipeline.answer_roster import RosterDesk
 from ivr.pipeline.call_back import CallBackDialler
 from ivr.pipeline.collect_recordings import RecordingCollector
 from ivr.pipeline.follow_recordings import RecordingFollower
 from ivr.pipeline.reconcile import Reconciler
+from ivr.pipeline.tell_waits import WaitTeller
 from ivr.pipeline.track_calls import LedgerTracker, LiveTracker
 from ivr.pipeline.transcribe import TranscriptionWorker
 from ivr.pipeline.watch_volumes import Volume, VolumeWatch, watched_volumes
@@ -41,6 +44,7 @@ from ivr.speech.recognizer import VoskRecognizer
 from ivr.speech.spool import RecordingSpool
 from ivr.storage.accounts import LoginPolicy, PostgresAccounts
 from ivr.storage.alarms import PostgresAlarms
+from ivr.storage.appointments import PostgresAppointments
 from ivr.storage.audit import PostgresAudit
 from ivr.storage.callbacks import CallbackJobs, PostgresCallbacks
 from ivr.storage.database import connect, open_pool, transaction
@@ -51,6 +55,7 @@ from ivr.storage.queue_live import PostgresQueueLive
 from ivr.storage.reconciliation import PostgresBooks
 from ivr.storage.recordings import PostgresTracks
 from ivr.storage.roster import PostgresRoster
+from ivr.storage.talk_times import PostgresTalkTimes
 from ivr.storage.views import PostgresViews
 from ivr.storage.work_orders import WorkOrders
 from ivr.telephony.ami import AmiClient
@@ -161,13 +166,15 @@ async def run_controller(settings: Settings) -> None:
             PostgresCallbacks(pool, rules), exchange, lambda: live.board, calls.read_to_end, outgoing_lines(settings), instance,
             rules, ring_s=settings.callback.ring_s, in_hours=partial(may_call, settings),
         )
+        usual = {q["name"]: float(q["talk_s"]) for q in waiting_lines(settings)}
+        waits = WaitTeller(lambda: live.board, PostgresTalkTimes(pool), exchange, usual)
         collector = RecordingCollector(RecordingSpool(settings.recordings_dir), tracks)
         reconciler = Reconciler(
             PostgresBooks(pool, orders), RecordingSpool(settings.recordings_dir), ledger_shelf(settings), alarms,
             lambda: live.live_calls, longest_call_s=settings.hotline.longest_call_s,
         )
         async with asyncio.TaskGroup() as tasks:
-            for part in (client, calls, queue_log, live, collector, reconciler, dialler, questions(settings, pool)):
+            for part in (client, calls, queue_log, live, collector, reconciler, dialler, waits, questions(settings, pool)):
                 tasks.create_task(part.run(), name=type(part).__name__)
             for volume in volumes(settings):
                 tasks.create_task(VolumeWatch(volume, FolderProbe(Path(volume.folder)), alarms).run(), name=volume.name)
@@ -177,9 +184,9 @@ async def run_controller(settings: Settings) -> None:
 def questions(settings: Settings, pool: Pool) -> FastAgiServer:
     """What the dialplan may ask during a call, and who answers; given up a second before the dialplan does."""
     enquiry = settings.enquiry
+    prefixes = {t.name: t.caller_prefixes for t in settings.trunks}
     progress = ProgressDesk(
-        PostgresProgress(pool), {t.name: t.caller_prefixes for t in settings.trunks},
-        wrong_a_day=enquiry.wrong_a_day, wrong_withheld_a_day=enquiry.wrong_withheld_a_day,
+        PostgresProgress(pool), prefixes, wrong_a_day=enquiry.wrong_a_day, wrong_withheld_a_day=enquiry.wrong_withheld_a_day,
     )
 
     roster = RosterDesk(PostgresRoster(pool), [s.work_number for s in settings.seats if s.work_number])
@@ -187,13 +194,24 @@ def questions(settings: Settings, pool: Pool) -> FastAgiServer:
     async def how_it_stands(asked: Question) -> Mapping[str, str]:
         return await progress.answer(asked.argument(0), asked.argument(1), asked.argument(2))
 
+    appointments = AppointmentDesk(PostgresAppointments(pool), prefixes)
+
     async def who_is_there(asked: Question) -> Mapping[str, str]:
         return await roster.choices()
 
     async def who_is_meant(asked: Question) -> Mapping[str, str]:
         return await roster.meant(asked.argument(0))
 
-    responders = {"progress": how_it_stands, "roster": who_is_there, "lawyer": who_is_meant}
+    async def when_to_come(asked: Question) -> Mapping[str, str]:
+        return await appointments.times(asked.name.removeprefix("slots-"), asked.argument(1), asked.argument(2))
+
+    async def hold_a_place(asked: Question) -> Mapping[str, str]:
+        return await appointments.hold(asked.argument(0), asked.argument(1), asked.argument(2), asked.unique_id)
+
+    responders = {
+        "progress": how_it_stands, "roster": who_is_there, "lawyer": who_is_meant, "hold": hold_a_place,
+        **{f"slots-{service}": when_to_come for service in SERVICES},
+    }
     return FastAgiServer(settings.asterisk.fastagi_port, responders, within_s=enquiry.wait_s - 1)
 
 

@@ -24,6 +24,7 @@ from ivr.cli_places import places_app
 from ivr.cli_prompts import prompts_app
 from ivr.cli_roster import roster_app
 from ivr.cli_seats import seat_app
+from ivr.cli_slots import slots_app
 from ivr.cli_terminal import out, plain_errors
 from ivr.demo.command import demo
 from ivr.doctor import examine
@@ -46,6 +47,7 @@ app.add_typer(token_app, name="token")
 app.add_typer(places_app, name="places")
 app.add_typer(seat_app, name="seat")
 app.add_typer(roster_app, name="roster")
+app.add_typer(slots_app, name="slots")
 app.add_typer(callbacks_app, name="callbacks")
 app.add_typer(menu_app, name="menu")
 app.add_typer(prompts_app, name="prompts")

@@ -53,7 +53,7 @@ def import_roster(
         read = parse_roster(text, numbers, specialities())
         for bad in read.bad[:200]:
             err.print(f"[red]第 {bad.line} 行[/red] ", end="")
-            err.print(bad.reason, markup=False)
+            err.print(bad.reason, markup=False, soft_wrap=True)
         if read.bad:
             raise BadSetting(f"{len(read.bad)} 处有误，没有导入任何内容；改正后再试")
         if read.days is None:

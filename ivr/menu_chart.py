@@ -7,7 +7,7 @@ import re
 from ivr.domain.menu import UNIVERSAL_KEYS, MenuPlan, Target
 
 PLACES = {"queue": "队列", "menu": "菜单", "message": "语音留言", "emergency": "紧急提示，然后人工",
-          "enquiry": "查询办理进度", "lawyer": "点名律师", "callback": "预约回电"}
+          "enquiry": "查询办理进度", "lawyer": "点名律师", "appointment": "预约", "callback": "预约回电"}
 """What each kind of target is called on the screen."""
 
 

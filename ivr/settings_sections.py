@@ -101,6 +101,9 @@ class QueueSettings(_Section):
     place_every_s: int = Field(
         45, ge=0, le=600, description="Seconds after which a waiting caller is told the place in the queue again; 0: never"
     )
+    talk_s: int = Field(
+        360, ge=10, le=7200, description="Usual length of a conversation, for the expected wait until enough calls tell"
+    )
     strategy: Literal["rrmemory", "ringall", "leastrecent", "fewestcalls", "linear"] = Field(
         "rrmemory", description="Who is rung first"
     )

@@ -38,7 +38,8 @@ class Call:
 
     ``menu_choice`` is the last key that meant something, as ``<menu>:<key>``. ``talk_ended_at`` is when the caller was
     alone again, None as long as people talk or when nobody told; ``rating`` is 1 (very satisfied) to 5 (not at all).
-    ``asked_about`` is the number of the order whose progress the caller heard last.
+    ``asked_about`` is the number of the order whose progress the caller heard last, ``appointment`` what the call did about
+    one (ivr.domain.appointment.read_told).
     """
 
     linked_id: str
@@ -64,6 +65,7 @@ class Call:
     rating: int | None = None
     callback_number: str = ""
     asked_about: str = ""
+    appointment: str = ""
     hangup_cause: int | None = None
     hangup_by: HangupBy = ""
 
@@ -136,6 +138,9 @@ def fold(facts: Iterable[Fact], prefixes: Mapping[str, Mapping[str, str]]) -> Ca
                 outcome = "callback" if number else outcome
             case "user:ENQUIRY":
                 call = replace(call, asked_about=extra)
+                outcome = "self_service"
+            case "user:APPOINTMENT":
+                call = replace(call, appointment=extra)
                 outcome = "self_service"
             case "user:RATING" if extra in _RATINGS:
                 call = replace(call, rating=int(extra))

@@ -11,11 +11,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-TargetKind = Literal["queue", "menu", "message", "emergency", "enquiry", "lawyer", "callback"]
+from ivr.domain.appointment import SERVICES
+
+TargetKind = Literal["queue", "menu", "message", "emergency", "enquiry", "lawyer", "appointment", "callback"]
 UNIVERSAL_KEYS: Mapping[str, str] = {"0": "人工", "9": "不录音", "*": "重听"}
 CHOICE_KEYS = ("1", "2", "3", "4", "5", "6", "7", "8", "#")
 
-TARGET_KINDS: tuple[TargetKind, ...] = ("queue", "menu", "message", "emergency", "enquiry", "lawyer", "callback")
+TARGET_KINDS: tuple[TargetKind, ...] = ("queue", "menu", "message", "emergency", "enquiry", "lawyer", "appointment", "callback")
 NAMELESS_KINDS: frozenset[TargetKind] = frozenset({"message", "emergency", "enquiry", "lawyer", "callback"})
 
 
@@ -115,6 +117,7 @@ def _lost_references(plan: MenuPlan, known: Surroundings) -> Iterator[Complaint]
         yield Complaint("human", "a human is reached in a queue; write human: {queue: NAME}")
     places: dict[TargetKind, tuple[frozenset[str], str]] = {
         "queue": (known.queues, "queue"), "menu": (frozenset(plan.menus), "menu"),
+        "appointment": (frozenset(SERVICES), "service with appointments"),
     }
     for place, target in _targets(plan):
         if target.kind in places:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ivr.domain.appointment import read_told
 from ivr.domain.call import Call, CallOutcome
 from ivr.domain.reconciliation import length_differs
 
@@ -16,14 +17,17 @@ _NOTES: dict[CallOutcome, str] = {
 
 
 def state_at_opening(call: Call) -> str:
-    """An order waits as a draft for a person; one that only tells of an enquiry is closed at once, it is linked."""
-    return "closed" if call.outcome == "self_service" else "draft"
+    """An order waits as a draft for a person; one that only tells of an enquiry is closed at once: it is linked."""
+    return "closed" if call.outcome == "self_service" and not call.appointment else "draft"
 
 
 def note_at_opening(call: Call) -> str:
     """Why an order has no transcript, or will have a partial one; '' when one is on its way."""
     if call.outcome == "callback":
         return f"来电人在接通前预约回电，号码 {call.callback_number}。"
+    told = read_told(call.appointment)
+    if told is not None and call.outcome == "self_service":
+        return told.words
     if call.outcome == "self_service":
         return f"来电人自助查询工单 {call.asked_about} 的办理进度，没有转人工。"
     if call.recording_refused:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from ivr.domain.appointment import Slot
 from ivr.domain.progress import LastFour, OrderProgress
 from ivr.domain.roster import Duty
 
@@ -30,4 +31,20 @@ class RosterStore(Protocol):
 
     async def on_duty(self) -> Sequence[Duty]:
         """Every duty of this moment, by the database's clock."""
+        ...
+
+
+class AppointmentStore(Protocol):
+    """Times citizens may come at, and who does."""
+
+    async def open_times(self, service: str, limit: int) -> Sequence[Slot]:
+        """The next times with a place left, the earliest first."""
+        ...
+
+    async def booked_by(self, service: str, caller_number: str) -> Slot | None:
+        """The next time this number has booked."""
+        ...
+
+    async def hold(self, slot_id: int, caller_number: str, linked_id: str) -> Slot | None:
+        """Hold a place for the caller of this call, instead of any other it holds; None when none is left."""
         ...

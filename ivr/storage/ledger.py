@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ivr.domain.call import Call
 from ivr.domain.events import Fact, LedgerBatch, Source
 from ivr.ports.pipeline import FoldCall
+from ivr.storage import appointments
 from ivr.storage.callbacks import CallbackJobs
 from ivr.storage.database import lock_call, transaction
 from ivr.storage.feed import append
@@ -98,6 +99,7 @@ class PostgresLedger:
         if call is None:
             return None, []
         await _write(connection, call)
+        await appointments.settle(connection, call)
         if call.state != "ended":
             return call, []
         orders = await self._orders.open_for_call(connection, call)

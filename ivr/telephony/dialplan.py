@@ -15,6 +15,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from ivr.domain.appointment import SERVICES
 from ivr.domain.callback import DIALABLE
 from ivr.domain.errors import BadSetting
 from ivr.domain.menu import Menu, MenuPlan, Target
@@ -141,7 +142,7 @@ def render(plan: ExchangePlan, templates: Path) -> dict[str, str]:
         "wss_certificate": plan.tls_certificate, "wss_key": plan.tls_key, "goto": place_of, "road": _road,
         "first_step": place_of(_first_target(plan.menus)), "first_menu": plan.menus.menus[plan.menus.start],
         "dialable": DIALABLE, "own_prefixes": _own_prefixes,
-        "tenths_before": _TENTHS_BEFORE, "transfer_targets": _transfer_targets(plan),
+        "tenths_before": _TENTHS_BEFORE, "appointment_services": list(SERVICES), "transfer_targets": _transfer_targets(plan),
         "heard_waiting": {menu.heard_in: menu for menu in plan.menus.menus.values() if menu.heard_in},
     }
     files = {name: environment.get_template(f"{name}.j2").render(values) for name in _TEMPLATES}
@@ -196,7 +197,8 @@ def _road(queue: Mapping[str, Any], why: str) -> str:
     """Where a queue's road leads, by reason; after ``wait`` in vain, words that end the call."""
     kind, _, name = str(queue[why]).partition(":")
     places = {
-        "queue": f"queue-{name}", "duty": f"duty-road-{name}", "callback": f"callback-{queue['name']}", "end": "no-road", "wait": "no-road",
+        "queue": f"queue-{name}", "duty": f"duty-road-{name}", "callback": f"callback-{queue['name']}",
+        "end": "no-road", "wait": "no-road",
     }
     return f"{places.get(kind, kind)},s,1"
 

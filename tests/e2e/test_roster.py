@@ -18,7 +18,7 @@ from ivr.demo.phone import ScriptedPhone
 from ivr.domain.worktime import SHANGHAI
 from tests.e2e.hotline import RunningHotline, running_hotline
 from tests.e2e.journeys import arrival, filled_order, state
-from tests.e2e.test_enquiry import key_in, part_of, until_written
+from tests.e2e.test_enquiry import key_in, part_of, press_until, until_written
 from tests.e2e.test_menus import call_row, facts
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="session")]
@@ -78,8 +78,7 @@ async def choosing(hotline: RunningHotline, client: HotlineClient, number: str) 
         linked_id = await arrival(client, number)
         await phone.press("0")
         await state(client, linked_id, "queued")
-        await phone.press("4")
-        await facts(hotline, linked_id, lambda seen: ("MENU", "waiting:4") in seen)
+        await press_until(hotline, phone, linked_id, "4", ("MENU", "waiting:4"))
         await asyncio.sleep(1)
         yield phone, linked_id
 

@@ -176,6 +176,25 @@ CASES = f"""
  150.0  caller  LINKEDID_END
 → outcome=abandoned queue=hotline queued_at=20
 
+# booked a time by key: served by the machine
+{QUEUES}
+ 9.0    caller  MENU         waiting:5
+ 50.0   caller  APPOINTMENT  booked:legal-aid:17-202612030900
+ 60.0   caller  HANGUP       by=caller cause=16
+ 60.0   caller  LINKEDID_END
+→ outcome=self_service appointment=booked:legal-aid:17-202612030900 queue= queued_at=None menu_choice=waiting:5
+
+# heard the own appointment, cancelled it, and then talked to a human
+{ARRIVES}
+ 20.0   caller  APPOINTMENT    told:legal-aid:17-202612030900
+ 30.0   caller  APPOINTMENT    cancelled:legal-aid:17-202612030900
+ 40.0   caller  QUEUE_ENTERED  hotline
+ 50.0   one     BRIDGE_ENTER
+ 50.0   caller  BRIDGE_ENTER
+ 60.0   caller  HANGUP         by=caller cause=16
+ 60.0   caller  LINKEDID_END
+→ outcome=answered appointment=cancelled:legal-aid:17-202612030900 queue=hotline
+
 # silence in the menu is no choice
 {ARRIVES}
  7.0   caller  MENU          main:none

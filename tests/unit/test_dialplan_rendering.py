@@ -105,6 +105,9 @@ def test_the_rich_exchange_in_short() -> None:
         "queue-hotline", "queue-village", "waiting-hotline", "unanswered-hotline", "unanswered-village", "no-road",
         "callback", "callback-hotline", "callback-village", "callback-answered-hotline", "callback-answered-village", "dialable",
         "enquiry", "ask-progress", "answer", "call-limit", "lawyer", "ask-roster", "ask-lawyer", "lawyer-found", "lawyer-line",
+        "appointment-legal-aid", "appointment-mediation", "ask-slots-legal-aid", "ask-slots-mediation", "ask-hold", "appointment",
+        "appointment-confirm", "appointment-mine",
+        "recording", "expected-hotline", "expected-village",
         "from-seat", "joined", "transfer", "consult", "consult-failed", "returned", "nuisance",
         "duty", "duty-road-mobile-one", "duty-road-county",
     }
@@ -163,7 +166,8 @@ def test_every_question_has_a_time_limit_a_way_out_and_a_constant_address() -> N
     asking = {s.context: s.arguments for s in found if s.application == "AGI"}
     assert asking == {
         "ask-progress": "agi://127.0.0.1:4600/progress,${KEYED},${CALLER},${TRUNK}", "ask-roster": "agi://127.0.0.1:4600/roster",
-        "ask-lawyer": "agi://127.0.0.1:4600/lawyer,${KEYED}",
+        "ask-lawyer": "agi://127.0.0.1:4600/lawyer,${KEYED}", "ask-hold": "agi://127.0.0.1:4600/hold,${KEYED},${CALLER},${TRUNK}",
+        **{f"ask-slots-{s}": f"agi://127.0.0.1:4600/slots-{s},${{KEYED}},${{CALLER}},${{TRUNK}}" for s in ("legal-aid", "mediation")},
     }
     for context in asking:
         run = [(s.application, s.arguments) for s in found if (s.context, s.extension) == (context, "s")]

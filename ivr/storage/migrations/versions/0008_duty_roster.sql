@@ -20,3 +20,27 @@ CREATE TABLE duty (
     PRIMARY KEY (work_number, speciality, starts_at)
 );
 CREATE INDEX duty_ends_at ON duty (ends_at);
+
+-- What the call did about an appointment, as its ledger tells: booked:<service>:<slot>-<time>; '' for nothing.
+ALTER TABLE call ADD COLUMN appointment text NOT NULL DEFAULT '';
+
+-- Times on offer, and who comes. A place is held while its caller is asked to confirm, and booked by the ledger's fact.
+CREATE TABLE appointment_slot (
+    id        bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    service   text NOT NULL CHECK (service IN ('legal-aid', 'mediation')),
+    starts_at timestamptz NOT NULL,
+    ends_at   timestamptz NOT NULL CHECK (ends_at > starts_at),
+    places    integer NOT NULL CHECK (places >= 0),
+    UNIQUE (service, starts_at)
+);
+CREATE TABLE appointment (
+    id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    slot_id       bigint NOT NULL REFERENCES appointment_slot (id),
+    caller_number text NOT NULL CHECK (caller_number <> ''),
+    linked_id     text NOT NULL,                -- the call that made it
+    state         text NOT NULL CHECK (state IN ('held', 'booked', 'cancelled', 'lapsed')),
+    changed_at    timestamptz NOT NULL DEFAULT now(),
+    UNIQUE (linked_id, slot_id)
+);
+CREATE INDEX appointment_slot_id ON appointment (slot_id) WHERE state IN ('held', 'booked');
+CREATE INDEX appointment_caller_number ON appointment (caller_number) WHERE state = 'booked';
