@@ -259,8 +259,11 @@ async def test_a_call_back_counts_for_its_lines_cap_and_has_its_id_once(
     await carrier.told(rf"PLACED {placed.tag} CONGESTION cause 34")
     assert carrier.log.count("RECEIVED 13895110055 ") == 1
     await carrier.hang_up_all()
-    orders = [await filled_order(client, c["linked_id"]) for c in client.calls.values() if c["caller_number"] in ("13895110056", "13895110057")]
-    assert len(orders) == 2
+    for number, outcome in (("13895110056", "abandoned"), ("13895110057", "overflow")):
+        ended = await client.until(f"the end of {number}", lambda n=number: next(
+            (c for c in client.calls.values() if c["caller_number"] == n and c["state"] == "ended"), None))
+        assert ended["outcome"] == outcome
+        await filled_order(client, ended["linked_id"])
 
 
 HOSTILE_NUMBERS = (
