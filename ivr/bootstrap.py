@@ -28,6 +28,7 @@ from ivr.pipeline.answer_appointments import AppointmentDesk
 from ivr.pipeline.answer_enquiries import ProgressDesk
 from ivr.pipeline.answer_roster import RosterDesk
 from ivr.pipeline.call_back import CallBackDialler
+from ivr.pipeline.carry_listings import ListingCarrier
 from ivr.pipeline.collect_recordings import RecordingCollector
 from ivr.pipeline.follow_recordings import RecordingFollower
 from ivr.pipeline.reconcile import Reconciler
@@ -50,6 +51,7 @@ from ivr.storage.callbacks import CallbackJobs, PostgresCallbacks
 from ivr.storage.database import connect, open_pool, transaction
 from ivr.storage.feed import PostgresFeed, prune
 from ivr.storage.ledger import PostgresLedger
+from ivr.storage.nuisance import PostgresListings
 from ivr.storage.progress import PostgresProgress
 from ivr.storage.queue_live import PostgresQueueLive
 from ivr.storage.reconciliation import PostgresBooks
@@ -65,6 +67,7 @@ from ivr.telephony.exchange import AsteriskExchange
 from ivr.telephony.fastagi import FastAgiServer, Question
 from ivr.telephony.ledger import LedgerReader
 from ivr.telephony.ledger_source import LedgerFiles, LedgerShelf
+from ivr.telephony.listings import AsteriskListings
 from ivr.volume_probe import FolderProbe
 from ivr.web.app import create_app
 from ivr.web.server import serve
@@ -176,6 +179,7 @@ async def run_controller(settings: Settings) -> None:
         async with asyncio.TaskGroup() as tasks:
             for part in (client, calls, queue_log, live, collector, reconciler, dialler, waits, questions(settings, pool)):
                 tasks.create_task(part.run(), name=type(part).__name__)
+            tasks.create_task(ListingCarrier(PostgresListings(pool), AsteriskListings(console)).run(), name="listings")
             for volume in volumes(settings):
                 tasks.create_task(VolumeWatch(volume, FolderProbe(Path(volume.folder)), alarms).run(), name=volume.name)
             tasks.create_task(_sweep(pool, tracks), name="sweep")

@@ -20,6 +20,7 @@ from ivr import __version__, bootstrap, exchange_setup
 from ivr.cli_accounts import token_app, user_app
 from ivr.cli_callbacks import callbacks_app
 from ivr.cli_menu import dialplan_app, menu_app
+from ivr.cli_nuisance import nuisance_app
 from ivr.cli_places import places_app
 from ivr.cli_prompts import prompts_app
 from ivr.cli_roster import roster_app
@@ -49,6 +50,7 @@ app.add_typer(seat_app, name="seat")
 app.add_typer(roster_app, name="roster")
 app.add_typer(slots_app, name="slots")
 app.add_typer(callbacks_app, name="callbacks")
+app.add_typer(nuisance_app, name="nuisance")
 app.add_typer(menu_app, name="menu")
 app.add_typer(prompts_app, name="prompts")
 app.add_typer(dialplan_app, name="dialplan")

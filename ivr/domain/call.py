@@ -17,6 +17,7 @@ from ivr.domain.callback import DIALLED, is_attempt, parse_promise
 from ivr.domain.caller_number import normalise
 from ivr.domain.events import Fact, Source
 from ivr.domain.order_number import Channel
+from ivr.domain.parties import Parties
 
 CallState = Literal["arrived", "queued", "talking", "ended"]
 CallOutcome = Literal[
@@ -26,6 +27,8 @@ HangupBy = Literal["caller", "operator", "system", ""]
 
 TRUNK_CONTEXT = "from-trunk-"
 SEAT_ENDPOINT = "PJSIP/seat-"
+LINE_ENDPOINT = "PJSIP/trunk-"  # an outside agency the call was transferred to
+TRANSFER_TARGET = "转接"  # the name the dialplan gives whom an operator reached; the number is what was keyed
 _RATINGS = frozenset("12345")
 
 
@@ -40,6 +43,8 @@ class Call:
     alone again, None as long as people talk or when nobody told; ``rating`` is 1 (very satisfied) to 5 (not at all).
     ``asked_about`` is the number of the order whose progress the caller heard last, ``appointment`` what the call did about
     one (ivr.domain.appointment.read_told).
+    ``transferred_to`` is the work number or extension of whom the caller was joined with last by a transfer or a three-way
+    call; ``member_interface`` stays the first who answered. ``nuisance`` is ``listed``, ``warning-1``, ``warning-2``, ``ended``.
     """
 
     linked_id: str
@@ -66,6 +71,8 @@ class Call:
     callback_number: str = ""
     asked_about: str = ""
     appointment: str = ""
+    transferred_to: str = ""
+    nuisance: str = ""
     hangup_cause: int | None = None
     hangup_by: HangupBy = ""
 
@@ -100,7 +107,8 @@ def fold(facts: Iterable[Fact], prefixes: Mapping[str, Mapping[str, str]]) -> Ca
     if is_attempt(entry.linked_id):
         call = _called_back(call, ordered)
     entry_channel = str(entry.data.get("channame", ""))
-    bridged: dict[tuple[Source, str], str] = {}
+    parties = Parties(entry.linked_id)
+    reached: dict[str, str] = {}
     outcome: CallOutcome | None = None
     end: str | None = None
     clocks: dict[Source, float] = {}
@@ -146,21 +154,26 @@ def fold(facts: Iterable[Fact], prefixes: Mapping[str, Mapping[str, str]]) -> Ca
                 call = replace(call, rating=int(extra))
             case "user:MENU" if not extra.endswith(":none"):
                 call = replace(call, menu_choice=extra)
+            case "user:NUISANCE":
+                call = replace(call, nuisance=extra)
+                left_first = "operator" if extra == "ended" else left_first
+                outcome = "self_service" if extra == "listed" else outcome
             case "BRIDGE_ENTER":
-                bridged[fact.source, fact.unique_id] = str(fact.data.get("channame", ""))
-                if fact.unique_id == entry.linked_id and not seen_live:
+                parties.enter(fact)
+                if fact.data.get("name") == TRANSFER_TARGET:
+                    reached[fact.unique_id] = str(fact.data.get("num", ""))
+                others = parties.others(fact.source)
+                if not seen_live and (others or fact.unique_id == entry.linked_id):
                     call, left_first = replace(call, talk_ended_at=None), ""
-                others = [
-                    name for (source, unique_id), name in bridged.items()
-                    if source == fact.source and unique_id != entry.linked_id
-                ]
-                if (fact.source, entry.linked_id) in bridged and others and call.answered_at is None:
+                if others and call.answered_at is None:
                     call = replace(
-                        call, answered_at=at, member_interface=interface_of(others[0]),
+                        call, answered_at=at, member_interface=interface_of(next(iter(others.values()))),
                         state=_forward(call.state, "talking"),
                     )
+                if to := next((reached[unique_id] for unique_id in others if unique_id in reached), ""):
+                    call = replace(call, transferred_to=to)
             case "BRIDGE_EXIT":
-                bridged.pop((fact.source, fact.unique_id), None)
+                parties.leave(fact)
                 if fact.unique_id == entry.linked_id and call.answered_at is not None and not seen_live:
                     call = replace(call, talk_ended_at=at)
             case "HANGUP" if fact.unique_id == entry.linked_id and not (seen_live and hung_up):
@@ -170,8 +183,11 @@ def fold(facts: Iterable[Fact], prefixes: Mapping[str, Mapping[str, str]]) -> Ca
                     hangup_by=left_first or _hangup_by(str(fact.data.get("hangupsource", "")), entry_channel),
                 )
             case "HANGUP" if call.answered_at is not None and not hung_up and not seen_live:
-                # The caller may stay for the rating: who ended the talk is told by the other side's end.
-                if _hangup_by(str(fact.data.get("hangupsource", "")), entry_channel) == "operator":
+                # The caller may stay for the rating: who ended the talk is told by the other side's end. Who leaves the
+                # caller with somebody else has not ended it.
+                parties.leave(fact)
+                ended_it = _hangup_by(str(fact.data.get("hangupsource", "")), entry_channel) == "operator"
+                if ended_it and not parties.others(fact.source):
                     left_first = "operator"
             case "LINKEDID_END" | "INTERRUPTED" if end is None:
                 end = fact.kind
@@ -260,4 +276,4 @@ def _whole(value: object) -> int | None:
 def _hangup_by(source: str, entry_channel: str) -> HangupBy:
     if source and source == entry_channel:
         return "caller"
-    return "operator" if source.startswith(SEAT_ENDPOINT) else "system"
+    return "operator" if source.startswith((SEAT_ENDPOINT, LINE_ENDPOINT)) else "system"

@@ -16,6 +16,14 @@ _NOTES: dict[CallOutcome, str] = {
 }
 
 
+_NOT_RECORDED = "来电人不同意录音，没有录音和转写。"
+_ENDS_AS = {"self_service": "listed", "answered": "ended"}
+_NUISANCE_NOTES = {
+    "listed": "来电号码在骚扰名单中，来电人听到紧急求助提示后没有转人工，没有录音。",
+    "ended": "来电人经两次提醒仍未改正，坐席按骚扰来电规则结束了通话。",
+}
+
+
 def state_at_opening(call: Call) -> str:
     """An order waits as a draft for a person; one that only tells of an enquiry is closed at once: it is linked."""
     return "closed" if call.outcome == "self_service" and not call.appointment else "draft"
@@ -23,6 +31,8 @@ def state_at_opening(call: Call) -> str:
 
 def note_at_opening(call: Call) -> str:
     """Why an order has no transcript, or will have a partial one; '' when one is on its way."""
+    if call.nuisance == _ENDS_AS.get(call.outcome or "") and not call.asked_about:
+        return _NUISANCE_NOTES[call.nuisance] + (_NOT_RECORDED if call.recording_refused else "")
     if call.outcome == "callback":
         return f"来电人在接通前预约回电，号码 {call.callback_number}。"
     told = read_told(call.appointment)
@@ -31,7 +41,7 @@ def note_at_opening(call: Call) -> str:
     if call.outcome == "self_service":
         return f"来电人自助查询工单 {call.asked_about} 的办理进度，没有转人工。"
     if call.recording_refused:
-        return "来电人不同意录音，没有录音和转写。"
+        return _NOT_RECORDED
     if call.outcome == "answered":
         return ""
     return _NOTES.get(call.outcome, "") if call.outcome else ""

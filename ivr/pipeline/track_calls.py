@@ -12,7 +12,8 @@ import structlog
 
 from ivr.domain.call import Call, fold
 from ivr.domain.errors import IvrError, Unavailable
-from ivr.domain.events import ChannelEnded, ExchangeSnapshot, Fact, HoldChanged, LinkLost
+from ivr.domain.events import ChannelEnded, ExchangeSnapshot, Fact, LinkLost
+from ivr.domain.hold_music import HoldMusic
 from ivr.domain.queue import QueueBoard
 from ivr.pipeline.witness_calls import CallWitness
 from ivr.ports.pipeline import Exchange, LedgerSource, LedgerStore, QueueLiveStore
@@ -118,6 +119,7 @@ class LiveTracker:
         self._ledger = ledger
         self._titles = titles
         self._board = QueueBoard()
+        self._hold_music = HoldMusic()
         self._changed: set[str] = set()
         self._news = asyncio.Event()
         self._live_calls: frozenset[str] = frozenset()
@@ -145,6 +147,8 @@ class LiveTracker:
     async def _listen(self, tasks: asyncio.TaskGroup) -> None:
         async for event in self._exchange.events():
             self._witness.see(event)
+            if (track := self._hold_music.apply(event)) is not None:
+                tasks.create_task(self._keep_music_out(*track))
             changed = self._board.apply(event)
             if changed:
                 self._changed |= changed
@@ -152,8 +156,6 @@ class LiveTracker:
             match event:
                 case ChannelEnded():
                     self._ledger.nudge()
-                case HoldChanged():
-                    tasks.create_task(self._keep_music_out(event))
                 case ExchangeSnapshot():
                     self._live_calls = event.linked_ids
                     if self._closing is not None:
@@ -181,17 +183,12 @@ class LiveTracker:
                 self._changed |= changed
                 log.warning("board_not_saved", reason=str(away))
 
-    async def _keep_music_out(self, event: HoldChanged) -> None:
-        """While the operator holds, the music the caller hears stays off the operator's track.
-
-        The recording belongs to the caller's channel; what is written *to* that channel is the operator's track.
-        """
-        if event.unique_id == event.linked_id:
-            return
+    async def _keep_music_out(self, linked_id: str, closed: bool) -> None:
+        """Close or open the operator's track of a citizen's channel; a call that is gone needs neither."""
         try:
-            await self._exchange.mute_recording(event.linked_id, "operator", event.held)
+            await self._exchange.mute_recording(linked_id, "operator", closed)
         except (IvrError, TimeoutError) as failed:
-            log.warning("hold_not_muted", linked_id=event.linked_id, reason=str(failed))
+            log.warning("hold_not_muted", linked_id=linked_id, reason=str(failed))
 
     async def _close_lost_calls(self, snapshot: ExchangeSnapshot) -> None:
         """Until it is done, or a newer snapshot takes its place."""

@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol
 
 from ivr.domain.call import Call
 from ivr.domain.events import Fact, LedgerBatch, LiveEvent, Source
+from ivr.domain.nuisance import Listing
 from ivr.domain.reconciliation import Books, Difference, LedgerFile
 from ivr.domain.recording import RecordingName, Track, TrackJob
 from ivr.domain.transcript import TrackTranscript
@@ -218,3 +219,21 @@ class Alarms(Protocol):
     async def raised(self, name: str, text: str) -> None: ...
 
     async def cleared(self, name: str) -> None: ...
+
+
+class Listings(Protocol):
+    """Numbers under the nuisance rule."""
+
+    async def in_force(self) -> Sequence[Listing]:
+        """Neither removed nor ended."""
+        ...
+
+
+class ExchangeListings(Protocol):
+    """The exchange's own copy of the listings: keys and ends, digits only (ivr.domain.nuisance.exchange_table)."""
+
+    async def held(self) -> dict[str, str]: ...
+
+    async def put(self, key: str, value: str) -> None: ...
+
+    async def delete(self, key: str) -> None: ...

@@ -73,6 +73,8 @@ class CallRecord:
     hangup_cause: int | None
     hangup_by: str
     order_number: str
+    transferred_to: str = ""
+    nuisance: str = ""
 
 
 @dataclass(frozen=True, slots=True)

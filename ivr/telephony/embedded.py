@@ -48,7 +48,7 @@ class Console:
 
     async def reload(self) -> None:
         """Take a new rendering into use; calls in progress go on."""
-        for line in ("dialplan reload", "module reload res_pjsip.so", "module reload app_queue.so"):
+        for line in ("dialplan reload", "module reload res_pjsip.so", "module reload app_queue.so", "module reload features"):
             await self.command(line)
 
 

@@ -164,12 +164,15 @@ class CallAnswer(CallRow):
     """One call with everything known about it; ``*_raw`` is as sent by the caller's side: never trust, show as text.
 
     ``menu_choice`` is the last key that meant something, as ``menu:key``; '' when none was pressed. ``rating`` is 1 (very
-    satisfied) to 5 (not at all), null when none was given.
+    satisfied) to 5 (not at all), null when none was given. ``transferred_to`` is the work number or extension of whom a
+    transfer or three-way call brought last; ``nuisance`` is '', ``listed``, ``warning-1``, ``warning-2`` or ``ended``.
     """
 
     notice_version: str
     menu_choice: str
     rating: int | None
+    transferred_to: str
+    nuisance: str
     recording_refused: bool
     hangup_by: str
     hangup_cause: int | None

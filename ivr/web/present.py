@@ -121,6 +121,8 @@ def call_answer(detail: CallDetail) -> models.CallAnswer:
             "notice_version": call.notice_version,
             "menu_choice": call.menu_choice,
             "rating": call.rating,
+            "transferred_to": call.transferred_to,
+            "nuisance": call.nuisance,
             "recording_refused": call.recording_refused,
             "hangup_by": call.hangup_by,
             "hangup_cause": call.hangup_cause,

@@ -1,7 +1,7 @@
 """Reads tables of what Asterisk wrote about a call into facts; see test_calls.py for how to add one.
 
-A line is seconds, channel, event and what the event carries. ``caller`` is the channel the call came in on; any other
-name is a seat's (``one`` → ``PJSIP/seat-one-…``). A bare word is the value of a user event; the rest is key=value.
+A line is seconds, channel, event and what the event carries. ``caller`` is the channel the call came in on, ``agency`` one
+that went out by the line, ``local`` a half of a Local channel; any other name is a seat's (``one`` → ``PJSIP/seat-one-…``). A bare word is the value of a user event; the rest is key=value.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from ivr.domain.events import Fact
 T0 = 1795506589.0
 LINKED = "t-1-1795506589.0"
 USER_EVENTS = {
+    "TRANSFER", "TRANSFER_ANSWERED", "TRANSFER_FAILED", "TRANSFER_RETURNED", "NUISANCE", "EMERGENCY",
     "ENTERED", "NOTICE", "RECORDING", "RECORDING_REFUSED", "QUEUE_ENTERED", "QUEUE_LEFT", "OVERFLOW", "MENU", "MESSAGE", "RATING",
     "RATING_ASKED", "CALLBACK", "CALLBACK_ASKED", "ENQUIRY", "ENQUIRY_FAILED", "LAWYER_FAILED", "APPOINTMENT", "APPOINTMENT_FAILED",
 }
@@ -29,7 +30,8 @@ def _facts(table: str, file_id: str) -> Iterator[Fact]:
         seconds, channel, event, *carried = line.split()
         if channel not in channels:
             number = len(channels)
-            channels[channel] = (f"t-1-1795506589.{number}", f"PJSIP/seat-{channel}-{number:08x}")
+            device = {"agency": "PJSIP/trunk-carrier", "local": "Local/8003@consult"}.get(channel, f"PJSIP/seat-{channel}")
+            channels[channel] = (f"t-1-1795506589.{number}", f"{device}-{number:08x}")
         unique_id, name = channels[channel]
         data: dict[str, object] = {"uniqueid": unique_id, "channame": name}
         for word in carried:

@@ -17,6 +17,11 @@ exten => s,1,Set(NUMBER=${FILTER(0-9,${CALLERID(num)})})
 exten => *,1,AGI(agi://127.0.0.1:4573/progress,${KEYED},${CALLER},${TRUNK})
  same => n,Goto(hotline,s,again)
 exten => i,1,Goto(s,1)
+[listed]
+exten => s,1,Set(NUISANCE_KEY=${FILTER(0-9,${CALLERID(num)})})
+ same => n,Set(NUISANCE_KEY=${NUISANCE_KEY:-11})
+ same => n,Set(UNTIL=${DB(nuisance/${NUISANCE_KEY})})
+ same => n,Return()
 [queue]
 exten => s,1,MixMonitor(,br(${RECORDINGS}/${RECORDING}-caller.wav)t(${RECORDINGS}/${RECORDING}-operator.wav),touch ${RECORDINGS}/${RECORDING}.done)
  same => n,Hangup()
@@ -50,6 +55,11 @@ HAZARDS = [
     ("exten => s,1,Set(X=${FILE(/etc/passwd)})\n same => n,Hangup()", "reaches files, programs or databases"),
     ("exten => s,1,Set(FILE(/tmp/x)=1)\n same => n,Hangup()", "reaches files, programs or databases"),
     ("exten => s,1,Set(DB(a/b)=1)\n same => n,Hangup()", "reaches files, programs or databases"),
+    ("exten => s,1,Set(X=${DB(nuisance/${CALLERID(num)})})\n same => n,Hangup()", "reaches files, programs or databases"),
+    ("exten => s,1,Set(X=${DB(nuisance/${OTHER})})\n same => n,Hangup()", "reaches files, programs or databases"),
+    ("exten => s,1,Set(DB(nuisance/${NUISANCE_KEY})=1)\n same => n,Hangup()", "reaches files, programs or databases"),
+    ("exten => s,1,Set(NUISANCE_KEY=${UNIQUEID})\n same => n,Hangup()", "from the caller's digits only"),
+    ("exten => s,1,Read(NUISANCE_KEY,x,5)\n same => n,Hangup()", "from the caller's digits only"),
     ("exten => s,1,Set(X=${DB(a/b)})\n same => n,Hangup()", "reaches files, programs or databases"),
     ("exten => s,1,MixMonitor(${CALLERID(num)}.wav)\n same => n,Hangup()", "text the caller controls"),
     ("exten => s,1,MixMonitor(${RECORDINGS}/${ANYTHING}.wav)\n same => n,Hangup()", "may hold \\${RECORDINGS}"),

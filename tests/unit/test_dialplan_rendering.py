@@ -109,6 +109,7 @@ def test_the_rich_exchange_in_short() -> None:
         "appointment-confirm", "appointment-mine",
         "recording", "expected-hotline", "expected-village",
         "from-seat", "joined", "transfer", "consult", "consult-failed", "returned", "nuisance",
+        "nuisance-advice", "nuisance-listed",
         "duty", "duty-road-mobile-one", "duty-road-county",
     }
     assert {s.extension for s in found if s.context == "from-trunk-carrier"} == {"12348", "0951612348"}
@@ -117,6 +118,33 @@ def test_the_rich_exchange_in_short() -> None:
     assert dialling == {"duty", "duty-road-mobile-one", "duty-road-county", "consult-failed"}, "call-backs are dialled by the controller alone"
     caps = [s.arguments for s in found if s.context == "from-trunk-mobile" and "GROUP_COUNT" in s.arguments]
     assert caps == ["$[${GROUP_COUNT(mobile@trunk)} > 4]?full"]
+
+
+def test_operators_transfer_to_listed_extensions_and_only_they_have_keys() -> None:
+    given = RICH | {
+        "seats": [SEATS[0] | {"work_number": "8001"}, SEATS[1]],
+        "duty_numbers": [{"name": "town", "number": "09516000001", "extension": "9001"}, {"name": "private", "number": "13800000001"}],
+    }
+    files = render(plan(**given), TEMPLATES)
+    found, pjsip = list(steps(files["extensions.conf"])), sections(files["pjsip.conf"])
+    for context, more in (("transfer", {"T"}), ("consult", {"T"}), ("from-seat", {"echo"})):
+        assert {s.extension for s in found if s.context == context} == {"8001", "9001"} | more
+    rings = {s.extension: s.arguments for s in found if s.context == "consult" and s.application == "Dial"}
+    assert rings == {
+        "8001": "PJSIP/seat-one,20,gtU(joined^8001)", "9001": "PJSIP/09516000001@trunk-carrier,20,gU(joined^9001)",
+    }, "an outside agency has no keys"
+    assert {s.arguments.split(",")[1] for s in found if s.application == "Queue"} == {"ct"}
+    for name, endpoint in pjsip.items():
+        if name.endswith("/endpoint"):
+            assert ("set_var" in endpoint) is name.startswith("seat-"), name
+    assert "TRANSFER_CONTEXT=transfer" in files["pjsip.conf"]
+    keys = sections(files["features.conf"])
+    assert keys["featuremap"] == {"blindxfer": ["*1"], "atxfer": ["*2"]} and keys["applicationmap"] == {"nuisance": ["*7,peer,Gosub(nuisance,s,1)"]}
+
+
+def test_without_a_line_no_outside_agency_can_be_keyed() -> None:
+    given = {"duty_numbers": [{"name": "town", "number": "09516000001", "extension": "9001"}]}
+    assert "9001" not in {s.extension for s in steps(render(plan(**given), TEMPLATES)["extensions.conf"])}
 
 
 def test_trunks_are_what_the_settings_say() -> None:

@@ -1,0 +1,360 @@
+"""Operators transfer calls by keys and by REFER, with real phones: to colleagues and outside agencies, and to nobody else."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import numpy as np
+import pytest
+import pytest_asyncio
+
+from ivr.demo.client import HotlineClient
+from ivr.demo.phone import PhoneAccount, ScriptedPhone
+from ivr.exchange_setup import Places, cache_folder, credentials, database_url
+from ivr.telephony.ami import AmiClient
+from ivr.telephony.asterisk_root import find_asterisk
+from ivr.telephony.embedded import Console
+from ivr.telephony.speaking import RATE, write_wav
+from tests.e2e.hotline import RunningHotline, running_hotline
+from tests.e2e.journeys import arrival, filled_order, state
+from tests.e2e.test_menus import call_row, facts, hears
+from tests.fakes.sound import samples_of
+
+pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="session")]
+
+AGENCY = "0951600001"
+MORE = f"""
+[[seats]]
+name = "three"
+operator = "张律师"
+work_number = "8003"
+
+[[seats]]
+name = "four"
+operator = "赵律师"
+work_number = "8004"
+
+[[duty_numbers]]
+name = "town"
+number = "{AGENCY}"
+extension = "9001"
+
+[hotline]
+transfer_ring_s = 6
+"""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def desks() -> AsyncIterator[RunningHotline]:
+    """A product with two colleagues and an outside agency who can be transferred to."""
+    async with running_hotline(MORE, rtp=28000) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def client(desks: RunningHotline) -> AsyncIterator[HotlineClient]:
+    async with desks.client() as connected:
+        yield connected
+
+
+def agency(desks: RunningHotline, **more: Any) -> ScriptedPhone:
+    """The outside agency's telephone behind the carrier."""
+    return desks._phone(PhoneAccount(AGENCY, f"127.0.0.1:{desks.sip}", answers_itself=True), listen_port=desks.carrier, **more)
+
+
+@asynccontextmanager
+async def talking(
+    desks: RunningHotline, client: HotlineClient, number: str, **more: Any
+) -> AsyncIterator[tuple[ScriptedPhone, ScriptedPhone, str]]:
+    """A citizen and operator one in conversation: (citizen, operator, linked id)."""
+    async with AsyncExitStack() as stack:
+        operator = await stack.enter_async_context(desks.operator(answers_itself=True, **more))
+        citizen = await stack.enter_async_context(desks.caller(number, **more))
+        await client.queue_until(lambda q: q["members"]["available"] == 1)
+        await citizen.dial("12348")
+        await citizen.wait_for("CALL_ESTABLISHED")
+        linked_id = await arrival(client, number)
+        await citizen.press("0")
+        await state(client, linked_id, "talking")
+        yield citizen, operator, linked_id
+
+
+async def keys(phone: ScriptedPhone, pressed: str) -> None:
+    """One key after the other, as fast as a person presses."""
+    for key in pressed:
+        await phone.press(key)
+        await asyncio.sleep(0.3)
+
+
+async def console(desks: RunningHotline, line: str) -> str:
+    """One line of Asterisk's console."""
+    settings = desks.settings
+    root = await asyncio.to_thread(find_asterisk, settings.asterisk.root, cache_folder())
+    return await Console(root, Places(settings.state_dir).asterisk).command(line)
+
+
+async def registered(desks: RunningHotline, seat: str) -> None:
+    """Until Asterisk could ring this seat."""
+    async with asyncio.timeout(20):
+        while f"seat-{seat}/sip:" not in await console(desks, "pjsip show contacts"):
+            await asyncio.sleep(0.1)
+
+
+async def line_is_up(desks: RunningHotline) -> None:
+    """Until Asterisk knows that the carrier answers, which it asks every half minute by itself."""
+    async with asyncio.timeout(20):
+        while not re.search(r"trunk-carrier/sip:.*Avail", await console(desks, "pjsip show contacts")):
+            await console(desks, "pjsip qualify trunk-carrier")
+            await asyncio.sleep(0.2)
+
+
+async def kinds(desks: RunningHotline, linked_id: str, wanted: tuple[str, str], within_s: float = 40) -> list[tuple[str, str]]:
+    """The call's user events once this one is among them."""
+    return await facts(desks, linked_id, lambda seen: wanted in seen, within_s)
+
+
+async def joined_with(client: HotlineClient, linked_id: str, extension: str) -> None:
+    """Until the citizen talks with whom a transfer or a three-way call brought."""
+    async with asyncio.timeout(20):
+        while (await call_row(client, linked_id))["transferred_to"] != extension:
+            await asyncio.sleep(0.1)
+
+
+async def track(desks: RunningHotline, linked_id: str, speaker: str) -> Path:
+    """A recorded track, once its call is over."""
+    found = list(desks.recordings.rglob(f"*{linked_id}*-{speaker}.wav"))
+    assert len(found) == 1, f"one recording pair, not {found}"
+    return found[0]
+
+
+def cut(desks: RunningHotline, wav: Path, seconds: float) -> Path:
+    """The spoken part of a line that a phone says."""
+    short = wav.with_name(f"short-{wav.name}")
+    write_wav(short, samples_of(wav)[: int(seconds * RATE)])
+    return short
+
+
+def share_heard(sound: Path, said: Path) -> float:
+    """Which share of a spoken line's half seconds is in a recording; by pieces, since a lost packet shifts what follows."""
+    line = samples_of(said)
+    pieces = [line[at : at + RATE // 2] for at in range(0, len(line) - RATE // 2, RATE // 2)]
+    loud = [p for p in pieces if np.abs(p.astype(float)).mean() > np.abs(line.astype(float)).mean() / 3]
+    found = 0
+    for number, piece in enumerate(loud):
+        part = said.with_name(f"part-{number}.wav")
+        write_wav(part, piece)
+        found += hears(sound, part) > 0.7
+    return found / len(loud)
+
+
+async def settled(desks: RunningHotline, client: HotlineClient, linked_id: str) -> dict[str, Any]:
+    """The ended call, with its one order filled and the operators free again."""
+    await filled_order(client, linked_id)
+    orders = [o for o in client.orders.values() if linked_id in o["calls"]]
+    assert len(orders) == 1
+    async with asyncio.timeout(20):
+        while "0 active channels" not in await console(desks, "core show channels count"):
+            await asyncio.sleep(0.1)
+    return await call_row(client, linked_id)
+
+
+async def legs_outside(desks: RunningHotline, linked_id: str) -> int:
+    """Channels of the line that this call made or came in on."""
+    connection = await asyncpg.connect(database_url(desks.settings))
+    try:
+        return int(await connection.fetchval(
+            "SELECT count(*) FROM call_fact WHERE kind = 'CHAN_START' AND data->>'channame' LIKE 'PJSIP/trunk-%' AND linked_id = $1", linked_id))
+    finally:
+        await connection.close()
+
+
+async def test_a_blind_transfer_by_key_reaches_a_colleague(desks: RunningHotline, client: HotlineClient) -> None:
+    line, seconds = desks.speech("我是张律师，请您慢慢说，您的合同是什么时候签的。")
+    async with desks.operator("three", answers_itself=True) as three, talking(desks, client, "13896300001", keep_sound=True) as (citizen, operator, linked_id):
+        await registered(desks, "three")
+        await keys(operator, "*18003")
+        await three.wait_for("CALL_ESTABLISHED", within_s=20)
+        await kinds(desks, linked_id, ("TRANSFER_ANSWERED", "8003"))
+        await three.say(line)
+        await asyncio.sleep(seconds + 1)
+        heard = next(p for p in citizen.heard() if "dec" in p.name)
+        assert hears(heard, desks.folder / "state/run/prompts/transferring.wav") > 0.8, "the citizen hears what happens"
+        await citizen.hang_up()
+        call = await settled(desks, client, linked_id)
+    assert (call["outcome"], call["operator"], call["hangup_by"]) == ("answered", "PJSIP/seat-one", "caller")
+    assert call["transferred_to"] == "8003" and call["rating"] is None
+    operators = await track(desks, linked_id, "operator")
+    assert share_heard(operators, cut(desks, line, seconds)) > 0.7, "the colleague is heard on the operator's track"
+    assert len(samples_of(operators)) / RATE > call["talk_s"] - 1, "nothing was left out while the target rang"
+
+
+async def test_a_blind_refer_to_nobody_comes_back_to_the_operator(desks: RunningHotline, client: HotlineClient) -> None:
+    async with talking(desks, client, "13896300002") as (citizen, operator, linked_id):
+        await operator.command("transfer", f"sip:8003@127.0.0.1:{desks.sip}")
+        await kinds(desks, linked_id, ("TRANSFER_FAILED", "8003"))
+        async with asyncio.timeout(20):
+            while sum(e.get("type") == "CALL_ESTABLISHED" for e in operator.events) < 2:
+                await asyncio.sleep(0.1)
+        await asyncio.sleep(1)
+        await operator.hang_up()
+        told = await kinds(desks, linked_id, ("RATING_ASKED", "1"))
+        await citizen.hang_up()
+        call = await settled(desks, client, linked_id)
+    assert ("TRANSFER_RETURNED", "queue") not in told
+    assert (call["outcome"], call["hangup_by"], call["transferred_to"]) == ("answered", "operator", "")
+
+
+async def test_transferred_to_nobody_and_the_operator_gone_is_first_in_the_queue(desks: RunningHotline, client: HotlineClient) -> None:
+    async with AsyncExitStack() as stack, desks.operator("three") as three, desks.caller("13896300004") as later:
+        async with talking(desks, client, "13896300003") as (citizen, operator, linked_id):
+            await registered(desks, "three")
+            await keys(operator, "*18003")
+            await three.wait_for("CALL_INCOMING", within_s=20)
+            await operator.command("quit")
+            two = await stack.enter_async_context(desks.operator("two"))
+            await later.dial("12348")
+            await later.wait_for("CALL_ESTABLISHED")
+            waiting = await arrival(client, "13896300004")
+            await later.press("0")
+            await state(client, waiting, "queued")
+            await kinds(desks, linked_id, ("TRANSFER_RETURNED", "queue"))
+            await client.queue_until(lambda q: [c["linked_id"] for c in q["callers"]] == [linked_id, waiting])
+            await two.wait_for(lambda e: e.get("type") == "CALL_INCOMING" and "13896300003" in e.get("peeruri", ""), within_s=40)
+            await two.answer()
+            await client.queue_until(lambda q: [c["linked_id"] for c in q["callers"]] == [waiting])
+            await later.hang_up()
+            await citizen.hang_up()
+            call = await settled(desks, client, linked_id)
+            await filled_order(client, waiting)
+    assert (call["outcome"], call["operator"], call["transferred_to"]) == ("answered", "PJSIP/seat-one", "")
+
+
+async def test_three_with_an_outside_agency_and_one_recording(desks: RunningHotline, client: HotlineClient) -> None:
+    line, seconds = desks.speech("这里是西花园路街道调解室，请双方下午过来一趟。")
+    async with agency(desks) as town, talking(desks, client, "13896300005", keep_sound=True) as (citizen, operator, linked_id):
+        await line_is_up(desks)
+        await keys(operator, "*29001")
+        await town.wait_for("CALL_ESTABLISHED", within_s=20)
+        await kinds(desks, linked_id, ("TRANSFER_ANSWERED", "9001"))
+        await keys(operator, "*3")
+        await joined_with(client, linked_id, "9001")
+        await town.say(line)
+        await asyncio.sleep(seconds + 1)
+        await operator.hang_up()
+        await client.queue_until(lambda q: q["members"]["available"] == 1)
+        assert client.calls[linked_id]["state"] == "talking", "the citizen and the agency talk on"
+        await citizen.hang_up()
+        call = await settled(desks, client, linked_id)
+        heard = next(p for p in citizen.heard() if "dec" in p.name)
+    assert (call["outcome"], call["hangup_by"], call["operator"]) == ("answered", "caller", "PJSIP/seat-one")
+    said = cut(desks, line, seconds)
+    operators, citizens = [await track(desks, linked_id, speaker) for speaker in ("operator", "caller")]
+    assert min(share_heard(heard, said), share_heard(operators, said)) > 0.7 and share_heard(citizens, said) == 0
+    assert await legs_outside(desks, linked_id) == 2
+
+
+async def test_a_consultation_without_an_answer_leaves_citizen_and_operator_together(desks: RunningHotline, client: HotlineClient) -> None:
+    async with talking(desks, client, "13896300006", keep_sound=True) as (citizen, operator, linked_id):
+        await keys(operator, "*28003")
+        await kinds(desks, linked_id, ("TRANSFER_FAILED", "8003"))
+        async with asyncio.timeout(20):
+            while "2 active channels" not in await console(desks, "core show channels count"):
+                await asyncio.sleep(0.1)
+        heard = [p for p in operator.heard() if "dec" in p.name][0]
+        assert hears(heard, desks.folder / "state/run/prompts/transfer-failed.wav") > 0.8
+        await operator.hang_up()
+        await kinds(desks, linked_id, ("RATING_ASKED", "1"))
+        await citizen.hang_up()
+        call = await settled(desks, client, linked_id)
+    assert (call["outcome"], call["hangup_by"], call["transferred_to"]) == ("answered", "operator", "")
+
+
+async def test_an_attended_transfer_from_a_desk_phone(desks: RunningHotline, client: HotlineClient) -> None:
+    async with desks.operator("three", answers_itself=True) as three, talking(desks, client, "13896300007") as (citizen, operator, linked_id):
+        await registered(desks, "three")
+        first = await dialogue(desks, await channel_of(desks, "seat-one"))
+        await operator.command("hold")
+        await operator.dial("8003")
+        await three.wait_for("CALL_ESTABLISHED", within_s=20)
+        await asyncio.sleep(1)
+        replaces = f"{first[0]}%3Bto-tag%3D{first[1]}%3Bfrom-tag%3D{first[2]}"
+        await operator.command("transfer", f"<sip:12348@127.0.0.1:{desks.sip}?Replaces={replaces}>")
+        await joined_with(client, linked_id, "8003")
+        await client.queue_until(lambda q: q["members"]["available"] == 1)
+        await three.hang_up()
+        await kinds(desks, linked_id, ("RATING_ASKED", "1"))
+        await citizen.hang_up()
+        call = await settled(desks, client, linked_id)
+    assert (call["outcome"], call["hangup_by"], call["operator"]) == ("answered", "operator", "PJSIP/seat-one")
+
+
+async def test_nobody_else_can_be_dialled_and_citizens_have_no_keys(desks: RunningHotline, client: HotlineClient) -> None:
+    async with desks.operator("three", answers_itself=True) as three, talking(desks, client, "13896300008", keep_sound=True) as (citizen, operator, linked_id):
+        await registered(desks, "three")
+        await keys(citizen, "*18003")
+        await asyncio.sleep(2)
+        await keys(citizen, "*28003*7*7*7")
+        await keys(operator, "*1008613")
+        heard = [p for p in operator.heard() if "dec" in p.name][0]
+        async with asyncio.timeout(20):
+            while hears(heard, desks.folder / "state/run/prompts/transfer-unknown.wav") < 0.8:
+                await asyncio.sleep(0.5)
+        for number in ("008613800000001", "10101", "13896300008", "12348", "0951600001"):
+            await operator.command("transfer", f"sip:{number}@127.0.0.1:{desks.sip}")
+            await asyncio.sleep(0.5)
+            await operator.command("resume")
+            await asyncio.sleep(0.5)
+        assert not [e for e in three.events if e.get("type") == "CALL_INCOMING"]
+        assert client.calls[linked_id]["state"] == "talking"
+        await citizen.hang_up()
+        call = await settled(desks, client, linked_id)
+    told = await facts(desks, linked_id, bool)
+    assert not [t for t in told if t[0].startswith(("TRANSFER", "NUISANCE"))] and call["transferred_to"] == ""
+    assert await legs_outside(desks, linked_id) == 1
+
+
+async def test_a_seat_that_talks_with_no_citizen_reaches_nobody(desks: RunningHotline, client: HotlineClient) -> None:
+    async with agency(desks) as town, desks.operator("three", answers_itself=True), desks.operator("four") as four:
+        await line_is_up(desks)
+        await registered(desks, "three")
+        await registered(desks, "four")
+        for number in ("9001", "8003", "13896300009", "008613800000001"):
+            four.events.clear()
+            await four.dial(number)
+            await four.wait_for("CALL_CLOSED", within_s=10)
+        assert not [e for e in town.events if e.get("type") == "CALL_INCOMING"]
+
+
+def test_no_error_in_asterisks_log(desks: RunningHotline) -> None:
+    refused = re.compile(r"attempted blind transfer to '\d+@transfer' but target does not exist|trunk-carrier")
+    assert not [line for line in desks.asterisk_log.splitlines() if re.search("ERROR|WARNING", line) and not refused.search(line)]
+
+
+async def channel_of(desks: RunningHotline, endpoint: str) -> str:
+    """The one channel of an endpoint."""
+    found = re.findall(rf"PJSIP/{endpoint}-[0-9a-f]{{8}}", await console(desks, "core show channels concise"))
+    assert len(set(found)) == 1
+    return str(found[0])
+
+
+async def dialogue(desks: RunningHotline, channel: str) -> tuple[str, str, str]:
+    """Call-ID, Asterisk's tag and the phone's tag of a channel's SIP dialogue."""
+    ami = AmiClient("127.0.0.1", desks.ami, "controller", credentials(desks.settings).ami_controller)
+    running = asyncio.create_task(ami.run())
+    try:
+        async with asyncio.timeout(10):
+            while not ami.connected:
+                await asyncio.sleep(0.05)
+        found = []
+        for name in ("call-id", "local_tag", "remote_tag"):
+            [frame] = await ami.request("Getvar", Channel=channel, Variable=f"CHANNEL(pjsip,{name})")
+            found.append(frame["value"])
+        return found[0], found[1], found[2]
+    finally:
+        running.cancel()
