@@ -155,6 +155,7 @@ class WorkOrderRecord:
     fields: Sequence[OrderField]
     blanks: Sequence[Blank] = ()
     due_at: datetime | None = None
+    asked_about: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,7 @@ _CALL_COLUMNS = """
       LEFT JOIN work_order o ON o.id = oc.order_id"""
 _ORDER_COLUMNS = """
     SELECT o.id, o.number, o.state, o.channel, o.outcome, o.category_table_version AS table_version, o.category,
-           o.matter, o.caller_number, o.opened_at, o.due_at, o.filled_at, o.note, o.version, o.blanks::text
+           o.matter, o.caller_number, o.opened_at, o.due_at, o.filled_at, o.asked_about, o.note, o.version, o.blanks::text
       FROM work_order o"""
 
 

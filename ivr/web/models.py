@@ -238,6 +238,7 @@ class WorkOrder(Wire):
     opened_at: Moment
     due_at: Moment | None = Field(description="when it has to be finished, in working time; null while no term runs")
     filled_at: Moment | None
+    asked_about: str = Field(description="number of the order whose progress the caller heard; '' for none")
     note: str
     version: int
     calls: list[str]

@@ -221,6 +221,7 @@ def work_order(order: WorkOrderRecord, codes: CodeTables) -> models.WorkOrder:
         caller_number=order.caller_number,
         opened_at=order.opened_at,
         due_at=order.due_at,
+        asked_about=order.asked_about,
         filled_at=order.filled_at,
         note=order.note,
         version=order.version,
