@@ -72,6 +72,8 @@ def _changed(path: str, value: Any) -> dict[str, Any]:
     ("menus/main/keys/1", {"queue": "aid", "menu": "sub"}, "names 2 places to go to"),
     ("menus/main/keys/1", "aid", "write its entries below it"),
     ("menus/main/keys/1", {"message": "yes"}, "write message: true"),
+    ("menus/main/keys/1", {"enquiry": "yes"}, "write enquiry: true"),
+    ("menus/main/keys/1", {"appointment": "notary"}, "there is no service with appointments notary; there is legal-aid, mediation"),
     ("menus/main/keys/0", {"queue": "aid"}, "means 人工 in every menu"),
     ("menus/main/keys/9", {"queue": "aid"}, "means 不录音 in every menu"),
     ("menus/main/keys/*", {"queue": "aid"}, "means 重听 in every menu"),
@@ -126,7 +128,7 @@ def goes(plan: MenuPlan, keys: str, **more: Any) -> str:
 
 def test_nothing_pressed_reaches_a_human() -> None:
     assert walk(plan_of(), "") == [Step("heard", "menu-main"), Step("heard", "menu-main"), Step("goes", "queue:hotline")]
-    for shipped in ("human-first", "menu"):
+    for shipped in ("human-first", "menu", "lawyers"):
         plan = load_plan(shipped, *menu_sources(Settings()))
         assert goes(plan, "") == "queue:hotline"
 
@@ -151,10 +153,13 @@ def test_who_waits_already_is_moved_by_a_key_alone() -> None:
     assert (goes(plan, ""), goes(plan, "5"), goes(plan, "1"), goes(plan, "0")) == ("queue:hotline", "queue:hotline", "queue:aid", "queue:hotline")
 
 
+SHIPPED = [load_plan(name, *menu_sources(Settings())) for name in ("human-first", "menu", "lawyers")]
+
+
 @given(st.text("0123456789*# ABCD", max_size=40))
 def test_every_walk_ends(keys: str) -> None:
-    for name in ("human-first", "menu"):
-        steps = walk(load_plan(name, *menu_sources(Settings())), keys)
+    for plan in SHIPPED:
+        steps = walk(plan, keys)
         assert steps[-1].kind == "goes" and steps[-1].text != "nowhere"
 
 
