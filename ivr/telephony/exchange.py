@@ -28,6 +28,10 @@ class AsteriskExchange:
             "MixMonitorMute", Channel=channel, Direction=_DIRECTION[track], State="1" if muted else "0"
         )
 
+    async def tell_wait(self, queue: str, seconds_per_place: int | None, at: float) -> None:
+        """See ivr.ports.waits.WaitNotice: a global variable ``<Unix time>:<seconds>``, read by dialplan/expected_wait.j2."""
+        await self._client.request("Setvar", Variable=f"WAIT_{queue}", Value=f"{int(at)}:{seconds_per_place or 0}")
+
     async def room(self, line: OutgoingLine) -> int:
         """See the port: channels both ways count, as for the cap; a line whose carrier does not answer has no room."""
         state = await self._client.request("Getvar", Variable=f"DEVICE_STATE(PJSIP/trunk-{line.name})")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -159,3 +160,32 @@ async def test_a_duty_telephone_that_does_not_answer_leads_to_a_message_and_a_la
             assert (await ended(board, linked_id))[0]["outcome"] == "failed"
         await first.hang_up()
         await ended(board, before)
+
+
+async def test_who_has_to_wait_hears_for_how_long(hotline: RunningHotline, client: HotlineClient) -> None:
+    """Nobody is free: the expected wait is spoken from what the controller noted, and noted what was spoken."""
+    async with hotline.operator(answers_itself=True), hotline.caller("13896400010") as first:
+        await client.queue_until(lambda q: q["members"]["available"] == 1)
+        talking = await waiting(client, first, "13896400010")
+        await state(client, talking, "talking")
+        async with asyncio.timeout(20):
+            while not (noted := re.search(r"WAIT_hotline=\d+:([1-9]\d*)", await command(hotline, "dialplan show globals"))):
+                await asyncio.sleep(0.2)
+        pace = int(noted[1])
+        async with hotline.caller("13896400011", keep_sound=True) as second, hotline.caller("13896400012") as third:
+            one = await waiting(client, second, "13896400011")
+            two = await waiting(client, third, "13896400012")
+            told = [
+                text for linked_id in (one, two)
+                for name, text in await facts(hotline, linked_id, lambda seen: any(name == "EXPECTED" for name, _ in seen))
+                if name == "EXPECTED"
+            ]
+            assert told == [f"hotline:{-(-n * pace // 60)}" for n in (1, 2)], "one place more is a conversation more"
+            await third.press("1")
+            seen = await facts(hotline, two, lambda seen: seen.count(("QUEUE_ENTERED", "hotline")) == 2)
+            assert sum(name == "EXPECTED" for name, _ in seen) == 1, "said again only after a while"
+            for phone in (third, second, first):
+                await phone.hang_up()
+            for linked_id in (one, two, talking):
+                await ended(client, linked_id)
+    assert "ERROR" not in hotline.asterisk_log
