@@ -87,10 +87,14 @@ class CallbackJob:
 
 @dataclass(frozen=True, slots=True)
 class QueueNow:
-    """One queue: the seats that are free, by interface, and when those who wait in it arrived (Unix seconds)."""
+    """One queue: the seats that are free, by interface, and when those who wait in it arrived (Unix seconds).
+
+    ``at_work`` is how many seats ring or talk: one of them is the next to be free.
+    """
 
     free: frozenset[str] = frozenset()
     waiting_since: Sequence[float] = field(default_factory=tuple)
+    at_work: int = 0
 
 
 def startable(
@@ -99,9 +103,10 @@ def startable(
 ) -> list[CallbackJob]:
     """The jobs to dial now, by arrival: each with a seat of its own, and nobody waiting in its queue who came earlier.
 
-    ``ringing`` names the queue of every attempt whose citizen has not been put into it yet: a seat is kept for each. Kept
-    places go before the dissatisfied. Outside the hours only a fresh promise is kept, for the first time: whoever asked
-    for it a moment ago is awake.
+    ``ringing`` names the queue of every attempt whose citizen has not been put into it yet: a seat is kept for each. While
+    callers wait no seat is ever free for long; then the citizen whose turn has come is called all the same, one in each queue
+    at a time, and waits at the head of it: else whoever came later would go first. Kept places go before the dissatisfied.
+    Outside the hours only a fresh promise is kept, for the first time: whoever asked for it a moment ago is awake.
     """
     taken: set[str] = set()
     for queue in ringing:
@@ -116,7 +121,9 @@ def startable(
             continue
         if any(other.number == job.number for other in chosen):
             continue
-        if _take(queue_now.free, taken):
+        next_in_turn = job.kind == "kept_place" and queue_now.waiting_since and queue_now.at_work
+        alone = job.queue not in (*ringing, *(other.queue for other in chosen))
+        if _take(queue_now.free, taken) or (next_in_turn and alone):
             chosen.append(job)
     return chosen
 

@@ -89,6 +89,7 @@ class CallBackDialler:
             name: QueueNow(
                 frozenset(m.interface for m in view.members.values() if m.state == "available"),
                 tuple(arrived.get(c.linked_id, c.joined_at) for c in view.callers.values()),
+                sum(m.state in ("ringing", "talking") for m in view.members.values()),
             )
             for name, view in board.queues.items()
         }

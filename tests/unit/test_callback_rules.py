@@ -87,6 +87,15 @@ def test_nobody_who_came_earlier_is_passed() -> None:
     assert startable([job(1, kind="dissatisfied")], [], {"hotline": late}, NOW, True, RULES) == [], "who waits goes before those we owe a visit"
 
 
+def test_while_later_callers_take_every_seat_the_next_in_turn_is_called_alone() -> None:
+    busy = {"hotline": QueueNow(frozenset(), (NOW - 1,), at_work=2)}
+    assert ids(startable([job(1), job(2)], [], busy, NOW, True, RULES)) == [1]
+    assert startable([job(2)], ["hotline"], busy, NOW, True, RULES) == [], "one at a time"
+    assert startable([job(1, kind="dissatisfied")], [], busy, NOW, True, RULES) == []
+    for others in (QueueNow(frozenset(), (NOW - 700,), at_work=2), QueueNow(frozenset(), (), at_work=2), QueueNow(frozenset(), (NOW - 1,))):
+        assert startable([job(1)], [], {"hotline": others}, NOW, True, RULES) == []
+
+
 def test_one_seat_of_two_queues_is_promised_once() -> None:
     queues = {"hotline": QueueNow(frozenset({"one"})), "aid": QueueNow(frozenset({"one"}))}
     assert ids(startable([job(1), job(2, queue="aid")], [], queues, NOW, True, RULES)) == [1]
@@ -110,7 +119,8 @@ def test_what_is_not_due_waits_and_one_number_is_called_once_at_a_time() -> None
         kind=st.sampled_from(["kept_place", "dissatisfied"]), arrived_at=st.floats(NOW - 1000, NOW),
     ), max_size=8),
     st.dictionaries(st.sampled_from(["hotline", "aid"]), st.builds(
-        QueueNow, st.frozensets(st.sampled_from("abc")), st.lists(st.floats(NOW - 1000, NOW), max_size=2).map(tuple))),
+        QueueNow, st.frozensets(st.sampled_from("abc")), st.lists(st.floats(NOW - 1000, NOW), max_size=2).map(tuple),
+        st.integers(0, 2))),
     st.lists(st.sampled_from(["hotline", "aid"]), max_size=3), st.booleans(),
 )
 def test_never_more_calls_than_seats_and_never_before_an_earlier_caller(
@@ -118,9 +128,11 @@ def test_never_more_calls_than_seats_and_never_before_an_earlier_caller(
 ) -> None:
     chosen = startable(jobs, ringing, queues, NOW, in_hours, RULES)
     seats = frozenset[str]().union(*(q.free for q in queues.values())) if queues else frozenset()
-    assert len(chosen) <= len(seats) and len({j.number for j in chosen}) == len(chosen)
+    in_turn = sum(bool(q.waiting_since and q.at_work) for q in queues.values())
+    assert len(chosen) <= len(seats) + in_turn and len({j.number for j in chosen}) == len(chosen)
     for one in chosen:
-        assert one.due and queues[one.queue].free and all(since >= one.arrived_at for since in queues[one.queue].waiting_since)
+        now = queues[one.queue]
+        assert one.due and (now.free or (now.waiting_since and now.at_work)) and all(since >= one.arrived_at for since in queues[one.queue].waiting_since)
 
 
 @pytest.mark.parametrize(("outcome", "answered", "picked_up", "attempts", "result", "state", "then"), [
