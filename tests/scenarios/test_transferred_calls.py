@@ -157,7 +157,14 @@ def test_a_call_is_what_its_rows_tell(title: str) -> None:
     assert {field: seen(call, field) for field in wanted} == wanted
 
 
-LEDGERS: dict[str, dict[str, Any]] = {  # written by a real Asterisk for real transfers
+LEDGERS: dict[str, dict[str, Any]] = {  # written by a real Asterisk for real phones, keys and REFERs
+    "transfer_back_to_operator": {"outcome": "answered", "transferred_to": "", "hangup_by": "operator", "rating": None},
+    "transfer_back_to_queue": {"outcome": "answered", "transferred_to": "", "hangup_by": "caller", "member_interface": "PJSIP/seat-one"},
+    "three_with_agency": {"outcome": "answered", "transferred_to": "9001", "hangup_by": "caller", "member_interface": "PJSIP/seat-one"},
+    "consultation_unanswered": {"outcome": "answered", "transferred_to": "", "hangup_by": "operator"},
+    "transfer_by_refer": {"outcome": "answered", "transferred_to": "8003", "hangup_by": "operator", "member_interface": "PJSIP/seat-one"},
+    "nuisance_ended": {"outcome": "answered", "nuisance": "ended", "hangup_by": "operator", "rating": None},
+    "nuisance_listed": {"outcome": "self_service", "nuisance": "listed", "queue": "", "answered_at": None},
 }
 
 
