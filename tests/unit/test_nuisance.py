@@ -10,6 +10,8 @@ import pytest
 from ivr.domain.errors import CallerFault, Unavailable
 from ivr.domain.nuisance import Listing, checked_listing, corrections, exchange_table
 from ivr.pipeline.carry_listings import ListingCarrier
+from ivr.telephony.embedded import Console
+from ivr.telephony.listings import AsteriskListings
 
 NOW = datetime(2026, 11, 26, 1, 0, tzinfo=UTC)
 
@@ -75,7 +77,9 @@ async def test_the_exchange_follows_the_listings_and_is_put_right() -> None:
     await carrier.once()
     assert side.table == exchange_table(side.listings)
     await carrier.once()
-    assert side.asked == 1, "nothing changed, nobody is asked"
+    assert side.asked == 2, "what was deleted is looked at again"
+    await carrier.once()
+    assert side.asked == 2, "nothing changed, nobody is asked"
     side.away, side.listings = True, []
     with pytest.raises(Unavailable):
         await carrier.once()
@@ -86,3 +90,38 @@ async def test_the_exchange_follows_the_listings_and_is_put_right() -> None:
     for _ in range(15):
         await carrier.once()
     assert side.table == {}
+
+
+class _Console(Console):
+    """A console that remembers its lines and answers with what Asterisk 22 prints."""
+
+    def __init__(self, answer: str = "") -> None:
+        self.lines: list[str] = []
+        self.answer = answer
+
+    async def command(self, line: str) -> str:
+        self.lines.append(line)
+        return self.answer
+
+
+async def test_the_exchanges_table_is_read_as_asterisk_prints_it() -> None:
+    console = _Console(
+        "/nuisance/13800000001                             : 1795600000               \n"
+        "/nuisance/odd;key                                 :                          \n2 results found.\n"
+    )
+    assert await AsteriskListings(console).held() == {"13800000001": "1795600000", "odd;key": ""}
+
+
+@pytest.mark.parametrize(("key", "value"), [("1 2", "3"), ("1;core stop now", "3"), ("1", "3\ncore stop now"), ("", "3"), ("１", "3"), ("1", "x")])
+async def test_nothing_but_digits_becomes_a_console_line(key: str, value: str) -> None:
+    console = _Console()
+    with pytest.raises(ValueError, match="no listing"):
+        await AsteriskListings(console).put(key, value)
+    assert console.lines == []
+
+
+async def test_a_key_nobody_here_wrote_is_never_put_into_a_line() -> None:
+    console = _Console()
+    await AsteriskListings(console).delete("13800000001")
+    await AsteriskListings(console).delete("odd;key")
+    assert console.lines == ["database del nuisance 13800000001", "database deltree nuisance"]
