@@ -17,6 +17,7 @@ from ivr.demo.phone import ScriptedPhone
 from ivr.exchange_setup import database_url
 from tests.e2e.hotline import RunningHotline, running_hotline
 from tests.e2e.journeys import arrival, filled_order, state
+from tests.e2e.listening import hears_prompt
 from tests.faults.witness import console, kill, pid_of, pid_returns
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
@@ -88,9 +89,9 @@ async def job(hotline: RunningHotline, number: str, *states: str, within_s: floa
 
 
 @asynccontextmanager
-async def citizen_of(hotline: RunningHotline, number: str) -> AsyncIterator[ScriptedPhone]:
+async def citizen_of(hotline: RunningHotline, number: str, **more: Any) -> AsyncIterator[ScriptedPhone]:
     """A citizen's telephone where the carrier delivers our calls, once Asterisk knows that the line is up."""
-    async with hotline.caller(number, listen_port=hotline.carrier) as phone:
+    async with hotline.caller(number, listen_port=hotline.carrier, **more) as phone:
         async with asyncio.timeout(20):
             while "Avail" not in await console(hotline).command("pjsip show contacts"):
                 await console(hotline).command("pjsip qualify trunk-carrier")
@@ -117,6 +118,12 @@ async def ask_for_call_back(hotline: RunningHotline, caller: ScriptedPhone, link
     raise AssertionError(f"key 7 did nothing for {linked_id}")
 
 
+async def heard(hotline: RunningHotline, phone: ScriptedPhone, *prompts: str) -> None:
+    """Return when the phone has heard every one of these prompts, in whichever call."""
+    for prompt in prompts:
+        await hears_prompt(hotline, phone, prompt, within_s=25)
+
+
 async def promised(hotline: RunningHotline, client: HotlineClient, caller: ScriptedPhone, number: str) -> str:
     """Keep the place by keys 7 and 1, and be hung up on; the call's linked id."""
     linked_id = await into_the_queue(client, caller, number)
@@ -128,12 +135,17 @@ async def promised(hotline: RunningHotline, client: HotlineClient, caller: Scrip
 
 async def test_a_kept_place_is_called_back_into_one_order(hotline: RunningHotline, client: HotlineClient) -> None:
     number = "13896100001"
-    async with citizen_of(hotline, number) as citizen:
-        linked_id = await promised(hotline, client, citizen, number)
+    async with citizen_of(hotline, number, keep_sound=True) as citizen:
+        linked_id = await into_the_queue(client, citizen, number)
+        await ask_for_call_back(hotline, citizen, linked_id)
+        await heard(hotline, citizen, "callback-number", "callback-confirm")
+        await citizen.press("1")
+        await state(client, linked_id, "ended", within_s=30)
+        await heard(hotline, citizen, "callback-promised")
         order = await filled_order(client, linked_id)
         assert (order["outcome"], order["calls"]) == ("callback", [linked_id]) and number in order["note"]
         assert (await client.get(f"/calls/{linked_id}"))["outcome"] == "callback"
-        async with hotline.operator() as operator:
+        async with hotline.operator(keep_sound=True) as operator:
             await citizen.wait_for("CALL_INCOMING", within_s=40)
             assert (await job(hotline, number, "calling"))["attempts"] == 0
             await citizen.answer()
@@ -149,6 +161,8 @@ async def test_a_kept_place_is_called_back_into_one_order(hotline: RunningHotlin
             await citizen.hang_up()
             await client.until("the order's blanks filled", lambda: next(
                 (o for o in client.orders.values() if o["number"] == order["number"] and o["matter"]["name"]), None), 60)
+            await heard(hotline, citizen, "callback-hello", "notice")
+            await heard(hotline, operator, "callback-operator")
     whole = await client.get(f"/work-orders/{order['number']}")
     assert whole["calls"] == [linked_id, back["linked_id"]] and whole["matter"]["name"] == "劳动争议"
     call = await client.get(f"/calls/{back['linked_id']}")
@@ -348,6 +362,31 @@ async def test_a_promise_outlives_a_dead_controller_and_a_dead_asterisk(hotline:
         order = await filled_order(client, linked_id)
         assert incoming(citizen) == 1 and (done["tries"], done["attempts"]) == (1, 1)
         assert order["calls"] == [linked_id, back] and order["outcome"] == "callback"
+
+
+async def test_the_kept_place_is_before_those_who_came_later(hotline: RunningHotline, client: HotlineClient) -> None:
+    number, talker, later = "13896100013", "13896100014", "13896100015"
+    async with (
+        hotline.operator() as operator, citizen_of(hotline, number) as citizen, hotline.caller(talker) as other, hotline.caller(later) as last,
+    ):
+        first = await into_the_queue(client, other, talker)
+        await called(operator, 1)
+        await operator.answer()
+        await state(client, first, "talking")
+        await promised(hotline, client, citizen, number)
+        waiting = await into_the_queue(client, last, later)
+        await called(citizen, 1)  # the only seat still talks
+        await citizen.answer()
+        await until_rows(hotline, "SELECT 1 FROM call WHERE channel = 'callback' AND caller_number = $1 AND state = 'queued'", number)
+        await other.hang_up()
+        await called(operator, 2)
+        await operator.answer()
+        await until_rows(hotline, "SELECT 1 FROM call WHERE channel = 'callback' AND caller_number = $1 AND state = 'talking'", number)
+        assert (await client.get(f"/calls/{waiting}"))["state"] == "queued"
+        await last.hang_up()
+        await citizen.hang_up()
+        await job(hotline, number, "done")
+        await filled_order(client, waiting)
 
 
 async def test_a_prefix_is_no_part_of_the_number_and_who_withholds_it_is_asked(hotline: RunningHotline, client: HotlineClient) -> None:
