@@ -174,6 +174,7 @@ async def test_who_has_to_wait_hears_for_how_long(hotline: RunningHotline, clien
         pace = int(noted[1])
         async with hotline.caller("13896400011", keep_sound=True) as second, hotline.caller("13896400012") as third:
             one = await waiting(client, second, "13896400011")
+            await client.queue_until(lambda q: q["waiting"] == 1)
             two = await waiting(client, third, "13896400012")
             told = [
                 text for linked_id in (one, two)
