@@ -30,10 +30,14 @@ pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="session")]
 
 AGENCY = "0951600001"
 MORE = f"""
+[[queues]]
+name = "mediation"
+
 [[seats]]
 name = "three"
 operator = "张律师"
 work_number = "8003"
+queues = ["mediation"]
 
 [[seats]]
 name = "four"
@@ -76,7 +80,7 @@ async def talking(
     async with AsyncExitStack() as stack:
         operator = await stack.enter_async_context(desks.operator(answers_itself=True, **more))
         citizen = await stack.enter_async_context(desks.caller(number, **more))
-        await client.queue_until(lambda q: q["members"]["available"] == 1)
+        await client.queue_until(lambda q: q["queue"] == "hotline" and q["members"]["available"] == 1)
         await citizen.dial("12348")
         await citizen.wait_for("CALL_ESTABLISHED")
         linked_id = await arrival(client, number)
@@ -203,10 +207,10 @@ async def test_transferred_to_nobody_and_the_operator_gone_is_first_in_the_queue
             await later.press("0")
             await state(client, waiting, "queued")
             await kinds(desks, linked_id, ("TRANSFER_RETURNED", "queue"))
-            await client.queue_until(lambda q: [c["linked_id"] for c in q["callers"]] == [linked_id, waiting])
+            await client.queue_until(lambda q: q["queue"] == "hotline" and [c["linked_id"] for c in q["callers"]] == [linked_id, waiting])
             await two.wait_for(lambda e: e.get("type") == "CALL_INCOMING" and "13896300003" in e.get("peeruri", ""), within_s=40)
             await two.answer()
-            await client.queue_until(lambda q: [c["linked_id"] for c in q["callers"]] == [waiting])
+            await client.queue_until(lambda q: q["queue"] == "hotline" and [c["linked_id"] for c in q["callers"]] == [waiting])
             await later.hang_up()
             await citizen.hang_up()
             call = await settled(desks, client, linked_id)
@@ -226,7 +230,7 @@ async def test_three_with_an_outside_agency_and_one_recording(desks: RunningHotl
         await town.say(line)
         await asyncio.sleep(seconds + 1)
         await operator.hang_up()
-        await client.queue_until(lambda q: q["members"]["available"] == 1)
+        await client.queue_until(lambda q: q["queue"] == "hotline" and q["members"]["available"] == 1)
         assert client.calls[linked_id]["state"] == "talking", "the citizen and the agency talk on"
         await citizen.hang_up()
         call = await settled(desks, client, linked_id)
@@ -254,6 +258,27 @@ async def test_a_consultation_without_an_answer_leaves_citizen_and_operator_toge
     assert (call["outcome"], call["hangup_by"], call["transferred_to"]) == ("answered", "operator", "")
 
 
+async def test_a_paused_colleague_is_not_rung(desks: RunningHotline, client: HotlineClient) -> None:
+    async with desks.operator("three", answers_itself=True) as three, talking(desks, client, "13896300010") as (citizen, operator, linked_id):
+        await registered(desks, "three")
+        async with ami_of(desks) as ami:
+            for paused in ("true", "false"):
+                await ami.request("QueuePause", Queue="mediation", Interface="PJSIP/seat-three", Paused=paused)
+                await keys(operator, "*28003")
+                if paused == "true":
+                    await kinds(desks, linked_id, ("TRANSFER_FAILED", "8003"))
+                    assert not [e for e in three.events if e.get("type") == "CALL_INCOMING"]
+                    async with asyncio.timeout(20):
+                        while "2 active channels" not in await console(desks, "core show channels count"):
+                            await asyncio.sleep(0.1)
+        await kinds(desks, linked_id, ("TRANSFER_ANSWERED", "8003"))
+        await citizen.hang_up()
+        await citizen.wait_for("CALL_CLOSED")
+        await operator.hang_up()
+        call = await settled(desks, client, linked_id)
+    assert (call["outcome"], call["transferred_to"], call["hangup_by"]) == ("answered", "", "caller"), "only asked, not talked with"
+
+
 async def test_an_attended_transfer_from_a_desk_phone(desks: RunningHotline, client: HotlineClient) -> None:
     async with desks.operator("three", answers_itself=True) as three, talking(desks, client, "13896300007") as (citizen, operator, linked_id):
         await registered(desks, "three")
@@ -265,7 +290,7 @@ async def test_an_attended_transfer_from_a_desk_phone(desks: RunningHotline, cli
         replaces = f"{first[0]}%3Bto-tag%3D{first[1]}%3Bfrom-tag%3D{first[2]}"
         await operator.command("transfer", f"<sip:12348@127.0.0.1:{desks.sip}?Replaces={replaces}>")
         await joined_with(client, linked_id, "8003")
-        await client.queue_until(lambda q: q["members"]["available"] == 1)
+        await client.queue_until(lambda q: q["queue"] == "hotline" and q["members"]["available"] == 1)
         await three.hang_up()
         await kinds(desks, linked_id, ("RATING_ASKED", "1"))
         await citizen.hang_up()
@@ -307,7 +332,7 @@ async def test_a_seat_that_talks_with_no_citizen_reaches_nobody(desks: RunningHo
         assert not [e for e in town.events if e.get("type") == "CALL_INCOMING"]
 
 
-def test_no_error_in_asterisks_log(desks: RunningHotline) -> None:
+async def test_no_error_in_asterisks_log(desks: RunningHotline) -> None:
     refused = re.compile(r"attempted blind transfer to '\d+@transfer' but target does not exist|trunk-carrier")
     assert not [line for line in desks.asterisk_log.splitlines() if re.search("ERROR|WARNING", line) and not refused.search(line)]
 
@@ -319,18 +344,26 @@ async def channel_of(desks: RunningHotline, endpoint: str) -> str:
     return str(found[0])
 
 
-async def dialogue(desks: RunningHotline, channel: str) -> tuple[str, str, str]:
-    """Call-ID, Asterisk's tag and the phone's tag of a channel's SIP dialogue."""
+@asynccontextmanager
+async def ami_of(desks: RunningHotline) -> AsyncIterator[AmiClient]:
+    """A link of our own to Asterisk, with the controller's rights."""
     ami = AmiClient("127.0.0.1", desks.ami, "controller", credentials(desks.settings).ami_controller)
     running = asyncio.create_task(ami.run())
     try:
         async with asyncio.timeout(10):
             while not ami.connected:
                 await asyncio.sleep(0.05)
-        found = []
+        yield ami
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def dialogue(desks: RunningHotline, channel: str) -> tuple[str, str, str]:
+    """Call-ID, Asterisk's tag and the phone's tag of a channel's SIP dialogue."""
+    found = []
+    async with ami_of(desks) as ami:
         for name in ("call-id", "local_tag", "remote_tag"):
             [frame] = await ami.request("Getvar", Channel=channel, Variable=f"CHANNEL(pjsip,{name})")
             found.append(frame["value"])
-        return found[0], found[1], found[2]
-    finally:
-        running.cancel()
+    return found[0], found[1], found[2]
