@@ -51,9 +51,12 @@ async def test_a_killed_controller_loses_and_doubles_nothing(product: RunningHot
             await board_equals_asterisk(product, client, within_s=5)
         assert await load.finished() == 0, "a caller was dropped"
         outcomes = await every_call_has_its_order(product, placed)
-    answered = [n for n, o in outcomes.items() if o == "answered"]
-    assert set(outcomes.values()) <= {"answered", "abandoned"}
-    assert len(answered) == answered_in_queue_log(product) > 0
+        answered = [n for n, o in outcomes.items() if o == "answered"]
+        assert set(outcomes.values()) <= {"answered", "abandoned"}
+        assert len(answered) == answered_in_queue_log(product) > 0
+        outcomes = await _calls_nobody_followed(product)
+        answered += [n for n, o in outcomes.items() if o == "answered"]
+        assert len(answered) == answered_in_queue_log(product)
     tracks = await all_tracks_done(product)
     assert len(tracks) == 2 * len(answered)
     await reconciled(product)
@@ -61,24 +64,21 @@ async def test_a_killed_controller_loses_and_doubles_nothing(product: RunningHot
         record_property(name, value)
 
 
-async def test_calls_made_while_the_controller_is_dead_are_found_afterwards(product: RunningHotline) -> None:
+async def _calls_nobody_followed(product: RunningHotline) -> dict[str, str]:
+    """Calls made while the controller is dead are answered by operators all the same, and found afterwards."""
     placed = callers(3, SEED + 1, shortest_s=12, longest_s=13)
-    async with AsyncExitStack() as stack:
-        client = await stack.enter_async_context(product.client())
-        await stack.enter_async_context(product.operator("one", answers_itself=True))
-        await client.queue_until(lambda q: q["members"]["available"] == 1)
-        pid = pid_of(product, "controller")
-        kill(pid, signal.SIGSTOP)  # hung: it neither follows nor is it started again
-        try:
-            load = await stack.enter_async_context(Load(product.folder / "load", product.sip, placed, 0.5))
+    pid = pid_of(product, "controller")
+    kill(pid, signal.SIGSTOP)  # hung: it neither follows nor is it started again
+    try:
+        async with Load(product.folder / "unseen", product.sip, placed, 0.5) as load:
             assert await load.finished() == 0
-            assert await rows(product, "SELECT 1 FROM call") == []
-        finally:
-            kill(pid, signal.SIGKILL)
-        outcomes = await every_call_has_its_order(product, placed, within_s=30)
-    assert list(outcomes.values()).count("answered") == answered_in_queue_log(product) > 0
-    await all_tracks_done(product)
-    await reconciled(product)
+        assert await rows(product, "SELECT 1 FROM call WHERE caller_number = ANY($1)", [c.number for c in placed]) == []
+    finally:
+        kill(pid, signal.SIGKILL)
+    await pid_returns(product, "controller", pid)
+    outcomes = await every_call_has_its_order(product, placed, within_s=30)
+    assert list(outcomes.values()).count("answered") > 0
+    return outcomes
 
 
 def two_talking(client: HotlineClient, calls_up: int) -> list[str] | None:
@@ -149,6 +149,7 @@ async def test_a_killed_database_is_caught_up_with(product: RunningHotline) -> N
     await reconciled(product)
 
 
+@pytest.mark.skipif(not FULL, reason="test_workers breaks the worker at every phase in the short form too")
 async def test_a_killed_or_hung_worker_gives_its_track_back(product: RunningHotline) -> None:
     placed = callers(2, SEED + 4, shortest_s=14, longest_s=15)
     async with AsyncExitStack() as stack:
