@@ -5,20 +5,30 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
-from typing import Any
 
-import asyncpg
 import pytest
 import pytest_asyncio
 
 from ivr.demo.client import HotlineClient
-from ivr.demo.phone import ScriptedPhone
-from ivr.exchange_setup import database_url
+from tests.e2e.call_backs import (
+    ask_for_call_back,
+    asked,
+    called,
+    citizen_of,
+    heard,
+    incoming,
+    into_the_queue,
+    job,
+    keyed,
+    promised,
+    rows,
+    talk,
+    told,
+    until_rows,
+)
 from tests.e2e.hotline import RunningHotline, running_hotline
-from tests.e2e.journeys import arrival, filled_order, state
-from tests.e2e.listening import hears_prompt
-from tests.faults.witness import console, kill, pid_of, pid_returns
+from tests.e2e.journeys import filled_order, state
+from tests.faults.witness import kill, pid_of, pid_returns
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
 
@@ -44,93 +54,6 @@ async def client(hotline: RunningHotline) -> AsyncIterator[HotlineClient]:
     """The live stream and the API."""
     async with hotline.client() as connected:
         yield connected
-
-
-async def rows(hotline: RunningHotline, sql: str, *values: Any) -> list[dict[str, Any]]:
-    connection = await asyncpg.connect(database_url(hotline.settings))
-    try:
-        return [dict(r) for r in await connection.fetch(sql, *values)]
-    finally:
-        await connection.close()
-
-
-async def until_rows(hotline: RunningHotline, sql: str, *values: Any, within_s: float = 30) -> list[dict[str, Any]]:
-    """The rows once there are any."""
-    try:
-        async with asyncio.timeout(within_s):
-            while not (found := await rows(hotline, sql, *values)):
-                await asyncio.sleep(0.1)
-    except TimeoutError:
-        told = await rows(hotline, "SELECT linked_id, kind, data->>'extra' AS extra FROM call_fact WHERE kind LIKE 'user:%' ORDER BY at DESC LIMIT 30")
-        raise AssertionError(f"never came: {sql} {values}; the last events: {told}") from None
-    return found
-
-
-async def asked(hotline: RunningHotline, linked_id: str, what: str, times: int = 1, within_s: float = 30) -> None:
-    """Return when the call-back dialogue asked this so often."""
-    await until_rows(
-        hotline, "SELECT 1 FROM call_fact WHERE linked_id = $1 AND kind = 'user:CALLBACK_ASKED' AND data->>'extra' = $2"
-        " HAVING count(*) >= $3", linked_id, what, times, within_s=within_s,
-    )
-
-
-def told(hotline: RunningHotline, event: str) -> int:
-    """How often the ledger's file tells of a user event, whoever has read it."""
-    return (hotline.folder / "state/run/asterisk/log/cel-custom/ledger.csv").read_text().count(f'"{event}"')
-
-
-async def job(hotline: RunningHotline, number: str, *states: str, within_s: float = 40) -> dict[str, Any]:
-    """The newest job of a number once it is in one of these states."""
-    found = await until_rows(
-        hotline, "SELECT * FROM (SELECT * FROM callback_job WHERE number = $1 ORDER BY id DESC LIMIT 1) j WHERE state = ANY($2)",
-        number, list(states), within_s=within_s,
-    )
-    return found[0]
-
-
-@asynccontextmanager
-async def citizen_of(hotline: RunningHotline, number: str, **more: Any) -> AsyncIterator[ScriptedPhone]:
-    """A citizen's telephone where the carrier delivers our calls, once Asterisk knows that the line is up."""
-    async with hotline.caller(number, listen_port=hotline.carrier, **more) as phone:
-        async with asyncio.timeout(20):
-            while "Avail" not in await console(hotline).command("pjsip show contacts"):
-                await console(hotline).command("pjsip qualify trunk-carrier")
-                await asyncio.sleep(0.2)
-        yield phone
-
-
-async def into_the_queue(client: HotlineClient, caller: ScriptedPhone, number: str) -> str:
-    """Dial and wait in the queue; the call's linked id."""
-    await caller.dial("12348")
-    await caller.wait_for("CALL_ESTABLISHED")
-    linked_id = await arrival(client, number)
-    await caller.press("0")
-    await state(client, linked_id, "queued")
-    return linked_id
-
-
-async def ask_for_call_back(hotline: RunningHotline, caller: ScriptedPhone, linked_id: str, times: int = 1) -> None:
-    """Press 7 until the number is said back: a key sent in the moment of joining a queue may be missed by it."""
-    for _ in range(5):
-        await caller.press("7")
-        with suppress(AssertionError):
-            return await asked(hotline, linked_id, "confirm", times, within_s=3)
-    raise AssertionError(f"key 7 did nothing for {linked_id}")
-
-
-async def heard(hotline: RunningHotline, phone: ScriptedPhone, *prompts: str) -> None:
-    """Return when the phone has heard every one of these prompts, in whichever call."""
-    for prompt in prompts:
-        await hears_prompt(hotline, phone, prompt, within_s=25)
-
-
-async def promised(hotline: RunningHotline, client: HotlineClient, caller: ScriptedPhone, number: str) -> str:
-    """Keep the place by keys 7 and 1, and be hung up on; the call's linked id."""
-    linked_id = await into_the_queue(client, caller, number)
-    await ask_for_call_back(hotline, caller, linked_id)
-    await caller.press("1")
-    await state(client, linked_id, "ended", within_s=30)
-    return linked_id
 
 
 async def test_a_kept_place_is_called_back_into_one_order(hotline: RunningHotline, client: HotlineClient) -> None:
@@ -169,38 +92,6 @@ async def test_a_kept_place_is_called_back_into_one_order(hotline: RunningHotlin
     assert (call["outcome"], call["order"], call["queue"]) == ("answered", order["number"], "hotline")
     assert "".join(g["text"] for g in call["transcript"]["segments"] if g["speaker"] == "caller") == "老板拖欠工资三个月了"
     assert (await job(hotline, number, "done"))["attempts"] == 1
-
-
-def incoming(phone: ScriptedPhone) -> int:
-    """How often this phone was called."""
-    return sum(e.get("type") == "CALL_INCOMING" for e in phone.events)
-
-
-async def called(phone: ScriptedPhone, times: int, within_s: float = 40) -> None:
-    """Return when the phone was called this often."""
-    async with asyncio.timeout(within_s):
-        while incoming(phone) < times:
-            await asyncio.sleep(0.05)
-
-
-async def talk(hotline: RunningHotline, client: HotlineClient, citizen: ScriptedPhone, operator: ScriptedPhone, number: str, calls: int = 1) -> str:
-    """The citizen picks up, the operator too; after a moment of talk the citizen hangs up. The call-back's linked id."""
-    await citizen.answer()
-    await called(operator, calls)
-    await operator.answer()
-    found = await until_rows(
-        hotline, "SELECT linked_id FROM call WHERE channel = 'callback' AND caller_number = $1 AND state = 'talking'", number)
-    linked_id = str(found[0]["linked_id"])
-    await asyncio.sleep(2)
-    await citizen.hang_up()
-    await state(client, linked_id, "ended")
-    return linked_id
-
-
-async def keyed(phone: ScriptedPhone, keys: str) -> None:
-    for key in keys:
-        await phone.press(key)
-        await asyncio.sleep(0.25)  # as fingers do: the keys of one number arrive one after the other
 
 
 async def test_another_number_is_checked_read_back_and_called(hotline: RunningHotline, client: HotlineClient) -> None:
