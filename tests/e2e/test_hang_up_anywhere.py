@@ -1,0 +1,251 @@
+"""Callers hang up in the middle of every single prompt: each ends in a named outcome and exactly one order."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from ivr.demo.client import HotlineClient
+from ivr.domain.worktime import SHANGHAI
+from ivr.exchange_setup import PROMPTS
+from ivr.telephony.prompts import read_manifest
+from tests.e2e.hotline import RunningHotline, running_hotline
+from tests.e2e.journeys import command, filled_order
+
+pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(600)]
+
+Walk = Sequence[tuple[str, str]]
+"""What is being heard (a prompt's name, or an application's where nothing is played), and the keys pressed then."""
+
+QUEUE: Walk = [("greeting", "0"), ("Queue", "")]
+WRONG_CHECK = "1261124000011"
+
+WALKS: dict[str, Walk] = {
+    "greeting": [],
+    "notice": [],  # one Background plays both
+    "not-recorded": [("greeting", "9")],
+    "menu-lawyers": [*QUEUE, ("Queue", "*")],
+    "message-intro": [*QUEUE, ("Queue", "#")],
+    "message-thanks": [*QUEUE, ("Queue", "#"), ("WaitExten", "#")],
+    "no-message": [("greeting", "9"), ("Queue", "#")],
+    "callback-number": [*QUEUE, ("Queue", "7")],
+    "digit-one": [*QUEUE, ("Queue", "7")],
+    "callback-confirm": [*QUEUE, ("Queue", "7")],
+    "callback-enter": [*QUEUE, ("Queue", "7"), ("callback-number", "2")],
+    "callback-unfit": [*QUEUE, ("Queue", "7"), ("callback-number", "2"), ("callback-enter", "11#")],
+    "callback-promised": [*QUEUE, ("Queue", "7"), ("callback-number", "1")],
+    "enquiry-ask": [*QUEUE, ("Queue", "8")],
+    "enquiry-human": [*QUEUE, ("Queue", "8"), ("enquiry-ask", "0")],
+    "enquiry-last-four": [*QUEUE, ("Queue", "8"), ("enquiry-ask", "#")],
+    "enquiry-check": [*QUEUE, ("Queue", "8"), ("enquiry-ask", WRONG_CHECK)],
+    "enquiry-unknown": [*QUEUE, ("Queue", "8"), ("enquiry-ask", "#"), ("enquiry-last-four", "1234")],
+    "lawyer-ask": [*QUEUE, ("Queue", "4")],
+    "speciality-family": [*QUEUE, ("Queue", "4")],
+    "lawyer-off": [*QUEUE, ("Queue", "4"), ("lawyer-ask", "8009#")],
+    "appointment-offer": [*QUEUE, ("Queue", "5")],
+    "appointment-chosen": [*QUEUE, ("Queue", "5"), ("appointment-offer", "1")],
+    "appointment-confirm": [*QUEUE, ("Queue", "5"), ("appointment-offer", "1")],
+    "appointment-booked": [*QUEUE, ("Queue", "5"), ("appointment-offer", "1"), ("appointment-confirm", "1")],
+    "appointment-none": [*QUEUE, ("Queue", "6")],
+}
+CLOSED_WALKS: dict[str, Walk] = {
+    "closed": [],
+    "emergency": [("closed", "1")],
+    "emergency-duty": [("closed", "1"), ("emergency", "")],
+    "queue-nobody": [("closed", "0")],
+    "invalid-key": [("closed", ""), ("menu-main", "D")],
+    "menu-main": [("closed", "")],
+    "call-again": [("greeting", "9"), ("closed", "0")],
+}
+ELSEWHERE = {
+    "who rings operators, or is rung": {"callback-hello", "callback-hello-again", "callback-operator", "callback-operator-again"},
+    "operators hear these": {"transfer-whom", "transfer-unknown"},
+    "while or after two people talk": {
+        "rating", "rating-thanks", "farewell", "transferring", "transfer-failed", "transfer-back", "nuisance-warning-1",
+        "nuisance-warning-2", "nuisance-ends", "duty-telephone", "nuisance-listed",
+    },
+    "needs seats that are busy, paused or slow": {
+        "all-busy", "queue-full", "queue-paused", "lawyer-busy", "lawyer-left", "lawyer-none", "wait-expected", "wait-two",
+        "wait-minutes", "wait-long", "queue-next", "queue-place", "queue-place-end", "appointment-taken",
+    },
+    "the same words in another menu": {"menu-waiting", "menu-queue"},
+    "parts of an answer that was asked for": {
+        *(f"progress-{s}" for s in ("received", "assigned", "accepted", "handled", "resolved", "callback", "closed", "returned", "voided")),
+        "progress-owner", "progress-until", "progress-due", "enquiry-after", "appointment-mine", "appointment-cancel",
+        "appointment-cancelled", "press", "morning", "afternoon", "oclock", "minutes", "month", "day",
+        *(f"speciality-{s}" for s in ("labour", "contract", "tort", "land", "debt", "inheritance", "criminal")),
+    },
+}
+OPEN = """
+[hotline]
+menu = "lawyers"
+
+[[seats]]
+name = "three"
+work_number = "8001"
+"""
+CLOSED = """
+[hotline]
+menu = "office"
+queue = "empty"
+emergency_duty = "night"
+
+[[queues]]
+name = "empty"
+nobody = "message"
+
+[[opening_hours]]
+name = "never"
+
+[[duty_numbers]]
+name = "night"
+number = "13800000014"
+"""
+CLOSED_PLAN = """name: office
+start: first
+human: {queue: default}
+menus:
+  first: {prompt: menu-main, hours: never, closed: {menu: main}, keys: {"1": {menu: main}}}
+  main: {prompt: menu-main, keys: {"1": {queue: default}}}
+"""
+
+
+def test_no_prompt_is_forgotten() -> None:
+    named = [*WALKS, *CLOSED_WALKS, *(p for group in ELSEWHERE.values() for p in group)]
+    assert sorted(named) == sorted(read_manifest(PROMPTS).prompts), "say where it is heard, or walk there"
+
+
+class Listener:
+    """What every caller hears now, as Asterisk's console tells it: application and data by caller's number."""
+
+    def __init__(self, running: RunningHotline) -> None:
+        self._running = running
+        self._news = asyncio.Condition()
+        self.heard: dict[str, tuple[str, str]] = {}
+
+    async def run(self) -> None:
+        while True:
+            lines = (await command(self._running, "core show channels concise")).splitlines()
+            calls = [fields for line in lines if len(fields := line.split("!")) > 7]
+            async with self._news:
+                self.heard = {fields[7]: (fields[5], fields[6]) for fields in calls}
+                self._news.notify_all()
+
+    async def until(self, number: str, what: str) -> None:
+        """Until a prompt of this name, or an application, has the caller."""
+        wanted = re.compile(rf"/{re.escape(what)}(?![\w-])")
+        async with asyncio.timeout(40), self._news:
+            while True:
+                application, data = self.heard.get(number, ("", ""))
+                if application == what or wanted.search(data):
+                    return
+                await self._news.wait()
+
+
+    async def left(self, number: str, what: str, within_s: float = 3) -> bool:
+        """Whether an application lets the caller go within this time."""
+        try:
+            async with asyncio.timeout(within_s), self._news:
+                while self.heard.get(number, ("", ""))[0] == what:
+                    await self._news.wait()
+                return True
+        except TimeoutError:
+            return False
+
+
+async def walk(running: RunningHotline, listener: Listener, number: str, walked: Walk, prompt: str) -> None:
+    """Go where this prompt is heard, and hang up while it is."""
+    async with running.caller(number) as phone:
+        await phone.dial("12348")
+        await phone.wait_for("CALL_ESTABLISHED")
+        for what, keys in walked:
+            await listener.until(number, what)
+            for key in keys:
+                await phone.press(key)
+                await asyncio.sleep(0.3)  # a key has a length, and the next one begins after it
+            while what == "Queue" and keys and not await listener.left(number, what):
+                await phone.press(keys)  # Asterisk had not begun to listen when it was pressed
+        await listener.until(number, prompt)
+        await phone.hang_up()
+
+
+async def walk_all(running: RunningHotline, client: HotlineClient, walks: dict[str, Walk], first_number: int) -> dict[str, str]:
+    """Every walk, six at a time; the outcome of each call, which has exactly one order."""
+    numbers = {prompt: str(first_number + n) for n, prompt in enumerate(walks)}
+    room = asyncio.Semaphore(6)
+
+    async def go(prompt: str) -> None:
+        async with room:
+            try:
+                await walk(running, listener, numbers[prompt], walks[prompt], prompt)
+            except TimeoutError as late:
+                raise AssertionError(f"{prompt} is not heard; now {listener.heard.get(numbers[prompt])}") from late
+
+    listener = Listener(running)
+    listening = asyncio.create_task(listener.run())
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            for prompt in walks:
+                tasks.create_task(go(prompt))
+    finally:
+        listening.cancel()
+    outcomes = {}
+    for prompt, number in numbers.items():
+        call = await client.until(f"the end of {prompt}", lambda n=number: next(
+            (c for c in client.calls.values() if c["caller_number"] == n and c["state"] == "ended"), None))
+        order = await filled_order(client, call["linked_id"])
+        assert order["calls"] == [call["linked_id"]] and order["outcome"] == call["outcome"]
+        outcomes[prompt] = call["outcome"]
+    assert "ERROR" not in running.asterisk_log and "pbx" not in running.asterisk_log
+    return outcomes
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def opened() -> AsyncIterator[RunningHotline]:
+    """Everything a menu can offer: lawyers by name, appointments, call-backs, enquiries, messages."""
+    async with running_hotline(OPEN, rtp=34000) as running:
+        now = datetime.now(SHANGHAI)
+        start, end = (f"{now + timedelta(hours=h):%Y-%m-%d %H:%M}" for h in (-1, 6))
+        duty, slots = running.folder / "duty.csv", running.folder / "slots.csv"
+        duty.write_text(f"work_number,name,speciality,from,to\n8001,赵律师,婚姻家庭,{start},{end}\n")
+        day = now + timedelta(days=3)
+        slots.write_text(f"service,from,to,places\n法律援助,{day:%Y-%m-%d} 09:30,{day:%Y-%m-%d} 10:30,9\n")
+        await running.cli("roster", "import", str(duty))
+        await running.cli("slots", "import", str(slots))
+        yield running
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def closed() -> AsyncIterator[RunningHotline]:
+    """Never open, and nobody signed in."""
+    plans = Path(tempfile.mkdtemp(prefix="ivr-menus-", dir="/var/tmp"))
+    plans.chmod(0o755)
+    (plans / "office.yaml").write_text(CLOSED_PLAN)
+    try:
+        async with running_hotline(CLOSED, environment={"IVR_MENUS_DIR": str(plans)}, rtp=35000) as running:
+            yield running
+    finally:
+        shutil.rmtree(plans)
+
+
+async def test_every_prompt_of_an_open_hotline(opened: RunningHotline) -> None:
+    async with opened.client() as client:
+        outcomes = await walk_all(opened, client, WALKS, 13896_500_001)
+    special = {"message-thanks": "message", "callback-promised": "callback", "appointment-booked": "self_service"}
+    assert {p: o for p, o in outcomes.items() if p in special} == special
+    rest = {o for p, o in outcomes.items() if p not in special}
+    assert rest <= {"abandoned", "self_service"}, outcomes
+
+
+async def test_every_prompt_of_a_closed_hotline(closed: RunningHotline) -> None:
+    async with closed.client() as client:
+        outcomes = await walk_all(closed, client, CLOSED_WALKS, 13896_500_101)
+    assert set(outcomes.values()) <= {"abandoned", "failed"}, outcomes
