@@ -28,7 +28,7 @@ from ivr.pipeline.answer_appointments import AppointmentDesk
 from ivr.pipeline.answer_enquiries import ProgressDesk
 from ivr.pipeline.answer_roster import RosterDesk
 from ivr.pipeline.call_back import CallBackDialler
-from ivr.pipeline.carry_listings import ListingCarrier
+from ivr.pipeline.carry_records import RecordCarrier, languages_of, listed
 from ivr.pipeline.collect_recordings import RecordingCollector
 from ivr.pipeline.follow_recordings import RecordingFollower
 from ivr.pipeline.reconcile import Reconciler
@@ -48,6 +48,7 @@ from ivr.storage.alarms import PostgresAlarms
 from ivr.storage.appointments import PostgresAppointments
 from ivr.storage.audit import PostgresAudit
 from ivr.storage.callbacks import CallbackJobs, PostgresCallbacks
+from ivr.storage.caller_languages import PostgresCallerLanguages
 from ivr.storage.database import connect, open_pool, transaction
 from ivr.storage.feed import PostgresFeed, prune
 from ivr.storage.ledger import PostgresLedger
@@ -64,10 +65,10 @@ from ivr.telephony.ami import AmiClient
 from ivr.telephony.asterisk_root import find_asterisk
 from ivr.telephony.embedded import Console
 from ivr.telephony.exchange import AsteriskExchange
+from ivr.telephony.exchange_table import AsteriskTable
 from ivr.telephony.fastagi import FastAgiServer, Question
 from ivr.telephony.ledger import LedgerReader
 from ivr.telephony.ledger_source import LedgerFiles, LedgerShelf
-from ivr.telephony.listings import AsteriskListings
 from ivr.volume_probe import FolderProbe
 from ivr.web.app import create_app
 from ivr.web.server import serve
@@ -151,7 +152,8 @@ async def run_controller(settings: Settings) -> None:
     async with patient_pool(settings, "controller") as pool:
         orders = await work_orders(settings, pool)
         rules = callback_rules(settings)
-        ledger = PostgresLedger(pool, orders, CallbackJobs(rules))
+        remembered = frozenset(one.name for one in settings.languages if one.remembered)
+        ledger = PostgresLedger(pool, orders, CallbackJobs(rules), remembered)
         tracks, alarms = PostgresTracks(pool, orders), PostgresAlarms(pool)
         log_folder = places.asterisk / "log"
         calls = LedgerTracker(
@@ -179,7 +181,9 @@ async def run_controller(settings: Settings) -> None:
         async with asyncio.TaskGroup() as tasks:
             for part in (client, calls, queue_log, live, collector, reconciler, dialler, waits, questions(settings, pool)):
                 tasks.create_task(part.run(), name=type(part).__name__)
-            tasks.create_task(ListingCarrier(PostgresListings(pool), AsteriskListings(console)).run(), name="listings")
+            carried = {"nuisance": listed(PostgresListings(pool)), "language": languages_of(PostgresCallerLanguages(pool))}
+            for family, wanted in carried.items():
+                tasks.create_task(RecordCarrier(family, wanted, AsteriskTable(console, family)).run(), name=family)
             for volume in volumes(settings):
                 tasks.create_task(VolumeWatch(volume, FolderProbe(Path(volume.folder)), alarms).run(), name=volume.name)
             tasks.create_task(_sweep(pool, tracks), name="sweep")

@@ -19,6 +19,7 @@ from rich.text import Text
 from ivr import __version__, bootstrap, exchange_setup
 from ivr.cli_accounts import token_app, user_app
 from ivr.cli_callbacks import callbacks_app
+from ivr.cli_languages import language_app
 from ivr.cli_menu import dialplan_app, menu_app
 from ivr.cli_nuisance import nuisance_app
 from ivr.cli_places import places_app
@@ -51,6 +52,7 @@ app.add_typer(roster_app, name="roster")
 app.add_typer(slots_app, name="slots")
 app.add_typer(callbacks_app, name="callbacks")
 app.add_typer(nuisance_app, name="nuisance")
+app.add_typer(language_app, name="language")
 app.add_typer(menu_app, name="menu")
 app.add_typer(prompts_app, name="prompts")
 app.add_typer(dialplan_app, name="dialplan")
@@ -125,7 +127,7 @@ def run() -> None:
 
 
 async def _run(settings: Settings, stack: Stack, stop: asyncio.Event) -> None:
-    choice = await asyncio.to_thread(bootstrap.choose_model, settings)
+    choice = await asyncio.to_thread(exchange_setup.choose_model, settings)
     started = False
     starting, stopping = asyncio.ensure_future(stack.start()), asyncio.ensure_future(stop.wait())
     await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)

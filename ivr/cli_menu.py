@@ -18,7 +18,6 @@ from ivr.menu_chart import PLACES, mermaid
 from ivr.settings import PROJECT_ROOT, Settings, load_settings
 from ivr.telephony.dialplan import render
 from ivr.telephony.menu_files import load_plan, open_plan, plan_files
-from ivr.telephony.prompts import read_manifest
 
 menu_app = typer.Typer(no_args_is_help=True, help="Menus callers meet: list, check, draw and walk them.")
 dialplan_app = typer.Typer(no_args_is_help=True, help="The rendered configuration of Asterisk.")
@@ -61,7 +60,7 @@ def show(name: Name = "") -> None:
     with plain_errors():
         settings = load_settings()
         plan = load_plan(name or settings.hotline.menu, *exchange_setup.menu_sources(settings))
-        texts = read_manifest(exchange_setup.PROMPTS).prompts
+        texts = exchange_setup.manifest(settings).prompts
     print(mermaid(plan, texts), end="")
 
 
@@ -75,7 +74,7 @@ def walk_through(
     with plain_errors():
         settings = load_settings()
         plan = load_plan(name or settings.hotline.menu, *exchange_setup.menu_sources(settings))
-        texts = read_manifest(exchange_setup.PROMPTS).prompts
+        texts = exchange_setup.manifest(settings).prompts
     out.print(f"[dim]问候和录音告知[/dim]  {texts['greeting']}{texts['notice']}")
     pressed = keys or ""
     told = 0

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from ivr.china_holidays import working_days
+from ivr.domain.caller_language import Language
 from ivr.domain.errors import BadSetting
 from ivr.domain.menu import Surroundings
 from ivr.settings import PROJECT_ROOT, Settings, default_state_dir
@@ -22,7 +23,7 @@ from ivr.telephony.asterisk_root import find_asterisk
 from ivr.telephony.credentials import Credentials, load_credentials
 from ivr.telephony.dialplan import ExchangePlan, SecureWebSocket, render, write
 from ivr.telephony.menu_files import load_plan
-from ivr.telephony.prompts import BuiltPrompt, build_prompts, read_manifest
+from ivr.telephony.prompts import BuiltPrompt, PromptManifest, build_prompts, read_manifest
 from ivr.telephony.speaking import ESPEAK
 from ivr.web.tls import ServerCertificate, given_certificate, local_certificate
 
@@ -107,7 +108,6 @@ def plan_exchange(settings: Settings, boot: int) -> ExchangePlan:
     places = Places(settings.state_dir)
     secrets = credentials(settings)
     held = certificate(settings)
-    manifest = read_manifest(PROMPTS)
     today = date.today()
     days = working_days(settings.calendar.days_off, settings.calendar.days_on)
     special = {
@@ -120,7 +120,7 @@ def plan_exchange(settings: Settings, boot: int) -> ExchangePlan:
     return ExchangePlan(
         run=places.asterisk, root=find_asterisk(asterisk.root, cache_folder()), system_name=f"{asterisk.name}-{boot}",
         recordings=settings.recordings_dir, prompts=places.prompts,
-        notice_version=manifest.version, menus=load_plan(settings.hotline.menu, *menu_sources(settings)),
+        notice_version=read_manifest(PROMPTS).version, menus=load_plan(settings.hotline.menu, *menu_sources(settings)),
         opening_hours={o.name: o.hours for o in settings.opening_hours}, days_off=special[False], days_on=special[True],
         hotline=settings.hotline.model_dump(), queues=waiting_lines(settings),
         seats=[
@@ -136,14 +136,17 @@ def plan_exchange(settings: Settings, boot: int) -> ExchangePlan:
         rtp_first=asterisk.rtp_first, rtp_last=asterisk.rtp_last, ami_port=asterisk.ami_port, wss=wss,
         tls_certificate=held.certificate if held else None, tls_key=held.key if held else None,
         extra_modules=asterisk.extra_modules, fastagi_port=asterisk.fastagi_port, enquiry=settings.enquiry.model_dump(),
+        languages=spoken_languages(settings),
     )
 
 
 def waiting_lines(settings: Settings) -> list[dict[str, Any]]:
     """Every queue of Asterisk's: those of the settings, and one for each seat with a work number, whose lawyer callers may choose.
 
-    From a lawyer's queue every road leads to the hotline's queue: whoever cannot be reached, somebody can.
+    From a lawyer's queue every road leads to the hotline's queue: whoever cannot be reached, somebody can. The same holds for
+    queues of seats that speak a language (``Settings.waiting_queues``).
     """
+    speaking = {language.queue for language in settings.languages}
     onward = f"queue:{settings.hotline.queue}"
     lawyers = [
         QueueSettings(
@@ -152,7 +155,19 @@ def waiting_lines(settings: Settings) -> list[dict[str, Any]]:
         ).model_dump() | {"lawyer": s.work_number}
         for s in settings.seats if s.work_number
     ]
-    return [q.model_dump() for q in settings.queues] + lawyers
+    return [q.model_dump() | ({"speaks": True} if q.name in speaking else {}) for q in settings.waiting_queues] + lawyers
+
+
+def spoken_languages(settings: Settings) -> tuple[Language, ...]:
+    """The languages callers can ask for, as the core knows them."""
+    return tuple(Language(one.name, one.title, one.queue, one.key) for one in settings.languages)
+
+
+def manifest(settings: Settings) -> PromptManifest:
+    """What is said: the shipped manifest, and an offer of each language that has a key. Blocking."""
+    shipped = read_manifest(PROMPTS)
+    offers = {language.prompt: language.offer for language in spoken_languages(settings) if language.key}
+    return replace(shipped, prompts=shipped.prompts | offers)
 
 
 def seat_line(seat: SeatSettings) -> dict[str, Any]:
@@ -165,8 +180,8 @@ def menu_sources(settings: Settings) -> tuple[list[Path], str, Surroundings]:
     """Where menu plans lie, the queue their default is, and what they may refer to. Blocking."""
     folders = [PROJECT_ROOT / "dialplans/menus", *([settings.menus_dir] if settings.menus_dir else [])]
     known = Surroundings(
-        frozenset(q.name for q in settings.queues), frozenset(read_manifest(PROMPTS).prompts),
-        frozenset(o.name for o in settings.opening_hours),
+        frozenset(q.name for q in settings.queues), frozenset(manifest(settings).prompts),
+        frozenset(o.name for o in settings.opening_hours), spoken_languages(settings),
     )
     return folders, settings.hotline.queue, known
 
@@ -192,7 +207,7 @@ def prepare_exchange(settings: Settings, *, new_boot: bool = True) -> ExchangePl
 def speak_prompts(settings: Settings, told: Callable[[BuiltPrompt], None] = lambda _: None) -> None:
     """Speak what is missing and check every prompt; ``told`` hears of each. Blocking."""
     build_prompts(
-        read_manifest(PROMPTS), settings.prompts.recorded_dir, Places(settings.state_dir).prompts,
+        manifest(settings), settings.prompts.recorded_dir, Places(settings.state_dir).prompts,
         command=settings.prompts.command or ESPEAK, spoken=cache_folder() / "prompts", told=told,
     )
 

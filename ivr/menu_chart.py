@@ -7,7 +7,7 @@ import re
 from ivr.domain.menu import UNIVERSAL_KEYS, MenuPlan, Target
 
 PLACES = {"queue": "队列", "menu": "菜单", "message": "语音留言", "emergency": "紧急提示，然后人工",
-          "enquiry": "查询办理进度", "lawyer": "点名律师", "appointment": "预约", "callback": "预约回电"}
+          "enquiry": "查询办理进度", "lawyer": "点名律师", "appointment": "预约", "callback": "预约回电", "language": "语言坐席"}
 """What each kind of target is called on the screen."""
 
 
@@ -31,7 +31,8 @@ def mermaid(plan: MenuPlan, texts: dict[str, str]) -> str:
             ways += [("0", plan.human), (f"不按键 {menu.times} 次", menu.otherwise or plan.human)]
         if menu.closed is not None:
             ways.append((f"{menu.hours} 以外", menu.closed))
-        lines.append(f'  {_box(menu.name)}["{texts.get(menu.prompt, menu.prompt)}"]')
+        words = "".join(texts.get(prompt, prompt) for prompt in menu.heard)
+        lines.append(f'  {_box(menu.name)}["{words}"]')
         lines += [f'  {_box(menu.name)} -- "{word}" --> {place(target)}' for word, target in ways]
     universal = "，".join(f"{key} {meaning}" for key, meaning in UNIVERSAL_KEYS.items())
     return "\n".join([*lines, *ends.values(), f'  note["任何时候：{universal}"]']) + "\n"

@@ -30,6 +30,7 @@ from ivr.settings_sections import (
     EnquirySettings,
     HotlineSettings,
     IntakeSettings,
+    LanguageSettings,
     OpeningHoursSettings,
     PromptSettings,
     QueueSettings,
@@ -75,6 +76,7 @@ class Settings(BaseSettings):
     seats: list[SeatSettings] = Field(default_factory=list)
     trunks: list[TrunkSettings] = Field(default_factory=list)
     duty_numbers: list[DutyNumber] = Field(default_factory=list)
+    languages: list[LanguageSettings] = Field(default_factory=list)
     opening_hours: list[OpeningHoursSettings] = Field(default_factory=list)
     calendar: CalendarSettings = Field(default_factory=CalendarSettings)
 
@@ -92,6 +94,7 @@ class Settings(BaseSettings):
             ("queues", [q.name for q in self.queues]), ("seats", [s.name for s in self.seats]),
             ("trunks", [t.name for t in self.trunks]), ("duty_numbers", [d.name for d in self.duty_numbers]),
             ("opening_hours", [o.name for o in self.opening_hours]),
+            ("languages", [one.name for one in self.languages]), ("languages.key", [one.key for one in self.languages if one.key]),
             ("work_number and extension", [n for n in self._keyed_numbers() if n]),
         ):
             twice = {n for n in names if names.count(n) > 1}
@@ -100,6 +103,7 @@ class Settings(BaseSettings):
         known = {q.name for q in self.queues}
         if self.hotline.queue not in known:
             raise ValueError(f"hotline.queue {self.hotline.queue} is not among queues {sorted(known)}")
+        self._check_languages(known)
         self._check_roads(known)
         for seat in self.seats:
             for queue in seat.queues:
@@ -112,6 +116,35 @@ class Settings(BaseSettings):
                 raise ValueError(f"trunk {trunk.name}: transport = tls needs asterisk.sip_tls_port (and web.tls)")
         return self
 
+    @property
+    def waiting_queues(self) -> list[QueueSettings]:
+        """The queues as they are in force: those of languages are waited in for a short time only, and lead to any seat."""
+        titles = {language.queue: language.title for language in reversed(self.languages)}
+        onward = f"queue:{self.hotline.queue}"
+        return [
+            queue if queue.name not in titles else queue.model_copy(update={
+                "title": queue.title or titles[queue.name], "full": onward, "nobody": onward, "paused": onward, "late": onward,
+                "wait_limit_s": queue.wait_limit_s if "wait_limit_s" in queue.model_fields_set else self.hotline.language_wait_s,
+            }) for queue in self.queues
+        ]
+
+    def _check_languages(self, queues: set[str]) -> None:
+        """Who asks for a language is never worse off: its queue leads to the hotline's, whatever happens."""
+        onward = f"queue:{self.hotline.queue}"
+        asked = {queue.name: queue for queue in self.queues}
+        for language in self.languages:
+            if language.queue not in queues or language.queue == self.hotline.queue:
+                there = ", ".join(sorted(queues - {self.hotline.queue})) or "none"
+                raise ValueError(
+                    f"language {language.name}: queue must be one beside hotline.queue, not {language.queue}; there is {there}"
+                )
+            queue = asked[language.queue]
+            for why, road in queue.roads.items():
+                if why in queue.model_fields_set and road != onward:
+                    raise ValueError(
+                        f"queue {queue.name}: {why} = {road}, but who asks for {language.name} goes on to any seat; remove it"
+                    )
+
     def _check_roads(self, queues: set[str]) -> None:
         """Roads from queue to queue lead somewhere, and in no circle; one to a telephone needs a line."""
         duty = {d.name for d in self.duty_numbers}
@@ -119,7 +152,7 @@ class Settings(BaseSettings):
         if emergency and (emergency not in duty or not self.trunks):
             raise ValueError(f"hotline.emergency_duty {emergency} is no duty number that a trunk could call")
         onward: dict[str, set[str]] = {}
-        for queue in self.queues:
+        for queue in self.waiting_queues:
             for why, road in queue.roads.items():
                 kind, _, name = road.partition(":")
                 if kind in ("queue", "duty") and name not in (queues if kind == "queue" else duty):

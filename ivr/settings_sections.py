@@ -187,6 +187,23 @@ class HotlineSettings(_Section):
         description="Duty number offered by key after the emergency advice; empty: only a human in the queue",
     )
     longest_message_s: int = Field(180, ge=10, le=1800, description="Longest voice message")
+    language_wait_s: int = Field(
+        60, ge=10, le=7200,
+        description="Longest wait for a seat that speaks the caller's language, before any seat; a queue's own wait_limit_s wins",
+    )
+
+
+class LanguageSettings(_Section):
+    """One dialect or language that some seats speak, and callers can ask for."""
+
+    name: Name = Field(description="Name, for example ningxia or mongolian")
+    title: str = Field(
+        min_length=1, max_length=12, pattern=r"^[\w\- ]+$",
+        description="What people call it, for example 宁夏方言; spoken with its key",
+    )
+    queue: Name = Field(description="Queue of the seats that speak it; every road of it leads to hotline.queue")
+    key: str = Field("", pattern=r"^[1-8#]?$", description="Key of the first menu that chooses it; empty: menu plans may name it")
+    remembered: bool = Field(True, description="Who chose it by key is led there at once the next time")
 
 
 class EnquirySettings(_Section):

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from ivr.domain.callback import DIALLED, is_attempt, parse_promise
+from ivr.domain.caller_language import ChosenBy, told_language
 from ivr.domain.caller_number import normalise
 from ivr.domain.events import Fact, Source
 from ivr.domain.order_number import Channel
@@ -45,6 +46,7 @@ class Call:
     one (ivr.domain.appointment.read_told).
     ``transferred_to`` is the work number or extension of whom the caller was joined with last by a transfer or a three-way
     call; ``member_interface`` stays the first who answered. ``nuisance`` is ``listed``, ``warning-1``, ``warning-2``, ``ended``.
+    ``language`` is the one the caller asked for last, by a key of this call or by what was known of the number (``language_by``).
     """
 
     linked_id: str
@@ -73,6 +75,8 @@ class Call:
     appointment: str = ""
     transferred_to: str = ""
     nuisance: str = ""
+    language: str = ""
+    language_by: ChosenBy = ""
     hangup_cause: int | None = None
     hangup_by: HangupBy = ""
 
@@ -154,6 +158,9 @@ def fold(facts: Iterable[Fact], prefixes: Mapping[str, Mapping[str, str]]) -> Ca
                 call = replace(call, rating=int(extra))
             case "user:MENU" if not extra.endswith(":none"):
                 call = replace(call, menu_choice=extra)
+            case "user:LANGUAGE" if told_language(extra)[0]:
+                language, language_by = told_language(extra)
+                call = replace(call, language=language, language_by=language_by)
             case "user:NUISANCE":
                 call = replace(call, nuisance=extra)
                 left_first = "operator" if extra == "ended" else left_first

@@ -7,17 +7,21 @@ heard by callers who wait there already, while seats ring: pressing nothing then
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 from ivr.domain.appointment import SERVICES
+from ivr.domain.caller_language import Language
 
-TargetKind = Literal["queue", "menu", "message", "emergency", "enquiry", "lawyer", "appointment", "callback"]
+TargetKind = Literal["queue", "menu", "message", "emergency", "enquiry", "lawyer", "appointment", "callback", "language"]
 UNIVERSAL_KEYS: Mapping[str, str] = {"0": "人工", "9": "不录音", "*": "重听"}
 CHOICE_KEYS = ("1", "2", "3", "4", "5", "6", "7", "8", "#")
 
-TARGET_KINDS: tuple[TargetKind, ...] = ("queue", "menu", "message", "emergency", "enquiry", "lawyer", "appointment", "callback")
+TARGET_KINDS: tuple[TargetKind, ...] = (
+    "queue", "menu", "message", "emergency", "enquiry", "lawyer", "appointment", "callback", "language",
+)
 NAMELESS_KINDS: frozenset[TargetKind] = frozenset({"message", "emergency", "enquiry", "lawyer", "callback"})
 
 
@@ -25,12 +29,15 @@ NAMELESS_KINDS: frozenset[TargetKind] = frozenset({"message", "emergency", "enqu
 class Target:
     """Where a key leads. ``name`` is the queue's or the menu's; '' where there is only one such place.
 
-    ``topic`` tells the operator what the caller chose, in the field's words.
+    ``topic`` tells the operator what the caller chose, in the field's words. ``says`` are phrases that mean the key in a
+    menu that hears speech, ``named`` is the prompt of the topic, for asking back.
     """
 
     kind: TargetKind
     name: str = ""
     topic: str = ""
+    says: tuple[str, ...] = ()
+    named: str = ""
 
     def __str__(self) -> str:
         return f"{self.kind}:{self.name}" if self.name else self.kind
@@ -41,7 +48,7 @@ class Menu:
     """One level. ``times`` is how often it is heard in all, ``timeout_s`` how long it waits for a key after each.
 
     ``invalid_limit`` keys without a meaning lead to ``otherwise`` as silence does. ``hours`` names opening hours outside
-    of which ``closed`` is taken instead.
+    of which ``closed`` is taken instead. ``offers`` are prompts heard after ``prompt``: keys the settings added.
     """
 
     name: str
@@ -54,6 +61,13 @@ class Menu:
     heard_in: str = ""
     hours: str = ""
     closed: Target | None = None
+    spoken: bool = False
+    offers: tuple[str, ...] = ()
+
+    @property
+    def heard(self) -> tuple[str, ...]:
+        """Everything the menu says, in order."""
+        return (self.prompt, *self.offers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +100,7 @@ class Surroundings:
     queues: frozenset[str]
     prompts: frozenset[str]
     hours: frozenset[str] = field(default_factory=frozenset)
+    languages: tuple[Language, ...] = ()
 
 
 def check_plan(plan: MenuPlan, known: Surroundings) -> list[Complaint]:
@@ -102,12 +117,30 @@ def check_plan(plan: MenuPlan, known: Surroundings) -> list[Complaint]:
             found.append(Complaint(place, f"another menu is heard in {menu.heard_in} already; keep one of them"))
         if menu.heard_in and menu.otherwise is not None:
             found.append(Complaint(place, "who presses nothing stays in the queue; remove otherwise"))
+        found += [Complaint(place, text) for text in _unheard(menu, known)]
         if bool(menu.hours) != (menu.closed is not None):
             found.append(Complaint(place, "hours and closed belong together; give both or neither"))
     for circle in _circles(plan):
         around = " → ".join([*circle, circle[0]])
         found.append(Complaint(f"menu {circle[0]}", f"silence goes round {around} for ever; let otherwise reach a human"))
     return found
+
+
+def _unheard(menu: Menu, known: Surroundings) -> Iterator[str]:
+    """What keeps a caller who speaks to this menu from being understood."""
+    said = Counter(phrase for target in menu.keys.values() for phrase in target.says)
+    if menu.spoken and menu.heard_in:
+        yield "who waits in a queue speaks to nobody; remove spoken"
+    if menu.spoken and not said:
+        yield "nothing can be said here; give a key says, or remove spoken"
+    if said and not menu.spoken:
+        yield "says is not heard here; write spoken: true"
+    for phrase, times in said.items():
+        if times > 1:
+            yield f"{phrase} is said for {times} keys; keep one of them"
+    for key, target in menu.keys.items():
+        if target.named and target.named not in known.prompts:
+            yield f"key {key}: the prompt {target.named} is missing; add it to the prompt manifest"
 
 
 def _lost_references(plan: MenuPlan, known: Surroundings) -> Iterator[Complaint]:
@@ -118,6 +151,7 @@ def _lost_references(plan: MenuPlan, known: Surroundings) -> Iterator[Complaint]
     places: dict[TargetKind, tuple[frozenset[str], str]] = {
         "queue": (known.queues, "queue"), "menu": (frozenset(plan.menus), "menu"),
         "appointment": (frozenset(SERVICES), "service with appointments"),
+        "language": (frozenset(one.name for one in known.languages), "language"),
     }
     for place, target in _targets(plan):
         if target.kind in places:
@@ -192,7 +226,7 @@ def walk(plan: MenuPlan, keys: str, *, open_now: bool = True) -> list[Step]:
         if menu.closed is not None and not open_now:
             target = menu.closed
         else:
-            steps.append(Step("heard", menu.prompt))
+            steps += [Step("heard", prompt) for prompt in menu.heard]
             key = next(pressed, " ")
             heard += 1
             if key == "9":

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from ivr.domain.errors import CallerFault
+from ivr.domain.exchange_table import exchange_key
 
-_KEY_DIGITS = 11
 _LONGEST_TEXT = 200
 
 
@@ -36,11 +36,6 @@ def checked_listing(number: str, reason: str, owner: str, now: datetime, ends_at
     return Listing(number, reason.strip(), owner.strip(), now, ends_at)
 
 
-def exchange_key(number: str) -> str:
-    """What the dialplan compares: the last 11 digits, so that +86 and a trunk's own prefixes make no difference."""
-    return number[-_KEY_DIGITS:]
-
-
 def exchange_table(listings: Iterable[Listing]) -> dict[str, str]:
     """{key: end in Unix seconds} as the exchange keeps it; of two numbers with one key the later end counts."""
     ends: dict[str, int] = {}
@@ -48,8 +43,3 @@ def exchange_table(listings: Iterable[Listing]) -> dict[str, str]:
         key = exchange_key(listing.number)
         ends[key] = max(ends.get(key, 0), int(listing.ends_at.timestamp()))
     return {key: str(end) for key, end in ends.items()}
-
-
-def corrections(held: Mapping[str, str], wanted: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
-    """What to write and what to delete so that the table held becomes the one wanted."""
-    return {k: v for k, v in wanted.items() if held.get(k) != v}, [k for k in held if k not in wanted]

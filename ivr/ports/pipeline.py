@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from ivr.domain.call import Call
+from ivr.domain.caller_language import CallerLanguage
 from ivr.domain.events import Fact, LedgerBatch, LiveEvent, Source
 from ivr.domain.nuisance import Listing
 from ivr.domain.reconciliation import Books, Difference, LedgerFile
@@ -229,8 +230,16 @@ class Listings(Protocol):
         ...
 
 
-class ExchangeListings(Protocol):
-    """The exchange's own copy of the listings: keys and ends, digits only (ivr.domain.nuisance.exchange_table)."""
+class CallerLanguages(Protocol):
+    """Which language a caller is known to want."""
+
+    async def latest(self) -> Sequence[CallerLanguage]:
+        """Every number's last word, also those taken back; of very many the latest."""
+        ...
+
+
+class ExchangeTable(Protocol):
+    """The exchange's own copy of records: keys of digits (ivr.domain.exchange_table), values of lower-case letters and digits."""
 
     async def held(self) -> dict[str, str]: ...
 

@@ -75,6 +75,8 @@ class CallRecord:
     order_number: str
     transferred_to: str = ""
     nuisance: str = ""
+    language: str = ""
+    language_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ivr.domain.call import Call
 from ivr.domain.events import Fact, LedgerBatch, Source
 from ivr.ports.pipeline import FoldCall
-from ivr.storage import appointments
+from ivr.storage import appointments, caller_languages
 from ivr.storage.callbacks import CallbackJobs
 from ivr.storage.database import lock_call, transaction
 from ivr.storage.feed import append
@@ -21,12 +21,15 @@ if TYPE_CHECKING:
 
 
 class PostgresLedger:
-    """ivr.ports.pipeline.LedgerStore."""
+    """ivr.ports.pipeline.LedgerStore. ``remembered`` names the languages a caller is known by once a key chose them."""
 
-    def __init__(self, pool: Pool, orders: WorkOrders, callbacks: CallbackJobs | None = None) -> None:
+    def __init__(
+        self, pool: Pool, orders: WorkOrders, callbacks: CallbackJobs | None = None, remembered: Collection[str] = frozenset()
+    ) -> None:
         self._pool = pool
         self._orders = orders
         self._callbacks = callbacks or CallbackJobs()
+        self._remembered = remembered
 
     async def positions(self, source: Source) -> dict[str, int]:
         """{file id: bytes committed}."""
@@ -100,6 +103,7 @@ class PostgresLedger:
             return None, []
         await _write(connection, call)
         await appointments.settle(connection, call)
+        await caller_languages.learn(connection, call, self._remembered)
         if call.state != "ended":
             return call, []
         orders = await self._orders.open_for_call(connection, call)

@@ -10,6 +10,7 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from ivr.domain.appointment import SERVICES
 from ivr.domain.callback import DIALABLE
+from ivr.domain.caller_language import Language
 from ivr.domain.errors import BadSetting
 from ivr.domain.menu import Menu, MenuPlan, Target
 from ivr.domain.working_days import OpeningHours
@@ -111,6 +113,7 @@ class ExchangePlan:
     extra_modules: Sequence[str] = ()
     fastagi_port: int = 4573
     enquiry: Mapping[str, Any] = field(default_factory=lambda: {"wait_s": 4, "tries": 3})
+    languages: Sequence[Language] = ()
 
     @property
     def fixed_at_start(self) -> str:
@@ -136,11 +139,12 @@ def render(plan: ExchangePlan, templates: Path) -> dict[str, str]:
         autoescape=False,
     )
     plan = replace(plan, menus=_with_callback_queues(plan.menus))
+    goto = partial(_place_by_language, plan) if plan.languages else place_of
     values: dict[str, Any] = {name: getattr(plan, name) for name in plan.__slots__}
     values |= {
         "ledger_fields": LEDGER_FIELDS, "modules": [*MODULES, *plan.extra_modules],
-        "wss_certificate": plan.tls_certificate, "wss_key": plan.tls_key, "goto": place_of, "road": _road,
-        "first_step": place_of(_first_target(plan.menus)), "first_menu": plan.menus.menus[plan.menus.start],
+        "wss_certificate": plan.tls_certificate, "wss_key": plan.tls_key, "goto": goto, "road": _road,
+        "first_step": goto(_first_target(plan.menus)), "first_menu": plan.menus.menus[plan.menus.start],
         "dialable": DIALABLE, "own_prefixes": _own_prefixes,
         "tenths_before": _TENTHS_BEFORE, "appointment_services": list(SERVICES), "transfer_targets": _transfer_targets(plan),
         "heard_waiting": {menu.heard_in: menu for menu in plan.menus.menus.values() if menu.heard_in},
@@ -157,6 +161,12 @@ def render(plan: ExchangePlan, templates: Path) -> dict[str, str]:
 def place_of(target: Target) -> str:
     """Context, extension and priority of a menu's target."""
     return f"{target.kind}-{target.name},s,1" if target.name else f"{target.kind},s,1"
+
+
+def _place_by_language(plan: ExchangePlan, target: Target) -> str:
+    """As ``place_of``, but who wants a human, and is known to want a language, is led to its seats first."""
+    human = target.kind == "queue" and target.name == plan.menus.human.name
+    return "human,s,1" if human else place_of(target)
 
 
 def _transfer_targets(plan: ExchangePlan) -> list[dict[str, str]]:
@@ -238,7 +248,8 @@ def _write_waiting_music(plan: ExchangePlan) -> None:
         if menu.heard_in:
             folder = plan.run / "music" / menu.heard_in
             folder.mkdir(parents=True, exist_ok=True)
-            wanted = {"00-menu.wav": plan.prompts / f"{menu.prompt}.wav"} | {f"{n:02}-{f.name}": f for n, f in enumerate(music, 1)}
+            said = {f"00-menu{n or ''}.wav": plan.prompts / f"{prompt}.wav" for n, prompt in enumerate(menu.heard)}
+            wanted = said | {f"{n:02}-{f.name}": f for n, f in enumerate(music, 1)}
             for old in folder.iterdir():
                 if old.name not in wanted:
                     old.unlink()

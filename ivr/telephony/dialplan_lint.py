@@ -18,9 +18,8 @@ _CALLER_TEXT = re.compile(
 _FILTERED = re.compile(r"\$\{FILTER\([^,${}]*,\$\{[^{}]*\}\)\}|\$\{LEN\(\$\{[^{}]*\}\)\}")
 _FORBIDDEN = {"system", "trysystem", "externalivr", "agi", "eagi", "deadagi", "exec", "execif", "tryexec", "disa", "authenticate"}
 _FORBIDDEN_FUNCTIONS = re.compile(r"(?:\$\{|^)\s*(?:SHELL|FILE|CURL|ODBC|REALTIME|EVAL|DB|ENV)\b", re.IGNORECASE)
-# Listed numbers are looked up by digits alone: the one reading of the database, and the two ways to its key.
-_LISTED = "${DB(nuisance/${NUISANCE_KEY})}"
-_LISTED_KEY = {"NUISANCE_KEY=${FILTER(0-9,${CALLERID(num)})}", "NUISANCE_KEY=${NUISANCE_KEY:-11}"}
+# What is known of a number is looked up by its digits alone: these readings of the database, and the two ways to each key.
+_LOOK_UPS = {"NUISANCE_KEY": "${DB(nuisance/${NUISANCE_KEY})}", "LANGUAGE_KEY": "${DB(language/${LANGUAGE_KEY})}"}
 _ENDS = {"hangup", "goto", "busy", "congestion", "return"}
 # The one way to ask a process of ours: on this machine, a constant name, and values that a Set() before made harmless.
 _QUESTION = re.compile(r"agi://127\.0\.0\.1:[0-9]{1,5}/[a-z][a-z-]{0,30}(?:,\$\{(?:KEYED|CALLER|TRUNK)\})*")
@@ -78,9 +77,13 @@ def _complaints(step: Step) -> Iterator[str]:
         yield f"the pattern {step.extension} matches what nobody listed; name each number"
     if application in _FORBIDDEN and not (application == "agi" and _QUESTION.fullmatch(arguments)):
         yield f"{step.application} reaches the operating system or arbitrary applications; remove it"
-    if "NUISANCE_KEY" in arguments.replace("${NUISANCE_KEY", "") and arguments not in _LISTED_KEY:
-        yield "NUISANCE_KEY is a key of Asterisk's database; it may be set from the caller's digits only"
-    if _FORBIDDEN_FUNCTIONS.search(arguments.replace(_LISTED, "")):
+    known = arguments
+    for key, look_up in _LOOK_UPS.items():
+        ways = {f"{key}=${{FILTER(0-9,${{CALLERID(num)}})}}", f"{key}=${{{key}:-11}}"}
+        if key in arguments.replace(f"${{{key}", "") and arguments not in ways:
+            yield f"{key} is a key of Asterisk's database; it may be set from the caller's digits only"
+        known = known.replace(look_up, "")
+    if _FORBIDDEN_FUNCTIONS.search(known):
         yield "a function that reaches files, programs or databases; remove it"
     bare = _FILTERED.sub("", arguments)
     if _CALLER_TEXT.search(bare):

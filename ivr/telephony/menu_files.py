@@ -11,6 +11,7 @@ import yaml
 
 from ivr.domain.errors import BadSetting
 from ivr.domain.menu import Complaint, Menu, MenuPlan, Surroundings, Target, check_plan
+from ivr.domain.menu_languages import with_language_keys
 from ivr.domain.menu_reading import read_plan
 
 DEFAULT_QUEUE = "default"
@@ -35,8 +36,8 @@ def open_plan(name: str, folders: Sequence[Path], default_queue: str, known: Sur
     plan, complaints = read_plan(data, file.name)
     if plan.name != name:
         complaints.append(Complaint(f"{file.name}, name", f"is {plan.name!r}; it must be the file's, {name}"))
-    plan = _with_queue(plan, default_queue)
-    return plan, complaints or check_plan(plan, known)
+    plan, clashes = with_language_keys(_with_queue(plan, default_queue), known.languages)
+    return plan, [*complaints, *clashes] or check_plan(plan, known)
 
 
 def load_plan(name: str, folders: Sequence[Path], default_queue: str, known: Surroundings) -> MenuPlan:

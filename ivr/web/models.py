@@ -166,6 +166,7 @@ class CallAnswer(CallRow):
     ``menu_choice`` is the last key that meant something, as ``menu:key``; '' when none was pressed. ``rating`` is 1 (very
     satisfied) to 5 (not at all), null when none was given. ``transferred_to`` is the work number or extension of whom a
     transfer or three-way call brought last; ``nuisance`` is '', ``listed``, ``warning-1``, ``warning-2`` or ``ended``.
+    ``language`` is the one the caller asked for, '' when none; ``language_by`` says how: ``key`` or ``record``.
     """
 
     notice_version: str
@@ -173,6 +174,8 @@ class CallAnswer(CallRow):
     rating: int | None
     transferred_to: str
     nuisance: str
+    language: str
+    language_by: str
     recording_refused: bool
     hangup_by: str
     hangup_cause: int | None

@@ -123,6 +123,8 @@ def call_answer(detail: CallDetail) -> models.CallAnswer:
             "rating": call.rating,
             "transferred_to": call.transferred_to,
             "nuisance": call.nuisance,
+            "language": call.language,
+            "language_by": call.language_by,
             "recording_refused": call.recording_refused,
             "hangup_by": call.hangup_by,
             "hangup_cause": call.hangup_cause,

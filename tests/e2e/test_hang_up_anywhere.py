@@ -74,7 +74,7 @@ ELSEWHERE = {
     },
     "needs seats that are busy, paused or slow": {
         "all-busy", "queue-full", "queue-paused", "lawyer-busy", "lawyer-left", "lawyer-none", "wait-expected", "wait-two",
-        "wait-minutes", "wait-long", "queue-next", "queue-place", "queue-place-end", "appointment-taken",
+        "wait-minutes", "wait-long", "queue-next", "queue-place", "queue-place-end", "appointment-taken", "language-any",
     },
     "the same words in another menu": {"menu-waiting", "menu-queue"},
     "parts of an answer that was asked for": {

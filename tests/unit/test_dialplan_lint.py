@@ -21,6 +21,9 @@ exten => i,1,Goto(s,1)
 exten => s,1,Set(NUISANCE_KEY=${FILTER(0-9,${CALLERID(num)})})
  same => n,Set(NUISANCE_KEY=${NUISANCE_KEY:-11})
  same => n,Set(UNTIL=${DB(nuisance/${NUISANCE_KEY})})
+ same => n,Set(LANGUAGE_KEY=${FILTER(0-9,${CALLERID(num)})})
+ same => n,Set(LANGUAGE_KEY=${LANGUAGE_KEY:-11})
+ same => n,Set(CALLER_LANGUAGE=${DB(language/${LANGUAGE_KEY})})
  same => n,Return()
 [queue]
 exten => s,1,MixMonitor(,br(${RECORDINGS}/${RECORDING}-caller.wav)t(${RECORDINGS}/${RECORDING}-operator.wav),touch ${RECORDINGS}/${RECORDING}.done)
@@ -59,6 +62,11 @@ HAZARDS = [
     ("exten => s,1,Set(X=${DB(nuisance/${OTHER})})\n same => n,Hangup()", "reaches files, programs or databases"),
     ("exten => s,1,Set(DB(nuisance/${NUISANCE_KEY})=1)\n same => n,Hangup()", "reaches files, programs or databases"),
     ("exten => s,1,Set(NUISANCE_KEY=${UNIQUEID})\n same => n,Hangup()", "from the caller's digits only"),
+    ("exten => s,1,Set(X=${DB(language/${NUISANCE_KEY})})\n same => n,Hangup()", "reaches files, programs or databases"),
+    ("exten => s,1,Set(X=${DB(nuisance/${LANGUAGE_KEY})})\n same => n,Hangup()", "reaches files, programs or databases"),
+    ("exten => s,1,Set(DB(language/${LANGUAGE_KEY})=1)\n same => n,Hangup()", "reaches files, programs or databases"),
+    ("exten => s,1,Set(LANGUAGE_KEY=${NUISANCE_KEY})\n same => n,Hangup()", "from the caller's digits only"),
+    ("exten => s,1,Read(LANGUAGE_KEY,x,5)\n same => n,Hangup()", "from the caller's digits only"),
     ("exten => s,1,Read(NUISANCE_KEY,x,5)\n same => n,Hangup()", "from the caller's digits only"),
     ("exten => s,1,Set(X=${DB(a/b)})\n same => n,Hangup()", "reaches files, programs or databases"),
     ("exten => s,1,MixMonitor(${CALLERID(num)}.wav)\n same => n,Hangup()", "text the caller controls"),

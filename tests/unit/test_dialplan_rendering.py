@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ivr.domain.errors import BadSetting
-from ivr.exchange_setup import menu_sources, seat_line, waiting_lines
+from ivr.exchange_setup import menu_sources, seat_line, spoken_languages, waiting_lines
 from ivr.settings import PROJECT_ROOT, Settings
 from ivr.telephony.asterisk_root import AsteriskRoot
 from ivr.telephony.dialplan import ExchangePlan, SecureWebSocket, render, write
@@ -60,7 +60,7 @@ def plan(folder: Path = Path("/srv/ivr"), **given: Any) -> ExchangePlan:
         tls_certificate=certificate, tls_key=key,
         menus=load_plan(settings.hotline.menu, *menu_sources(settings)),
         opening_hours={o.name: o.hours for o in settings.opening_hours}, days_off=["20270101"], days_on=["20270102"],
-        fastagi_port=asterisk.fastagi_port, enquiry=settings.enquiry.model_dump(),
+        fastagi_port=asterisk.fastagi_port, enquiry=settings.enquiry.model_dump(), languages=spoken_languages(settings),
     )
 
 
@@ -83,7 +83,8 @@ CHOOSING: dict[str, Any] = {"hotline": {"menu": "menu"}, "opening_hours": [{"nam
 
 
 @pytest.mark.parametrize(
-    "given", [{}, {"seats": SEATS, "trunks": [CARRIER]}, RICH, RICH | CHOOSING], ids=["nothing", "demo", "rich", "choosing"]
+    "given", [{}, {"seats": SEATS, "trunks": [CARRIER]}, RICH, RICH | CHOOSING, {"languages": [{"name": "recorded", "title": "方言", "queue": "any"}], "queues": [{"name": "hotline"}, {"name": "any"}]}],
+    ids=["nothing", "demo", "rich", "choosing", "speaking"],
 )
 def test_every_rendering_is_clean(given: dict[str, Any]) -> None:
     files = render(plan(**given), TEMPLATES)
@@ -323,3 +324,52 @@ def test_the_dialplan_takes_off_the_prefixes_the_core_takes_off() -> None:
     found = list(steps(render(plan(seats=SEATS, trunks=[line]), TEMPLATES)["extensions.conf"]))
     rules = [s.arguments for s in found if s.context == "own-number-carrier" and s.application == "GotoIf"]
     assert [r.partition("!= ")[2].partition("]")[0] for r in rules[1:]] == ['"0086"', '"+86"', '"+"'], "the longest first; others cannot end in a number"
+
+
+SPEAKING: dict[str, Any] = {
+    "seats": [*SEATS, {"name": "three", "queues": ["dialect"]}], "trunks": [CARRIER],
+    "queues": [{"name": "hotline"}, {"name": "dialect"}],
+    "languages": [{"name": "ningxia", "title": "宁夏方言", "queue": "dialect", "key": "4"}, {"name": "mongolian", "title": "蒙古语", "queue": "dialect"}],
+}
+
+
+def test_a_human_is_one_who_speaks_the_callers_language_else_any() -> None:
+    files = render(plan(**SPEAKING), TEMPLATES)
+    found = list(steps(files["extensions.conf"]))
+    assert lint(files["extensions.conf"]) == []
+    languages = {"known-language", "human", "human-dialect", "language-ningxia", "language-mongolian", "waiting-dialect"}
+    assert languages <= {s.context for s in found}
+    leads = [s.arguments for s in found if s.context == "human" and s.extension == "s"]
+    assert leads == ["", *(f'$["${{CALLER_LANGUAGE}}" = "{n}"]?human-dialect,s,1' for n in ("ningxia", "mongolian")), "queue-hotline,s,1"]
+    direct = {(s.context, s.extension) for s in found if "queue-hotline,s,1" in s.arguments}
+    back = {("unanswered-dialect", why) for why in ("full", "nobody", "paused", "late")}
+    assert direct == {
+        ("human", "s"), ("waiting-dialect", "0"), *back, *(("waiting-hotline", k) for k in "9*0it"), ("callback-answered-hotline", "0"),
+        ("unanswered-hotline", "paused"),
+    }, "everybody else who wants a human goes by way of the language"
+    counted = {s.context for s in found if s.arguments.startswith("ROADS=")}
+    assert counted == {"unanswered-hotline"}, "who asked for a language has as many roads as everybody"
+
+
+def test_who_waits_for_a_language_hears_the_menu_and_has_its_keys() -> None:
+    files = render(plan(**SPEAKING), TEMPLATES)
+    found, queue = list(steps(files["extensions.conf"])), sections(files["queues.conf"])["dialect"]
+    keys = {w: {s.extension: s.arguments for s in found if s.context == f"waiting-{w}" and s.application == "CELGenUserEvent"} for w in ("hotline", "dialect")}
+    assert keys["hotline"] == keys["dialect"] and keys["dialect"]["4"] == "MENU,waiting:4"
+    assert queue["context"] == ["waiting-dialect"] and queue["musicclass"] == ["waiting-hotline"]
+    assert queue["joinempty"] == ["unavailable,invalid,paused"] and queue["member"] == ["PJSIP/seat-three,0,three,PJSIP/seat-three"]
+
+
+def test_the_offer_of_a_language_is_heard_after_the_menu(tmp_path: Path) -> None:
+    speaking = plan(tmp_path, **SPEAKING)
+    music = tmp_path / "asterisk/usr/share/asterisk/moh"
+    music.mkdir(parents=True)
+    (music / "calm.wav").write_bytes(b"")
+    here = replace(speaking, root=AsteriskRoot(tmp_path / "asterisk", (22, 10, 1)))
+    write(here, render(here, TEMPLATES))
+    folder = sorted((tmp_path / "run/music/hotline").iterdir())
+    assert [f.readlink().name for f in folder][:2] == ["menu-waiting.wav", "choose-ningxia.wav"]
+
+
+def test_without_languages_no_caller_is_asked_about_one() -> None:
+    assert "CALLER_LANGUAGE" not in render(plan(**RICH), TEMPLATES)["extensions.conf"]

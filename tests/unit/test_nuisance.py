@@ -8,10 +8,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ivr.domain.errors import CallerFault, Unavailable
-from ivr.domain.nuisance import Listing, checked_listing, corrections, exchange_table
-from ivr.pipeline.carry_listings import ListingCarrier
+from ivr.domain.exchange_table import corrections
+from ivr.domain.nuisance import Listing, checked_listing, exchange_table
+from ivr.pipeline.carry_records import RecordCarrier, listed
 from ivr.telephony.embedded import Console
-from ivr.telephony.listings import AsteriskListings
+from ivr.telephony.exchange_table import AsteriskTable
 
 NOW = datetime(2026, 11, 26, 1, 0, tzinfo=UTC)
 
@@ -72,7 +73,7 @@ class _Side:
 
 async def test_the_exchange_follows_the_listings_and_is_put_right() -> None:
     side = _Side()
-    carrier = ListingCarrier(side, side)
+    carrier = RecordCarrier("nuisance", listed(side), side)
     side.listings = [listing("13800000001")]
     await carrier.once()
     assert side.table == exchange_table(side.listings)
@@ -109,19 +110,19 @@ async def test_the_exchanges_table_is_read_as_asterisk_prints_it() -> None:
         "/nuisance/13800000001                             : 1795600000               \n"
         "/nuisance/odd;key                                 :                          \n2 results found.\n"
     )
-    assert await AsteriskListings(console).held() == {"13800000001": "1795600000", "odd;key": ""}
+    assert await AsteriskTable(console, "nuisance").held() == {"13800000001": "1795600000", "odd;key": ""}
 
 
-@pytest.mark.parametrize(("key", "value"), [("1 2", "3"), ("1;core stop now", "3"), ("1", "3\ncore stop now"), ("", "3"), ("１", "3"), ("1", "x")])
-async def test_nothing_but_digits_becomes_a_console_line(key: str, value: str) -> None:
+@pytest.mark.parametrize(("key", "value"), [("1 2", "3"), ("1;core stop now", "3"), ("1", "3\ncore stop now"), ("", "3"), ("１", "3"), ("1", "X"), ("1", "x y"), ("1", "")])
+async def test_nothing_but_digits_and_names_becomes_a_console_line(key: str, value: str) -> None:
     console = _Console()
-    with pytest.raises(ValueError, match="no listing"):
-        await AsteriskListings(console).put(key, value)
+    with pytest.raises(ValueError, match="no entry of nuisance"):
+        await AsteriskTable(console, "nuisance").put(key, value)
     assert console.lines == []
 
 
 async def test_a_key_nobody_here_wrote_is_never_put_into_a_line() -> None:
     console = _Console()
-    await AsteriskListings(console).delete("13800000001")
-    await AsteriskListings(console).delete("odd;key")
+    await AsteriskTable(console, "nuisance").delete("13800000001")
+    await AsteriskTable(console, "nuisance").delete("odd;key")
     assert console.lines == ["database del nuisance 13800000001", "database deltree nuisance"]
