@@ -60,14 +60,14 @@ class Exchange:
         return [self.asterisk.process.pid, *([self.controller_pid] if self.controller_pid else [])]
 
 
-def _settings(folder: Path, name: str, rtp: int, seats: int, desk_port: int) -> Settings:
+def _settings(folder: Path, name: str, rtp: int, seats: int, desk_port: int, menu: str) -> Settings:
     web, sip, ami, fastagi = free_ports(4)
     saved = {k: os.environ.pop(k) for k in list(os.environ) if k.startswith("IVR_")}
     try:
         return Settings(
             state_dir=folder / name, recordings_dir=folder / name / "recordings", web={"port": web},
             asterisk={"name": name, "sip_port": sip, "ami_port": ami, "fastagi_port": fastagi, "rtp_first": rtp, "rtp_last": rtp + 3999},
-            hotline=HotlineSettings(), queues=[QueueSettings(name="hotline", most_waiting=1000, nobody="wait")],
+            hotline=HotlineSettings(menu=menu), queues=[QueueSettings(name="hotline", most_waiting=1000, nobody="wait")],
             seats=[SeatSettings(name=f"n{n}", queues=["hotline"]) for n in range(seats)],
             trunks=[TrunkSettings(name="carrier", host="127.0.0.1", port=desk_port, channel_cap=1000)],
         )
@@ -87,17 +87,18 @@ def _seats_without_phones(text: str, desk_port: int) -> str:
 async def exchange(
     name: str, *, bare: bool = False, then: str = "Wait(3600)", controller: bool = True, worker: bool = False, seats: int = 1,
     rtp: int = 26000, core: int | None = 0, adjust: Callable[[str, str], str] | None = None,
-    model: Path | None = None,
+    model: Path | None = None, menu: str = "human-first",
 ) -> AsyncIterator[Exchange]:
     """Start it, pinned to ``core`` with its controller; PostgreSQL and a worker stay unpinned. ``bare`` drops all that is ours.
 
     ``then`` is what a bare dialplan does after the prompt. ``adjust`` maps (file name, text) of the rendered
-    configuration to the text to use. ``model`` is the worker's speech model, the product's own choice if None.
+    configuration to the text to use. ``model`` is the worker's speech model, the product's own choice if None; ``menu``
+    the plan callers meet.
     """
     folder = Path(tempfile.mkdtemp(prefix="ivr-bench-", dir="/var/tmp"))
     folder.chmod(0o755)
     desk_port = free_ports(1)[0]
-    settings = _settings(folder, name, rtp, seats, desk_port)
+    settings = _settings(folder, name, rtp, seats, desk_port, menu)
     database: EmbeddedPostgres | None = None
     parts: list[asyncio.subprocess.Process] = []
     asterisk: EmbeddedAsterisk | None = None
