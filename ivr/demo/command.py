@@ -42,8 +42,14 @@ name = "demo"
 sip_port = {sip}
 ami_port = {ami}
 fastagi_port = {fastagi}
+audiosocket_port = {audiosocket}
 rtp_first = 22000
 rtp_last = 23999
+
+[[queues]]
+name = "hotline"
+title = "法律服务热线"
+nobody = "wait"
 
 [[seats]]
 name = "one"
@@ -98,9 +104,9 @@ class _only_one:
 
 def _settings(state: Path) -> tuple[Settings, Path]:
     file = state / "demo.toml"
-    ports = _free_ports(4)
+    ports = _free_ports(5)
     file.write_text(_CONFIGURATION.format(
-        recordings=state / "recordings", sip=ports[0], ami=ports[1], carrier=ports[2], fastagi=ports[3],
+        recordings=state / "recordings", sip=ports[0], ami=ports[1], carrier=ports[2], fastagi=ports[3], audiosocket=ports[4],
     ))
     os.environ["IVR_CONFIG"] = str(file)
     os.environ["IVR_STATE_DIR"] = str(state)
