@@ -21,12 +21,23 @@ from ivr.domain.callback import CallbackRules
 from ivr.domain.errors import Unavailable
 from ivr.domain.evidence import Thresholds
 from ivr.domain.reconciliation import Difference
+from ivr.domain.spoken_choice import spoken_menus
 from ivr.domain.worktime import SHANGHAI, WorkTime
-from ivr.exchange_setup import Places, cache_folder, certificate, credentials, database_url, waiting_lines
+from ivr.exchange_setup import (
+    Places,
+    cache_folder,
+    certificate,
+    choose_model,
+    credentials,
+    database_url,
+    menus_in_force,
+    waiting_lines,
+)
 from ivr.intake_tables import CodeNames, load_intake, shipped_tables
 from ivr.pipeline.answer_appointments import AppointmentDesk
 from ivr.pipeline.answer_enquiries import ProgressDesk
 from ivr.pipeline.answer_roster import RosterDesk
+from ivr.pipeline.answer_spoken import SpokenDesk, SpokenLimits
 from ivr.pipeline.call_back import CallBackDialler
 from ivr.pipeline.carry_records import RecordCarrier, languages_of, listed
 from ivr.pipeline.collect_recordings import RecordingCollector
@@ -40,7 +51,7 @@ from ivr.ports.callbacks import OutgoingLine
 from ivr.ports.web import WebOptions, WebServices
 from ivr.settings import PROJECT_ROOT, Settings
 from ivr.speech.archive import RecordingArchive
-from ivr.speech.models import ModelChoice, resolve_model
+from ivr.speech.phrase_recognizer import VoskPhrases
 from ivr.speech.recognizer import VoskRecognizer
 from ivr.speech.spool import RecordingSpool
 from ivr.storage.accounts import LoginPolicy, PostgresAccounts
@@ -63,6 +74,7 @@ from ivr.storage.views import PostgresViews
 from ivr.storage.work_orders import WorkOrders
 from ivr.telephony.ami import AmiClient
 from ivr.telephony.asterisk_root import find_asterisk
+from ivr.telephony.audiosocket import AudioSocketServer
 from ivr.telephony.embedded import Console
 from ivr.telephony.exchange import AsteriskExchange
 from ivr.telephony.exchange_table import AsteriskTable
@@ -81,13 +93,6 @@ log = structlog.get_logger(__name__)
 
 _SWEEP_EVERY_S = 10.0
 _PRUNE_EVERY = 360
-
-
-def choose_model(settings: Settings) -> ModelChoice:
-    """The Vosk model to hear with."""
-    return resolve_model(
-        settings.speech.model, settings.state_dir, PROJECT_ROOT / "models/tiny/vosk-model-tiny-cn-hotline"
-    )
 
 
 async def work_orders(settings: Settings, pool: Pool) -> WorkOrders:
@@ -178,8 +183,14 @@ async def run_controller(settings: Settings) -> None:
             PostgresBooks(pool, orders), RecordingSpool(settings.recordings_dir), ledger_shelf(settings), alarms,
             lambda: live.live_calls, longest_call_s=settings.hotline.longest_call_s,
         )
+        menus = spoken_menus(await asyncio.to_thread(menus_in_force, settings))
+        phrases = VoskPhrases((await asyncio.to_thread(choose_model, settings)).path)
+        spoken = SpokenDesk(phrases, menus, spoken_limits(settings))
         async with asyncio.TaskGroup() as tasks:
-            for part in (client, calls, queue_log, live, collector, reconciler, dialler, waits, questions(settings, pool)):
+            if menus:
+                for ear in (phrases, live_legs(settings, spoken)):
+                    tasks.create_task(ear.run(), name=type(ear).__name__)
+            for part in (client, calls, queue_log, live, collector, reconciler, dialler, waits, questions(settings, pool, spoken)):
                 tasks.create_task(part.run(), name=type(part).__name__)
             carried = {"nuisance": listed(PostgresListings(pool)), "language": languages_of(PostgresCallerLanguages(pool))}
             for family, wanted in carried.items():
@@ -189,7 +200,24 @@ async def run_controller(settings: Settings) -> None:
             tasks.create_task(_sweep(pool, tracks), name="sweep")
 
 
-def questions(settings: Settings, pool: Pool) -> FastAgiServer:
+def spoken_limits(settings: Settings) -> SpokenLimits:
+    """How long callers who speak to a menu are heard, and when they are believed."""
+    speech = settings.speech
+    return SpokenLimits(
+        speech.spoken_slots, speech.spoken_silence_s, speech.spoken_longest_s, speech.spoken_sure, speech.spoken_doubtful,
+    )
+
+
+def live_legs(settings: Settings, spoken: SpokenDesk) -> AudioSocketServer:
+    """Where Asterisk brings the callers who speak to a menu. A menu waits 30 s at most for them to begin."""
+    speech = settings.speech
+    return AudioSocketServer(
+        settings.asterisk.audiosocket_port, spoken.take, within_s=40.0 + speech.spoken_longest_s,
+        most_at_once=speech.spoken_slots + 4,
+    )
+
+
+def questions(settings: Settings, pool: Pool, spoken: SpokenDesk) -> FastAgiServer:
     """What the dialplan may ask during a call, and who answers; given up a second before the dialplan does."""
     enquiry = settings.enquiry
     prefixes = {t.name: t.caller_prefixes for t in settings.trunks}
@@ -216,7 +244,14 @@ def questions(settings: Settings, pool: Pool) -> FastAgiServer:
     async def hold_a_place(asked: Question) -> Mapping[str, str]:
         return await appointments.hold(asked.argument(0), asked.argument(1), asked.argument(2), asked.unique_id)
 
+    async def may_speak(asked: Question) -> Mapping[str, str]:
+        return spoken.listen(asked.argument(0), asked.argument(1), confirming=asked.argument(2) == "confirm")
+
+    async def what_was_said(asked: Question) -> Mapping[str, str]:
+        return spoken.heard(asked.argument(0))
+
     responders = {
+        "listen": may_speak, "heard": what_was_said,
         "progress": how_it_stands, "roster": who_is_there, "lawyer": who_is_meant, "hold": hold_a_place,
         **{f"slots-{service}": when_to_come for service in SERVICES},
     }

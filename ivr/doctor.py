@@ -99,7 +99,7 @@ async def _database(settings: Settings) -> Finding:
 
 
 async def _model(settings: Settings) -> Finding:
-    choice = await asyncio.to_thread(bootstrap.choose_model, settings)
+    choice = await asyncio.to_thread(exchange_setup.choose_model, settings)
     if choice.is_tiny:
         remedy = "真实热线请运行 `ivr models fetch vosk-model-small-cn-0.22`"
         return Finding("语音模型", "warning", "只有自带的小模型，它只认识合成语音", remedy)

@@ -14,9 +14,10 @@ from urllib.parse import quote
 from ivr.china_holidays import working_days
 from ivr.domain.caller_language import Language
 from ivr.domain.errors import BadSetting
-from ivr.domain.menu import Surroundings
+from ivr.domain.menu import MenuPlan, Surroundings
 from ivr.settings import PROJECT_ROOT, Settings, default_state_dir
 from ivr.settings_sections import QueueSettings, SeatSettings
+from ivr.speech.models import ModelChoice, resolve_model
 from ivr.state_folder import make_folder
 from ivr.storage.embedded import EmbeddedPostgres
 from ivr.telephony.asterisk_root import find_asterisk
@@ -120,7 +121,7 @@ def plan_exchange(settings: Settings, boot: int) -> ExchangePlan:
     return ExchangePlan(
         run=places.asterisk, root=find_asterisk(asterisk.root, cache_folder()), system_name=f"{asterisk.name}-{boot}",
         recordings=settings.recordings_dir, prompts=places.prompts,
-        notice_version=read_manifest(PROMPTS).version, menus=load_plan(settings.hotline.menu, *menu_sources(settings)),
+        notice_version=read_manifest(PROMPTS).version, menus=menus_in_force(settings),
         opening_hours={o.name: o.hours for o in settings.opening_hours}, days_off=special[False], days_on=special[True],
         hotline=settings.hotline.model_dump(), queues=waiting_lines(settings),
         seats=[
@@ -136,8 +137,23 @@ def plan_exchange(settings: Settings, boot: int) -> ExchangePlan:
         rtp_first=asterisk.rtp_first, rtp_last=asterisk.rtp_last, ami_port=asterisk.ami_port, wss=wss,
         tls_certificate=held.certificate if held else None, tls_key=held.key if held else None,
         extra_modules=asterisk.extra_modules, fastagi_port=asterisk.fastagi_port, enquiry=settings.enquiry.model_dump(),
-        languages=spoken_languages(settings),
+        languages=spoken_languages(settings), audiosocket_port=asterisk.audiosocket_port,
+        spoken_longest_s=settings.speech.spoken_longest_s,
     )
+
+
+def menus_in_force(settings: Settings) -> MenuPlan:
+    """The menu plan callers meet; its menus hear speech only where the settings and the speech model allow it. Blocking."""
+    plan = load_plan(settings.hotline.menu, *menu_sources(settings))
+    wanted = settings.hotline.spoken_choice
+    if wanted == "on" or (wanted == "auto" and not choose_model(settings).is_tiny):
+        return plan
+    return replace(plan, menus={name: replace(menu, spoken=False) for name, menu in plan.menus.items()})
+
+
+def choose_model(settings: Settings) -> ModelChoice:
+    """The Vosk model to hear with. Blocking."""
+    return resolve_model(settings.speech.model, settings.state_dir, PROJECT_ROOT / "models/tiny/vosk-model-tiny-cn-hotline")
 
 
 def waiting_lines(settings: Settings) -> list[dict[str, Any]]:

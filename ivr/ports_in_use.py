@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 
 from ivr.domain.errors import BadSetting
+from ivr.exchange_setup import menus_in_force
 from ivr.settings import Settings
 from ivr.settings_sections import AsteriskSettings
 
@@ -23,6 +24,8 @@ def refuse_ports_in_use(settings: Settings, *, asterisk_runs: bool = False) -> N
     asterisk, web = settings.asterisk, settings.web
     wanted = [(socket.SOCK_STREAM, web.host, web.port, "web.port")]
     wanted.append((socket.SOCK_STREAM, "127.0.0.1", asterisk.fastagi_port, "asterisk.fastagi_port"))
+    if any(menu.spoken for menu in menus_in_force(settings).menus.values()):
+        wanted.append((socket.SOCK_STREAM, "127.0.0.1", asterisk.audiosocket_port, "asterisk.audiosocket_port"))
     if not asterisk_runs:
         wanted += _asterisk_ports(asterisk)
     taken = []

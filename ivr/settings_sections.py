@@ -68,6 +68,7 @@ class AsteriskSettings(_Section):
         None, description="TCP port the controller connects to instead when a tunnel or relay stands before AMI"
     )
     fastagi_port: Port = Field(4573, description="TCP port on loopback where the controller answers questions of the dialplan")
+    audiosocket_port: Port = Field(4574, description="TCP port on loopback where the controller hears callers who speak to a menu")
     wss_port: Port | None = Field(None, description="TCP port of the secure WebSocket for browsers (needs web.tls)")
     extra_modules: list[str] = Field(default_factory=list, description="Further Asterisk modules to load")
 
@@ -177,6 +178,10 @@ class HotlineSettings(_Section):
     number: Digits = Field("12348", description="The number citizens dial")
     queue: Name = Field("hotline", description="Queue a caller enters who presses nothing")
     menu: Name = Field("human-first", description="Menu plan callers meet (`ivr menu list`)")
+    spoken_choice: Literal["auto", "on", "off"] = Field(
+        "auto",
+        description="Menus may be spoken to; auto: when a speech model is installed, for the tiny one does not understand people",
+    )
     rating: bool = Field(True, description="Ask for a rating by key when the operator hung up first")
     longest_call_s: int = Field(7200, ge=60, description="A call is ended after this long, so none hangs for ever")
     transfer_ring_s: int = Field(
@@ -297,6 +302,11 @@ class SpeechSettings(_Section):
 
     model: str = Field("", description="Folder or name of a Vosk model; empty: the installed one, else the tiny one")
     slots: int = Field(2, ge=1, le=64, description="Recordings decoded at once by one worker")
+    spoken_slots: int = Field(4, ge=1, le=64, description="Callers heard at once in menus; the next one has the keys alone")
+    spoken_silence_s: float = Field(0.6, ge=0.3, le=1.2, description="Silence that ends what such a caller says")
+    spoken_longest_s: int = Field(6, ge=2, le=15, description="Longest that such a caller is heard")
+    spoken_sure: float = Field(0.8, ge=0, le=1, description="Least confidence of words that choose without asking back")
+    spoken_doubtful: float = Field(0.4, ge=0, le=1, description="The same of words that are asked back; below, a human")
     followed_tracks: int = Field(
         16, ge=0, le=512, description="Tracks (two for each call) heard while they are being recorded; 0: only after the call"
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 from ivr.domain.menu import CHOICE_KEYS, NAMELESS_KINDS, TARGET_KINDS, UNIVERSAL_KEYS, Complaint, Menu, MenuPlan, Target
 
+_PHRASE = re.compile(r"[\u4e00-\u9fff]{1,10}")
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,30}", re.ASCII)
 
 
@@ -43,6 +44,11 @@ class _Reader:
             return least
         return value
 
+    def yes_or_no(self, place: str, value: Any) -> bool:
+        if not isinstance(value, bool):
+            self.complain(place, f"{value!r} is neither true nor false")
+        return value is True
+
     def text(self, place: str, value: Any, most: int) -> str:
         text = str(value if value is not None else "")
         if len(text) > most or any(ord(c) < 32 or c in ',;"\\|[]()${}&' for c in text):
@@ -51,7 +57,7 @@ class _Reader:
         return text
 
     def target(self, place: str, value: Any) -> Target:
-        given = self.fields(place, value, (*TARGET_KINDS, "topic"))
+        given = self.fields(place, value, (*TARGET_KINDS, "topic", "says", "named"))
         kinds = [k for k in TARGET_KINDS if k in given]
         if len(kinds) != 1:
             self.complain(place, f"names {len(kinds)} places to go to; name one of {', '.join(TARGET_KINDS)}")
@@ -63,7 +69,17 @@ class _Reader:
                 self.complain(place, f"write {kind}: true")
         else:
             name = self.name(f"{place}, {kind}", given[kind])
-        return Target(kind, name, self.text(f"{place}, topic", given.get("topic", ""), 20))
+        return Target(
+            kind, name, self.text(f"{place}, topic", given.get("topic", ""), 20),
+            self.phrases(f"{place}, says", given.get("says", [])),
+            self.name(f"{place}, named", given["named"]) if "named" in given else "",
+        )
+
+    def phrases(self, place: str, value: Any) -> tuple[str, ...]:
+        if not isinstance(value, list) or not all(isinstance(p, str) and _PHRASE.fullmatch(p) for p in value):
+            self.complain(place, f"{value!r} is no list of phrases; write each in 1 to 10 Chinese characters, as it is said")
+            return ()
+        return tuple(value)
 
 
 def read_plan(data: Any, file: str) -> tuple[MenuPlan, list[Complaint]]:
@@ -87,7 +103,7 @@ def read_plan(data: Any, file: str) -> tuple[MenuPlan, list[Complaint]]:
 
 
 def _read_menu(reader: _Reader, place: str, name: str, value: Any) -> Menu:
-    known = ("prompt", "keys", "otherwise", "timeout_s", "times", "invalid_limit", "heard_in", "hours", "closed")
+    known = ("prompt", "keys", "otherwise", "timeout_s", "times", "invalid_limit", "heard_in", "hours", "closed", "spoken")
     given = reader.fields(place, value, known)
     keys = {}
     for name_of_key, target in reader.entries(f"{place}, keys", given.get("keys", {})).items():
@@ -107,4 +123,5 @@ def _read_menu(reader: _Reader, place: str, name: str, value: Any) -> Menu:
         reader.name(f"{place}, heard_in", given["heard_in"]) if "heard_in" in given else "",
         reader.name(f"{place}, hours", given["hours"]) if "hours" in given else "",
         reader.target(f"{place}, closed", given["closed"]) if "closed" in given else None,
+        reader.yes_or_no(f"{place}, spoken", given.get("spoken", False)),
     )

@@ -10,6 +10,8 @@ stream socket, or ``{"op": "kill", "pid"}``; the host answers ``{"ready": thread
 ``{"path", "follow", "cpu_budget", "settings"}``; its answers are lines ``{"segment": [[text, start_s, end_s,
 confidence]…]}`` ended by ``{"done": {"audio_s", "speech_s"}}``, ``{"unreadable": text}`` or ``{"failed": text}``. A job
 that follows a recording goes on until a second line, ``{"op": "closed"}``, says that the file will not grow any more.
+``{"utterance": bytes, "rate", "phrases", "cpu_budget"}`` is followed by so much sound, and answered by one line,
+``{"heard": [[text, confidence]…]}`` or ``{"failed": text}``. A child forked with ``"urgent"`` is not nice: a caller waits for it.
 """
 
 from __future__ import annotations
@@ -29,8 +31,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
 from ivr.domain.errors import AudioUnreadable
-from ivr.speech.decoding import SpeechModel, TrackDecoder, release_memory
+from ivr.speech.decoding import SpeechModel, TrackDecoder, hear_phrases, release_memory
 from ivr.speech.decoding_settings import DecodingSettings
 from ivr.speech.track_file import TrackFile
 
@@ -95,18 +99,18 @@ class _Host:
             return
         order = json.loads(message)
         if order["op"] == "fork":
-            self._fork(socket.socket(fileno=fds[0]))
+            self._fork(socket.socket(fileno=fds[0]), urgent=bool(order.get("urgent")))
         elif order["op"] == "kill" and order["pid"] in self._children:  # a pid we reaped may be another's by now
             os.kill(order["pid"], signal.SIGKILL)
 
-    def _fork(self, jobs: socket.socket) -> None:
+    def _fork(self, jobs: socket.socket, *, urgent: bool) -> None:
         host = os.getpid()
         pid = os.fork()
         if pid == 0:
             code = 1
             try:
                 self._control.close()
-                _prepare_child(host)
+                _prepare_child(host, urgent=urgent)
                 _decode_jobs(self._model, jobs)
                 code = 0
             finally:
@@ -143,12 +147,13 @@ def _die_with_parent(parent: int) -> None:
         os._exit(1)
 
 
-def _prepare_child(host: int) -> None:
+def _prepare_child(host: int, *, urgent: bool) -> None:
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _die_with_parent(host)
-    os.nice(_NICE)
+    if not urgent:
+        os.nice(_NICE)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with contextlib.suppress(OSError):  # a container may forbid it; the limit of its cgroup then chooses
         Path("/proc/self/oom_score_adj").write_text(_OOM_SCORE)
@@ -160,6 +165,17 @@ class _Orders:
     def __init__(self, jobs: socket.socket) -> None:
         self._jobs = jobs
         self._buffer = bytearray()
+
+    def take(self, size: int) -> bytes:
+        """So many bytes that follow an order; the process ends when the parent closed its end."""
+        while len(self._buffer) < size:
+            data = self._jobs.recv(_MAX_MESSAGE)
+            if not data:
+                os._exit(0)
+            self._buffer += data
+        taken = bytes(self._buffer[:size])
+        del self._buffer[:size]
+        return taken
 
     def next(self, within_s: float | None = None) -> dict[str, Any] | None:
         """The next order, or None when none comes within the time; the process ends when the parent closed its end."""
@@ -181,12 +197,25 @@ def _decode_jobs(model: SpeechModel, jobs: socket.socket) -> None:
     orders = _Orders(jobs)
     with jobs, jobs.makefile("wb") as answers:
         while order := orders.next():
+            if "utterance" in order:
+                answers.write(json.dumps(_hear(model, order, orders.take(order["utterance"])), ensure_ascii=False).encode() + b"\n")
+                answers.flush()
+                continue
             if "path" not in order:  # "closed", for a job that had ended by itself
                 continue
             for answer in _decode(model, order, orders):
                 answers.write(json.dumps(answer, ensure_ascii=False).encode() + b"\n")
                 answers.flush()
             release_memory()
+
+
+def _hear(model: SpeechModel, order: dict[str, Any], sound: bytes) -> dict[str, Any]:
+    try:
+        _CpuBudget(**order["cpu_budget"]).allow(len(sound) / 2 / order["rate"])
+        samples = np.frombuffer(sound[: len(sound) // 2 * 2], dtype="<i2").astype(np.int16)
+        return {"heard": hear_phrases(model, samples, order["rate"], order["phrases"])}
+    except Exception as problem:  # whatever the engine raises costs this utterance only
+        return {"failed": f"{type(problem).__name__}: {problem}"}
 
 
 def _decode(model: SpeechModel, order: dict[str, Any], orders: _Orders) -> Iterator[dict[str, Any]]:

@@ -48,9 +48,9 @@ class DecoderChild:
     def alive(self) -> bool:
         return self._host.alive and self.pid in self._host.running and not self._reader.at_eof()
 
-    async def ask(self, job: dict[str, Any]) -> None:
-        """Hand a job over; a child that is dead tells so in ``answers``."""
-        await self._say(job)
+    async def ask(self, job: dict[str, Any], sound: bytes = b"") -> None:
+        """Hand a job over, with the sound that belongs to it; a child that is dead tells so in ``answers``."""
+        await self._say(job, sound)
 
     async def say_closed(self) -> None:
         """Tell a child that follows a recording that the file is whole."""
@@ -70,9 +70,9 @@ class DecoderChild:
             raise DecoderDied(await self._host.cause_of_death(self.pid) or str(problem)) from None
         raise DecoderDied(await self._host.cause_of_death(self.pid) or "the decoder ended without an answer")
 
-    async def _say(self, order: dict[str, Any]) -> None:
+    async def _say(self, order: dict[str, Any], sound: bytes = b"") -> None:
         with contextlib.suppress(OSError):
-            self._writer.write(json.dumps(order).encode() + b"\n")
+            self._writer.write(json.dumps(order).encode() + b"\n" + sound)
             await self._writer.drain()
 
     def retire(self) -> None:
@@ -133,14 +133,17 @@ class DecoderHost:
         host._tasks.append(asyncio.create_task(host._hear_reports(), name="decoder-host-reports"))
         return host
 
-    async def fork(self) -> DecoderChild:
-        """A fresh child with the model already in its memory; raises Unavailable when the host is gone."""
+    async def fork(self, *, urgent: bool = False) -> DecoderChild:
+        """A fresh child with the model already in its memory; raises Unavailable when the host is gone.
+
+        ``urgent``: a caller waits for it, so it is not nice to other processes.
+        """
         mine, theirs = socket.socketpair()
         mine.setblocking(False)
         with theirs:
             async with self._fork_lock:
                 try:
-                    socket.send_fds(self._control, [b'{"op": "fork"}'], [theirs.fileno()])
+                    socket.send_fds(self._control, [json.dumps({"op": "fork", "urgent": urgent}).encode()], [theirs.fileno()])
                     async with asyncio.timeout(_ANSWER_S):
                         pid = await self._forked.get()
                 except (OSError, TimeoutError) as problem:

@@ -10,7 +10,7 @@ import contextlib
 import ctypes
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -83,6 +83,21 @@ def model_sample_rate(path: Path) -> int:
         if name.strip() == "--sample-frequency":
             return int(float(value.split("#")[0]))
     return _KALDI_DEFAULT_RATE_HZ
+
+
+def hear_phrases(model: SpeechModel, sound: Samples, rate: int, phrases: Sequence[str]) -> list[tuple[str, float]]:
+    """Words of one short utterance with their confidences; none but those of ``phrases`` when there are any.
+
+    A word in them that the model does not know is left out by the engine; a model with a fixed graph hears freely.
+    """
+    if rate != model.sample_rate:
+        sound = soxr.resample(sound, rate, model.sample_rate, quality="HQ").astype(np.int16)
+    grammar = [json.dumps(list(phrases), ensure_ascii=False)] if phrases else []
+    recognizer = vosk.KaldiRecognizer(model.handle, float(model.sample_rate), *grammar)
+    recognizer.SetWords(True)
+    results = [recognizer.Result()] if recognizer.AcceptWaveform(sound.tobytes()) else []
+    results.append(recognizer.FinalResult())
+    return [(w["word"], min(max(float(w["conf"]), 0.0), 1.0)) for r in results for w in json.loads(r).get("result", [])]
 
 
 class TrackDecoder:

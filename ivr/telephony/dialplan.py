@@ -24,6 +24,7 @@ from ivr.domain.menu import Menu, MenuPlan, Target
 from ivr.domain.working_days import OpeningHours
 from ivr.telephony.asterisk_root import AsteriskRoot
 from ivr.telephony.dialplan_lint import lint
+from ivr.telephony.spoken_answers import spoken_answers, spoken_keys
 
 LEDGER_FIELDS = (
     "eventtype", "eventenum", "userdeftype", "eventtime(double)", "linkedid", "uniqueid", "channame", "num", "name",
@@ -34,7 +35,7 @@ MODULES = (
     # resources
     "res_timing_timerfd", "res_crypto", "res_sorcery_config", "res_sorcery_memory", "res_sorcery_astdb",
     "res_http_websocket", "res_rtp_asterisk", "res_srtp", "res_musiconhold", "res_speech", "res_agi", "res_pjproject",
-    "res_clialiases", "res_stasis", "res_cdrel_custom", "res_manager_devicestate",
+    "res_audiosocket", "res_clialiases", "res_stasis", "res_cdrel_custom", "res_manager_devicestate",
     # SIP
     "res_pjsip", "res_pjsip_session", "res_pjsip_sdp_rtp", "res_pjsip_pubsub", "res_pjsip_outbound_publish",
     "res_pjsip_exten_state", "res_pjsip_registrar", "res_pjsip_outbound_registration",
@@ -50,7 +51,8 @@ MODULES = (
     "res_format_attr_opus", "format_wav", "format_pcm", "format_sln",
     # applications
     "app_dial", "app_queue", "app_mixmonitor", "app_playback", "app_read", "app_record", "app_stack", "app_verbose",
-    "app_exec", "app_echo", "app_chanspy", "app_channelredirect", "app_userevent", "app_cdr", "cel_custom", "app_celgenuserevent",
+    "app_audiosocket", "app_exec", "app_echo", "app_chanspy", "app_channelredirect", "app_userevent", "app_cdr", "cel_custom",
+    "app_celgenuserevent",
     # functions
     "func_callerid", "func_channel", "func_cut", "func_db", "func_devstate", "func_env", "func_global", "func_groupcount",
     "func_hangupcause", "func_logic", "func_math", "func_strings", "func_timeout", "func_uri", "func_uuid",
@@ -112,6 +114,8 @@ class ExchangePlan:
     tls_key: Path | None = None
     extra_modules: Sequence[str] = ()
     fastagi_port: int = 4573
+    audiosocket_port: int = 4574
+    spoken_longest_s: int = 6
     enquiry: Mapping[str, Any] = field(default_factory=lambda: {"wait_s": 4, "tries": 3})
     languages: Sequence[Language] = ()
 
@@ -145,7 +149,7 @@ def render(plan: ExchangePlan, templates: Path) -> dict[str, str]:
         "ledger_fields": LEDGER_FIELDS, "modules": [*MODULES, *plan.extra_modules],
         "wss_certificate": plan.tls_certificate, "wss_key": plan.tls_key, "goto": goto, "road": _road,
         "first_step": goto(_first_target(plan.menus)), "first_menu": plan.menus.menus[plan.menus.start],
-        "dialable": DIALABLE, "own_prefixes": _own_prefixes,
+        "dialable": DIALABLE, "spoken_keys": spoken_keys, "spoken_answers": spoken_answers, "own_prefixes": _own_prefixes,
         "tenths_before": _TENTHS_BEFORE, "appointment_services": list(SERVICES), "transfer_targets": _transfer_targets(plan),
         "heard_waiting": {menu.heard_in: menu for menu in plan.menus.menus.values() if menu.heard_in},
     }

@@ -16,13 +16,18 @@ _CALLER_TEXT = re.compile(
     re.IGNORECASE,
 )
 _FILTERED = re.compile(r"\$\{FILTER\([^,${}]*,\$\{[^{}]*\}\)\}|\$\{LEN\(\$\{[^{}]*\}\)\}")
-_FORBIDDEN = {"system", "trysystem", "externalivr", "agi", "eagi", "deadagi", "exec", "execif", "tryexec", "disa", "authenticate"}
+_FORBIDDEN = {
+    "system", "trysystem", "externalivr", "agi", "eagi", "deadagi", "exec", "execif", "tryexec", "audiosocket",
+    "disa", "authenticate",
+}
 _FORBIDDEN_FUNCTIONS = re.compile(r"(?:\$\{|^)\s*(?:SHELL|FILE|CURL|ODBC|REALTIME|EVAL|DB|ENV)\b", re.IGNORECASE)
 # What is known of a number is looked up by its digits alone: these readings of the database, and the two ways to each key.
 _LOOK_UPS = {"NUISANCE_KEY": "${DB(nuisance/${NUISANCE_KEY})}", "LANGUAGE_KEY": "${DB(language/${LANGUAGE_KEY})}"}
 _ENDS = {"hangup", "goto", "busy", "congestion", "return"}
 # The one way to ask a process of ours: on this machine, a constant name, and values that a Set() before made harmless.
-_QUESTION = re.compile(r"agi://127\.0\.0\.1:[0-9]{1,5}/[a-z][a-z-]{0,30}(?:,\$\{(?:KEYED|CALLER|TRUNK)\})*")
+_QUESTION = re.compile(r"agi://127\.0\.0\.1:[0-9]{1,5}/[a-z][a-z-]{0,30}(?:,\$\{(?:KEYED|CALLER|TRUNK|TICKET)\}|,[a-z0-9][a-z0-9-]{0,30})*")
+# The one way to hand a live leg to a process of ours: it is on this machine, knows the call by a random id, and may be gone.
+_LIVE_LEG = re.compile(r"AudioSocket\(\$\{TICKET\},127\.0\.0\.1:[0-9]{1,5}\)")
 _ID_NAME = re.compile(r"\$\{(?:RECORDINGS|RECORDING|PROMPTS)\}")
 
 
@@ -75,8 +80,12 @@ def _complaints(step: Step) -> Iterator[str]:
     application, arguments = step.application.lower(), step.arguments
     if step.extension.startswith("_"):
         yield f"the pattern {step.extension} matches what nobody listed; name each number"
-    if application in _FORBIDDEN and not (application == "agi" and _QUESTION.fullmatch(arguments)):
+    if application in _FORBIDDEN and not (
+        (application == "agi" and _QUESTION.fullmatch(arguments)) or (application == "tryexec" and _LIVE_LEG.fullmatch(arguments))
+    ):
         yield f"{step.application} reaches the operating system or arbitrary applications; remove it"
+    if "TICKET" in arguments.replace("${TICKET}", "") and (application, arguments) != ("set", "TICKET=${UUID()}"):
+        yield "TICKET names a live leg; it may be set from UUID() only"
     known = arguments
     for key, look_up in _LOOK_UPS.items():
         ways = {f"{key}=${{FILTER(0-9,${{CALLERID(num)}})}}", f"{key}=${{{key}:-11}}"}

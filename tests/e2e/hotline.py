@@ -40,6 +40,7 @@ name = "e2e"
 sip_port = {sip}
 ami_port = {ami}
 fastagi_port = {fastagi}
+audiosocket_port = {audiosocket}
 rtp_first = {rtp}
 rtp_last = {rtp_last}
 {asterisk_more}
@@ -91,11 +92,11 @@ class RunningHotline:
     def __init__(self, more: str = "", *, web_more: str = "", asterisk_more: str = "", rtp: int = 24000) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="ivr-e2e-", dir="/var/tmp"))
         self.folder.chmod(0o755)
-        web, sip, ami, carrier, fastagi = free_ports(5)
+        web, sip, ami, carrier, fastagi, audiosocket = free_ports(6)
         self.sip, self.ami, self.carrier = sip, ami, carrier
         self.file = self.folder / "ivr.toml"
         self.file.write_text(CONFIGURATION.format(
-            web=web, sip=sip, ami=ami, fastagi=fastagi, carrier=carrier, more=more, web_more=web_more, asterisk_more=asterisk_more,
+            web=web, sip=sip, ami=ami, fastagi=fastagi, audiosocket=audiosocket, carrier=carrier, more=more, web_more=web_more, asterisk_more=asterisk_more,
             rtp=rtp, rtp_last=rtp + 999,
         ))
         self.environment = {k: v for k, v in os.environ.items() if not k.startswith("IVR_")} | {
