@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
+from ivr.domain.nuisance import Listing
 from ivr.domain.roster import Duty
 from ivr.domain.transcript import Speaker, Word
 
@@ -266,6 +267,10 @@ class Views(Protocol):
 
     async def roster(self, start: datetime, end: datetime) -> Sequence[Duty]:
         """Duties that touch the time from ``start`` to before ``end``, the earliest first (bounded at 5000)."""
+        ...
+
+    async def nuisance_listings(self) -> Sequence[Listing]:
+        """Numbers that are not put through now, the next to end first (bounded at 5000)."""
         ...
 
     async def standing_alarms(self) -> Sequence[AlarmRecord]: ...

@@ -19,12 +19,12 @@ class PostgresListings:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def in_force(self) -> Sequence[Listing]:
-        """Listings neither removed nor ended, by the database's time, the next to end first."""
+    async def in_force(self, limit: int | None = None) -> Sequence[Listing]:
+        """Listings neither removed nor ended, by the database's time, the next to end first; all of them without a limit."""
         async with transaction(self._pool) as connection:
             rows = await connection.fetch(
                 "SELECT number, reason, owner, listed_at, ends_at FROM nuisance_listing"
-                " WHERE removed_at IS NULL AND ends_at > now() ORDER BY ends_at, number"
+                " WHERE removed_at IS NULL AND ends_at > now() ORDER BY ends_at, number LIMIT $1", limit,
             )
         return [Listing(**row) for row in rows]
 

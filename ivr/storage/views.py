@@ -12,6 +12,7 @@ from typing import Any
 import asyncpg
 
 from ivr.domain.errors import Unavailable
+from ivr.domain.nuisance import Listing
 from ivr.domain.roster import Duty
 from ivr.domain.transcript import Word
 from ivr.ports.views import (
@@ -32,6 +33,7 @@ from ivr.ports.views import (
     WaitingCaller,
     WorkOrderRecord,
 )
+from ivr.storage.nuisance import PostgresListings
 from ivr.storage.roster import PostgresRoster
 
 OPEN_CALLS_LIMIT = 500
@@ -249,6 +251,10 @@ class PostgresViews:
     async def roster(self, start: datetime, end: datetime) -> Sequence[Duty]:
         """See the port."""
         return await PostgresRoster(self._pool).between(start, end)
+
+    async def nuisance_listings(self) -> Sequence[Listing]:
+        """See the port."""
+        return await PostgresListings(self._pool).in_force(limit=5000)
 
     async def callbacks(self, wanted: CallbackFilter) -> Sequence[CallbackRecord]:
         where = _Where()

@@ -12,7 +12,9 @@ from typing import Literal
 from ivr.domain.errors import Denied
 from ivr.ports.web import Identity
 
-Permission = Literal["queues.read", "calls.read", "transcripts.read", "recordings.play", "orders.read", "live.read"]
+Permission = Literal[
+    "queues.read", "calls.read", "transcripts.read", "recordings.play", "orders.read", "live.read", "nuisance.read"
+]
 
 _READER: frozenset[Permission] = frozenset(
     {"queues.read", "calls.read", "transcripts.read", "orders.read", "live.read"}
@@ -20,8 +22,8 @@ _READER: frozenset[Permission] = frozenset(
 
 ACCESS: dict[str, frozenset[Permission]] = {
     "operator": _READER | {"recordings.play"},
-    "supervisor": _READER | {"recordings.play"},
-    "administrator": _READER | {"recordings.play"},
+    "supervisor": _READER | {"recordings.play", "nuisance.read"},
+    "administrator": _READER | {"recordings.play", "nuisance.read"},
     "dispatcher": _READER,
     "handler": frozenset(),
     "adviser": frozenset(),

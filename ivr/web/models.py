@@ -294,6 +294,20 @@ class Roster(Wire):
     duties: list[Duty]
 
 
+class NuisanceListing(Wire):
+    """A number that is not put through until ``ends_at``; ``owner`` answers for it. Emergencies are put through."""
+
+    number: str
+    reason: str
+    owner: str
+    listed_at: Moment
+    ends_at: Moment
+
+
+class NuisanceList(Wire):
+    listings: list[NuisanceListing]
+
+
 class Alarm(Wire):
     """A condition people must see; ``active`` false takes it away again."""
 

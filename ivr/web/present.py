@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+from ivr.domain.nuisance import Listing
 from ivr.domain.roster import Duty
 from ivr.ports.views import (
     AlarmRecord,
@@ -203,6 +204,13 @@ def duty(found: Duty, codes: CodeTables) -> models.Duty:
     return models.Duty(
         work_number=found.work_number, name=found.name, starts_at=found.starts_at, ends_at=found.ends_at,
         speciality=models.Code(code=found.speciality, name=found.speciality if name is None else name),
+    )
+
+
+def nuisance_listing(found: Listing) -> models.NuisanceListing:
+    """One number under the nuisance rule."""
+    return models.NuisanceListing(
+        number=found.number, reason=found.reason, owner=found.owner, listed_at=found.listed_at, ends_at=found.ends_at
     )
 
 

@@ -11,8 +11,8 @@ from ivr.ports.views import Health, PageMark
 from ivr.web.audit_once import AUDIT_ONCE
 from ivr.web.context import IDENTITY, OPTIONS, SERVICES, answer
 from ivr.web.live import HUB
-from ivr.web.models import CallbackList, CallList, HealthAnswer, QueueList, Roster, WorkOrderList
-from ivr.web.present import call_answer, call_row, callback, duty, queue_status, work_order
+from ivr.web.models import CallbackList, CallList, HealthAnswer, NuisanceList, QueueList, Roster, WorkOrderList
+from ivr.web.present import call_answer, call_row, callback, duty, nuisance_listing, queue_status, work_order
 from ivr.web.query import CallbackQuery, CallQuery, NoQuery, OrderQuery, RosterQuery, cursor_of, read_query
 
 
@@ -79,6 +79,13 @@ async def list_roster(request: web.Request) -> web.Response:
     start, end = read_query(request, RosterQuery).span()
     services = request.app[SERVICES]
     return answer(Roster(duties=[duty(d, services.codes) for d in await services.views.roster(start, end)]))
+
+
+async def list_nuisance(request: web.Request) -> web.Response:
+    """GET /api/v1/nuisance: listings in force, the next to end first."""
+    read_query(request, NoQuery)
+    found = await request.app[SERVICES].views.nuisance_listings()
+    return answer(NuisanceList(listings=[nuisance_listing(one) for one in found]))
 
 
 async def list_callbacks(request: web.Request) -> web.Response:

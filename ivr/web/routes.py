@@ -156,6 +156,14 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         "GET",
+        "/api/v1/nuisance",
+        resources.list_nuisance,
+        "Numbers that are not put through, with reason, owner and end",
+        {200: models.NuisanceList},
+        permission="nuisance.read",
+    ),
+    Route(
+        "GET",
         "/api/v1/callbacks",
         resources.list_callbacks,
         "Call-backs owed to citizens, newest first",

@@ -10,6 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from ivr.domain.nuisance import Listing
 from ivr.domain.roster import Duty
 from ivr.domain.transcript import Word
 from ivr.ports.views import (
@@ -84,6 +85,9 @@ class OneCall:
 
     async def roster(self, start: datetime, end: datetime) -> Sequence[Duty]:
         return [Duty(T0, "8001", "labour", T0 + timedelta(hours=9), "甲")] if start < T0 + timedelta(hours=9) and end > T0 else []
+
+    async def nuisance_listings(self) -> Sequence[Listing]:
+        return [Listing("13912345678", "一周内辱骂坐席十二次", "督导", T0, T0 + timedelta(days=7))]
 
     async def callbacks(self, wanted: CallbackFilter) -> Sequence[CallbackRecord]:
         return [CALLBACK]

@@ -181,21 +181,22 @@ async def test_other_sites_pages_cannot_act(web_database: WebDatabase, headers: 
 
 
 @pytest.mark.parametrize(
-    ("role", "calls", "audio"),
+    ("role", "calls", "audio", "nuisance"),
     [
-        ("operator", 200, 404),
-        ("supervisor", 200, 404),
-        ("administrator", 200, 404),
-        ("dispatcher", 200, 403),
-        ("handler", 403, 403),
-        ("adviser", 403, 403),
-        ("auditor", 403, 403),
+        ("operator", 200, 404, 403),
+        ("supervisor", 200, 404, 200),
+        ("administrator", 200, 404, 200),
+        ("dispatcher", 200, 403, 403),
+        ("handler", 403, 403, 403),
+        ("adviser", 403, 403, 403),
+        ("auditor", 403, 403, 403),
     ],
 )
-async def test_roles(web_database: WebDatabase, role: str, calls: int, audio: int) -> None:
+async def test_roles(web_database: WebDatabase, role: str, calls: int, audio: int, nuisance: int) -> None:
     async with site(web_database) as s, s.machine(role) as client:
         assert (await client.get("/api/v1/calls")).status == calls
         assert (await client.get("/api/v1/calls/x/audio")).status == audio
+        assert (await client.get("/api/v1/nuisance")).status == nuisance
         assert (await client.get("/api/v1/session")).status == 200
 
 

@@ -348,3 +348,18 @@ async def test_a_database_away_is_a_503_and_health_says_so(web_database: WebData
         finally:
             await web_database.start_in_loop()
         assert (await client.get("/api/v1/calls")).status == 200
+
+
+async def test_listings_in_force_are_shown_to_those_who_answer_for_them(web_database: WebDatabase) -> None:
+    async with site(web_database) as s, s.machine("supervisor") as client, s.machine("operator") as operator:
+        assert (await (await client.get("/api/v1/nuisance")).json()) == {"listings": []}
+        for number, ends, removed in (("13800000001", 2, "NULL"), ("13800000002", 1, "NULL"), ("13800000003", 1, "now()"), ("13800000004", -1, "NULL")):
+            await s.pool.execute(
+                "INSERT INTO nuisance_listing (number, reason, owner, listed_at, ends_at, removed_at)"
+                f" VALUES ($1, $2, '督导', now() - interval '2 days', now() + make_interval(days => $3), {removed})", number, HOSTILE[0], ends,
+            )
+        found = (await (await client.get("/api/v1/nuisance")).json())["listings"]
+        assert [one["number"] for one in found] == ["13800000002", "13800000001"]
+        assert (found[0]["owner"], found[0]["reason"]) == ("督导", HOSTILE[0]) and found[0]["ends_at"].endswith("+08:00")
+        assert (await client.get("/api/v1/nuisance?limit=1")).status == 400
+        assert (await operator.get("/api/v1/nuisance")).status == 403
