@@ -22,7 +22,7 @@ import asyncpg
 
 from tests.bench.exchange import Exchange, exchange
 from tests.bench.figure import Figure, absolute, quick
-from tests.bench.sip_load import OPTIONAL, SDP, SipLoad, request
+from tests.bench.sip_load import OPTIONAL, SDP, STREAM, SipLoad, request
 from tests.e2e.hotline import free_ports
 
 SEATS, TALK_S, STAYS_S, WITHIN_S = 4, 8.0, 60.0, 300.0
@@ -68,10 +68,12 @@ def kinds(order: str) -> list[Kind]:
     ]
 
 
-def script(kind: Kind) -> str:
-    """SIPp's scenario of one kind."""
+def script(kind: Kind, sound: Path) -> str:
+    """SIPp's scenario of one kind; who may wait long sends sound, because a silent line is a dead one after half a minute."""
     steps = request("INVITE", 1, SDP, "Content-Type: application/sdp\n", in_dialog=False) + OPTIONAL
     steps += '<recv response="200"/>\n' + request("ACK", 1)
+    if not kind.stays_s:
+        steps += STREAM.format(sound=sound)
     sequence = 2
     for wait_s, key in kind.keys:
         steps += f'<pause milliseconds="{round(wait_s * 1000)}"/>\n'
@@ -126,7 +128,7 @@ async def _place(load: SipLoad, ours: Exchange, kind: Kind, numbers: Sequence[st
     """All callers of a kind, spread over about a hundred seconds; how many of them SIP failed."""
     rate = max(0.05, len(numbers) / (10 if quick() else 100))
     done = await load.call(
-        ours.port, calls=len(numbers), rate=rate, seconds=260, callers=[(x, "x") for x in numbers], scenario=script(kind),
+        ours.port, calls=len(numbers), rate=rate, seconds=260, callers=[(x, "x") for x in numbers], scenario=script(kind, load.sound),
         media_port=40_000 + 1_000 * n,
     )
     return done.failed

@@ -24,7 +24,7 @@ a=rtpmap:8 PCMA/8000
 a=ptime:20
 """
 OPTIONAL = "".join(f'<recv response="{code}" optional="true"/>\n' for code in (100, 180, 183))
-_STREAM = '<nop><action><exec rtp_stream="{sound},-1,8"/></action></nop>\n'
+STREAM = '<nop><action><exec rtp_stream="{sound},-1,8"/></action></nop>\n'
 _HANGS_UP = """BYE [next_url] SIP/2.0
 Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
 From: <sip:desk@[local_ip]:[local_port]>;tag=[pid]-[call_number]
@@ -58,7 +58,7 @@ def caller_scenario(sound: Path | None, key: str, seconds: float) -> str:
     steps = request("INVITE", 1, SDP, "Content-Type: application/sdp\n", in_dialog=False) + OPTIONAL
     steps += '<recv response="200"/>\n' + request("ACK", 1)
     if sound:
-        steps += _STREAM.format(sound=sound)
+        steps += STREAM.format(sound=sound)
     if key:
         relay = f"Signal={key}\nDuration=160\n"
         steps += '<pause milliseconds="500"/>\n'
@@ -84,7 +84,7 @@ def desk_scenario(sound: Path, talk_s: float = 0) -> str:
         '<?xml version="1.0" encoding="UTF-8"?>\n<scenario name="desk">\n'
         f'<recv request="INVITE" crlf="true" rrs="true">{caller}</recv>\n'
         f'<send retrans="500"><![CDATA[\n{taken}Content-Type: application/sdp\nContent-Length: [len]\n\n{SDP}]]></send>\n'
-        f'<recv request="ACK"/>\n{_STREAM.format(sound=sound)}{ended}</scenario>\n'
+        f'<recv request="ACK"/>\n{STREAM.format(sound=sound)}{ended}</scenario>\n'
     )
 
 
