@@ -131,6 +131,22 @@ async def test_when_nobody_speaks_it_any_seat_is_reached_at_once(speaking: Runni
     ]
 
 
+async def test_who_hangs_up_at_that_one_sentence_has_one_order_too(speaking: RunningHotline, client: HotlineClient) -> None:
+    number = "13896600010"
+    await speaking.cli("language", "set", number, "ningxia", "--by", "督导")
+    await known(speaking, number, "ningxia")
+    await there(client, "dialect", 0)
+    async with speaking.caller(number) as caller:
+        linked_id = await arrives(client, caller, number)
+        async with asyncio.timeout(20):
+            while "language-any" not in await command(speaking, "core show channels concise"):
+                await asyncio.sleep(0.05)
+        await caller.hang_up()
+        order = await filled_order(client, linked_id)
+    call = await call_row(client, linked_id)
+    assert (call["language"], call["outcome"], order["calls"]) == ("ningxia", "abandoned", [linked_id])
+
+
 async def test_who_waits_too_long_or_presses_0_goes_on_to_any_seat_with_the_place_kept(speaking: RunningHotline, client: HotlineClient) -> None:
     patient, impatient, later = "13896600003", "13896600004", "13896600005"
     for number in (patient, impatient):
