@@ -13,9 +13,12 @@ from rich.text import Text
 
 from ivr import exchange_setup
 from ivr.cli_terminal import out, plain_errors
-from ivr.domain.menu import Step, walk
+from ivr.domain.errors import BadSetting
+from ivr.domain.menu import MenuPlan, Step, walk
+from ivr.domain.spoken_choice import Said, decide, grammar, listened_for, spoken_menus
 from ivr.menu_chart import PLACES, mermaid
 from ivr.settings import PROJECT_ROOT, Settings, load_settings
+from ivr.speech.phrase_recognizer import vocabulary
 from ivr.telephony.dialplan import render
 from ivr.telephony.menu_files import load_plan, open_plan, plan_files
 
@@ -51,6 +54,13 @@ def check(name: Name = "") -> None:
         out.print(Text(f"✗ {complaint}", style="red"), soft_wrap=True)
     if complaints:
         raise typer.Exit(1)
+    model = exchange_setup.choose_model(settings)
+    for menu in spoken_menus(plan).values():
+        known = vocabulary(model.path)
+        lost = grammar(listened_for(menu, confirming=True), known)[1] if known else []
+        if lost:
+            words = f"! 菜单 {menu.name}：语音模型 {model.name} 不认识 {'、'.join(lost)}，说了也听不懂"
+            out.print(Text(words, style="yellow"), soft_wrap=True)
     out.print(f"[green]✓[/green] {wanted} {plan.title}：{len(plan.menus)} 个菜单，没有问题")
 
 
@@ -68,6 +78,7 @@ def show(name: Name = "") -> None:
 def walk_through(
     name: Name = "",
     keys: Annotated[str | None, typer.Option(help="Keys instead of questions; a space is silence.")] = None,
+    say: Annotated[str, typer.Option(help="What the caller says in the first menu, before any key.")] = "",
     closed: Annotated[bool, typer.Option(help="Outside opening hours.")] = False,
 ) -> None:
     """Walk the plan in the terminal: what is heard, a key (or nothing, for silence), where the call goes."""
@@ -78,6 +89,9 @@ def walk_through(
     out.print(f"[dim]问候和录音告知[/dim]  {texts['greeting']}{texts['notice']}")
     pressed = keys or ""
     told = 0
+    if say:
+        with plain_errors():
+            pressed = _key_meant(plan, plan.start, say, texts) + pressed
     while True:
         steps = walk(plan, pressed, open_now=not closed)
         # A walk takes keys that were not pressed for silence: only what rests on pressed keys is shown.
@@ -87,7 +101,27 @@ def walk_through(
         told = len(rests_on)
         if rests_on and rests_on[-1].kind == "goes":
             return
-        pressed += (typer.prompt("按键", default="", show_default=False) or " ")[:1]
+        answer = typer.prompt("按键", default="", show_default=False).strip()
+        heard = [step.text for step in rests_on if step.kind == "heard"][-1:]
+        here = next((menu.name for menu in plan.menus.values() if [menu.prompt] == heard), plan.start)
+        with plain_errors():
+            pressed += _key_meant(plan, here, answer, texts) if len(answer) > 1 else answer or " "
+
+
+def _key_meant(plan: MenuPlan, menu: str, text: str, texts: dict[str, str]) -> str:
+    """The key a caller means who says this in a menu, as if every word were heard well; what is not understood is key 0."""
+    listening = spoken_menus(plan).get(menu)
+    if listening is None:
+        raise BadSetting(f"the menu {menu} of {plan.name} does not hear speech; press one key, or give it spoken: true")
+    verdict = decide([Said(c, 1.0) for c in text], listening, confirming=False, sure=1.0, doubtful=1.0)
+    out.print(Text(f"说了 {text}", style="dim"))
+    if verdict.kind == "emergency":
+        out.print(Text(f"→ {PLACES['emergency']}", style="green"))
+        raise typer.Exit
+    if verdict.kind == "unsure":
+        topic = texts[plan.menus[menu].keys[verdict.key].named]
+        out.print(Text("反问  ", style="bold") + Text(f"{texts['spoken-is-it']}{topic}{texts['spoken-confirm']}"))
+    return verdict.key or "0"
 
 
 def _resting_on(steps: list[Step], keys: int) -> list[Step]:

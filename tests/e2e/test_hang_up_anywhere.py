@@ -76,6 +76,12 @@ ELSEWHERE = {
         "all-busy", "queue-full", "queue-paused", "lawyer-busy", "lawyer-left", "lawyer-none", "wait-expected", "wait-two",
         "wait-minutes", "wait-long", "queue-next", "queue-place", "queue-place-end", "appointment-taken", "language-any",
     },
+    "a menu that is spoken to (test_spoken_choice)": {
+        "speak-now", "spoken-is-it", "spoken-confirm",
+        *(f"topic-{t}" for t in (
+            "consultation", "legal-aid", "mediation", "notary", "appraisal", "arbitration", "complaint", "progress", "message",
+        )),
+    },
     "the same words in another menu": {"menu-waiting", "menu-queue"},
     "parts of an answer that was asked for": {
         *(f"progress-{s}" for s in ("received", "assigned", "accepted", "handled", "resolved", "callback", "closed", "returned", "voided")),

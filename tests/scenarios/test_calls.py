@@ -195,6 +195,40 @@ CASES = f"""
  60.0   caller  LINKEDID_END
 → outcome=answered appointment=cancelled:legal-aid:17-202612030900 queue=hotline
 
+# what is said counts as the key it means
+{ARRIVES}
+ 25.0  caller  SPOKEN_ASKED  main
+ 27.9  caller  SPOKEN        2
+ 27.9  caller  MENU          main:2
+ 28.0  caller  QUEUE_ENTERED hotline
+ 29.0  caller  HANGUP        by=caller cause=16
+ 29.0  caller  LINKEDID_END
+→ outcome=abandoned menu_choice=main:2 queued_at=28
+
+# asked back, not understood, and so with a human
+{ARRIVES}
+ 25.0  caller  SPOKEN_ASKED  main
+ 27.9  caller  SPOKEN        unsure
+ 31.0  caller  SPOKEN_ASKED  confirm
+ 33.0  caller  SPOKEN        none
+ 33.0  caller  MENU          main:none
+ 34.0  caller  QUEUE_ENTERED hotline
+ 35.0  one     BRIDGE_ENTER
+ 35.0  caller  BRIDGE_ENTER
+ 90.0  caller  HANGUP        by=caller cause=16
+ 90.0  caller  LINKEDID_END
+→ outcome=answered menu_choice= queued_at=34 answered_at=35
+
+# who is in danger says so
+{ARRIVES}
+ 25.0  caller  SPOKEN_ASKED  main
+ 26.9  caller  SPOKEN        emergency
+ 26.9  caller  MENU          main:emergency
+ 26.9  caller  EMERGENCY     advice
+ 33.0  caller  HANGUP        by=caller cause=16
+ 33.0  caller  LINKEDID_END
+→ outcome=abandoned menu_choice=main:emergency
+
 # silence in the menu is no choice
 {ARRIVES}
  7.0   caller  MENU          main:none

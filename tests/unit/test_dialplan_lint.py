@@ -25,6 +25,11 @@ exten => s,1,Set(NUISANCE_KEY=${FILTER(0-9,${CALLERID(num)})})
  same => n,Set(LANGUAGE_KEY=${LANGUAGE_KEY:-11})
  same => n,Set(CALLER_LANGUAGE=${DB(language/${LANGUAGE_KEY})})
  same => n,Return()
+[spoken]
+exten => s,1,Set(TICKET=${UUID()})
+ same => n,AGI(agi://127.0.0.1:4573/listen,${TICKET},main,confirm)
+ same => n,TryExec(AudioSocket(${TICKET},127.0.0.1:4574))
+ same => n,Hangup()
 [queue]
 exten => s,1,MixMonitor(,br(${RECORDINGS}/${RECORDING}-caller.wav)t(${RECORDINGS}/${RECORDING}-operator.wav),touch ${RECORDINGS}/${RECORDING}.done)
  same => n,Hangup()
@@ -50,6 +55,14 @@ HAZARDS = [
     ("exten => s,1,AGI(agi://127.0.0.1:4573/progress,${ANYTHING})\n same => n,Hangup()", "reaches the operating system"),
     ("exten => s,1,AGI(agi://127.0.0.1:4573/progress,${CALLERID(num)})\n same => n,Hangup()", "text the caller controls"),
     ("exten => s,1,AGI(agi://127.0.0.1:4573/progress\n,x)\n same => n,Hangup()", "not understood"),
+    ("exten => s,1,AudioSocket(${TICKET},127.0.0.1:4574)\n same => n,Hangup()", "reaches the operating system"),
+    ("exten => s,1,TryExec(AudioSocket(${TICKET},10.0.0.1:4574))\n same => n,Hangup()", "reaches the operating system"),
+    ("exten => s,1,TryExec(AudioSocket(${UNIQUEID},127.0.0.1:4574))\n same => n,Hangup()", "reaches the operating system"),
+    ("exten => s,1,TryExec(AudioSocket(${CALLERID(num)},127.0.0.1:4574))\n same => n,Hangup()", "text the caller controls"),
+    ("exten => s,1,TryExec(System(id))\n same => n,Hangup()", "reaches the operating system"),
+    ("exten => s,1,Set(TICKET=${UNIQUEID})\n same => n,Hangup()", "from UUID\\(\\) only"),
+    ("exten => s,1,Read(TICKET,x,5)\n same => n,Hangup()", "from UUID\\(\\) only"),
+    ("exten => s,1,AGI(agi://127.0.0.1:4573/listen,Main)\n same => n,Hangup()", "reaches the operating system"),
     ("exten => s,1,AGI(agi:async)\n same => n,Hangup()", "reaches the operating system"),
     ("exten => s,1,EAGI(agi://127.0.0.1:4573/progress)\n same => n,Hangup()", "reaches the operating system"),
     ("exten => s,1,Exec(System(x))\n same => n,Hangup()", "reaches the operating system"),

@@ -81,6 +81,13 @@ def _changed(path: str, value: Any) -> dict[str, Any]:
     ("menus/main/keys/2", {"queue": "aid"}, "menu sub: no key leads here"),
     ("menus/main/keys/1", {"queue": "aid", "topic": "a${SHELL(id)}"}, "holds one of"),
     ("menus/main/keys/1", {"queue": "aid", "topic": "很" * 21}, "is longer than 20"),
+    ("menus/main/spoken", True, "nothing can be said here"),
+    ("menus/main/spoken", "yes", "'yes' is neither true nor false"),
+    ("menus/main/keys/1", {"queue": "aid", "says": ["援助"]}, "says is not heard here; write spoken: true"),
+    ("menus/main/keys/1", {"queue": "aid", "says": "援助"}, "is no list of phrases"),
+    ("menus/main/keys/1", {"queue": "aid", "says": ["legal aid"]}, "is no list of phrases"),
+    ("menus/main/keys/1", {"queue": "aid", "says": ["很" * 11]}, "is no list of phrases"),
+    ("menus/main/keys/1", {"queue": "aid", "named": "topic-x"}, "key 1: the prompt topic-x is missing"),
     ("menus/main/timeout_s", 0, "is no whole number from 1 to 30"),
     ("menus/main/times", True, "is no whole number from 1 to 5"),
     ("menus/main/invalid_limit", "3", "is no whole number from 1 to 10"),
@@ -102,6 +109,19 @@ def test_a_menu_of_those_who_wait_needs_no_key_that_leads_to_it() -> None:
         "prompt": "menu-main", "keys": {2: {"menu": "sub"}}, "otherwise": {"queue": "aid"}}}, "human": {"queue": "aid"}})
     twice = data | {"menus": data["menus"] | {"also": waiting}}
     assert "another menu is heard in aid already" in told(twice)
+
+
+def test_a_menu_that_is_spoken_to() -> None:
+    data = _changed("menus/main/spoken", True)
+    data["menus"]["main"]["keys"][1]["says"] = ["援助", "律师"]
+    assert told(data) == ""
+    plan, _ = read_plan(data, "two.yaml")
+    assert plan.menus["main"].spoken and plan.menus["main"].keys["1"].says == ("援助", "律师") and not plan.menus["sub"].spoken
+    data["menus"]["main"]["keys"][2]["says"] = ["律师"]
+    assert "律师 is said for 2 keys" in told(data)
+    data["menus"]["main"]["keys"][2]["says"] = []
+    data["menus"]["main"]["heard_in"] = "aid"
+    assert "who waits in a queue speaks to nobody" in told(data)
 
 
 def test_every_complaint_is_told_at_once() -> None:
