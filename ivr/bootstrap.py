@@ -183,13 +183,10 @@ async def run_controller(settings: Settings) -> None:
             PostgresBooks(pool, orders), RecordingSpool(settings.recordings_dir), ledger_shelf(settings), alarms,
             lambda: live.live_calls, longest_call_s=settings.hotline.longest_call_s,
         )
-        menus = spoken_menus(await asyncio.to_thread(menus_in_force, settings))
-        phrases = VoskPhrases((await asyncio.to_thread(choose_model, settings)).path)
-        spoken = SpokenDesk(phrases, menus, spoken_limits(settings))
+        spoken, ears = await asyncio.to_thread(spoken_choice, settings)
         async with asyncio.TaskGroup() as tasks:
-            if menus:
-                for ear in (phrases, live_legs(settings, spoken)):
-                    tasks.create_task(ear.run(), name=type(ear).__name__)
+            for ear in ears:
+                tasks.create_task(ear.run(), name=type(ear).__name__)
             for part in (client, calls, queue_log, live, collector, reconciler, dialler, waits, questions(settings, pool, spoken)):
                 tasks.create_task(part.run(), name=type(part).__name__)
             carried = {"nuisance": listed(PostgresListings(pool)), "language": languages_of(PostgresCallerLanguages(pool))}
@@ -200,21 +197,19 @@ async def run_controller(settings: Settings) -> None:
             tasks.create_task(_sweep(pool, tracks), name="sweep")
 
 
-def spoken_limits(settings: Settings) -> SpokenLimits:
-    """How long callers who speak to a menu are heard, and when they are believed."""
-    speech = settings.speech
-    return SpokenLimits(
+def spoken_choice(settings: Settings) -> tuple[SpokenDesk, tuple[VoskPhrases | AudioSocketServer, ...]]:
+    """Who understands callers that speak to a menu, and what must run for it: nothing where no menu hears speech. Blocking."""
+    menus, speech = spoken_menus(menus_in_force(settings)), settings.speech
+    limits = SpokenLimits(
         speech.spoken_slots, speech.spoken_silence_s, speech.spoken_longest_s, speech.spoken_sure, speech.spoken_doubtful,
     )
-
-
-def live_legs(settings: Settings, spoken: SpokenDesk) -> AudioSocketServer:
-    """Where Asterisk brings the callers who speak to a menu. A menu waits 30 s at most for them to begin."""
-    speech = settings.speech
-    return AudioSocketServer(
-        settings.asterisk.audiosocket_port, spoken.take, within_s=40.0 + speech.spoken_longest_s,
-        most_at_once=speech.spoken_slots + 4,
+    phrases = VoskPhrases(choose_model(settings).path if menus else Path())
+    desk = SpokenDesk(phrases, menus, limits)
+    # A menu waits 30 s at most for a caller to begin.
+    legs = AudioSocketServer(
+        settings.asterisk.audiosocket_port, desk.take, within_s=40.0 + limits.longest_s, most_at_once=limits.slots + 4,
     )
+    return desk, (phrases, legs) if menus else ()
 
 
 def questions(settings: Settings, pool: Pool, spoken: SpokenDesk) -> FastAgiServer:

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import structlog
+
 from ivr.china_holidays import working_days
 from ivr.domain.caller_language import Language
 from ivr.domain.errors import BadSetting
@@ -27,6 +29,8 @@ from ivr.telephony.menu_files import load_plan
 from ivr.telephony.prompts import BuiltPrompt, PromptManifest, build_prompts, read_manifest
 from ivr.telephony.speaking import ESPEAK
 from ivr.web.tls import ServerCertificate, given_certificate, local_certificate
+
+log = structlog.get_logger(__name__)
 
 PROMPTS = PROJECT_ROOT / "dialplans/prompts/prompts.yaml"
 _CALENDAR_AHEAD = timedelta(days=400)
@@ -145,10 +149,22 @@ def plan_exchange(settings: Settings, boot: int) -> ExchangePlan:
 def menus_in_force(settings: Settings) -> MenuPlan:
     """The menu plan callers meet; its menus hear speech only where the settings and the speech model allow it. Blocking."""
     plan = load_plan(settings.hotline.menu, *menu_sources(settings))
-    wanted = settings.hotline.spoken_choice
-    if wanted == "on" or (wanted == "auto" and not choose_model(settings).is_tiny):
+    if not any(menu.spoken for menu in plan.menus.values()) or _speech_is_heard(settings):
         return plan
     return replace(plan, menus={name: replace(menu, spoken=False) for name, menu in plan.menus.items()})
+
+
+def _speech_is_heard(settings: Settings) -> bool:
+    """A model that cannot be used keeps nobody from calling: menus then have keys alone."""
+    wanted = settings.hotline.spoken_choice
+    if wanted == "off":
+        return False
+    try:
+        model = choose_model(settings)
+    except BadSetting as wrong:
+        log.warning("spoken_choice_off", reason=str(wrong))
+        return False
+    return wanted == "on" or not model.is_tiny
 
 
 def choose_model(settings: Settings) -> ModelChoice:

@@ -154,6 +154,14 @@ async def test_who_hangs_up_while_it_listens_has_one_order(listening: RunningHot
     assert "ERROR" not in listening.asterisk_log
 
 
+async def test_who_refused_the_recording_is_not_heard(listening: RunningHotline, watching: HotlineClient) -> None:
+    async with calling(listening, watching, "13896700042") as (phone, linked_id):
+        await phone.press("9")
+        await until_written(listening, linked_id, "RECORDING_REFUSED", "key-9")
+        seen = await in_the_queue(listening, linked_id)
+    assert of(seen, "SPOKEN_ASKED", "SPOKEN", "MENU") == [("MENU", "main:none")]
+
+
 @pytest.mark.parametrize("fate", [signal.SIGKILL, signal.SIGSTOP])
 async def test_with_a_controller_that_dies_while_it_listens_a_human_answers(
     listening: RunningHotline, watching: HotlineClient, fate: signal.Signals

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ivr.bootstrap import spoken_choice
 from ivr.domain.end_of_speech import FRAME_BYTES, EndOfSpeech
 from ivr.domain.errors import RecognizerFailed
 from ivr.domain.spoken_choice import EMERGENCY, HUMAN, Said, SpokenMenu, Verdict, decide, grammar, listened_for, spoken_menus
@@ -99,6 +100,9 @@ def test_menus_are_spoken_to_where_settings_and_model_allow() -> None:
         return [m.name for m in menus_in_force(Settings(hotline={"menu": "menu", **hotline})).menus.values() if m.spoken]
 
     assert (heard(), heard(spoken_choice="on"), heard(spoken_choice="off")) == ([], ["main"], [])
+    broken = Settings(hotline={"menu": "menu", "spoken_choice": "on"}, speech={"model": "not-there"})
+    assert not menus_in_force(broken).menus["main"].spoken, "a model that is not there keeps nobody from calling"
+    assert spoken_choice(broken)[1] == () and len(spoken_choice(Settings(hotline={"menu": "menu", "spoken_choice": "on"}))[1]) == 2
     assert set(HUMAN) < set(MAIN.phrases) and MAIN.phrases["法律援助"] == "2"
     assert spoken_menus(load_plan("human-first", *menu_sources(Settings()))) == {}
 
