@@ -6,9 +6,10 @@ import asyncio
 import re
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 import pytest_asyncio
@@ -18,7 +19,7 @@ from ivr.domain.worktime import SHANGHAI
 from ivr.exchange_setup import PROMPTS
 from ivr.telephony.prompts import read_manifest
 from tests.e2e.hotline import RunningHotline, running_hotline
-from tests.e2e.journeys import command, filled_order
+from tests.e2e.journeys import arrival, command, filled_order, state
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(600)]
 
@@ -56,6 +57,18 @@ WALKS: dict[str, Walk] = {
     "appointment-booked": [*QUEUE, ("Queue", "5"), ("appointment-offer", "1"), ("appointment-confirm", "1")],
     "appointment-none": [*QUEUE, ("Queue", "6")],
 }
+BOOKED: Walk = WALKS["appointment-booked"]
+AGAIN: dict[str, tuple[Walk, Walk]] = {
+    "progress-received": ([], [*QUEUE, ("Queue", "8"), ("enquiry-ask", "#"), ("enquiry-last-four", "{own}")]),
+    "enquiry-after": ([], [*QUEUE, ("Queue", "8"), ("enquiry-ask", "#"), ("enquiry-last-four", "{own}")]),
+    "appointment-mine": (BOOKED, [*QUEUE, ("Queue", "5")]),
+    "appointment-cancel": (BOOKED, [*QUEUE, ("Queue", "5")]),
+    "appointment-cancelled": (BOOKED, [*QUEUE, ("Queue", "5"), ("appointment-cancel", "1")]),
+}
+"""Prompts of a second call from the same number: what the first one did, and the walk of the second."""
+AFTER_TALK: dict[str, str] = {"rating": "", "rating-thanks": "1", "farewell": ""}
+"""Prompts after the operator hung up, and the keys that lead there; silence twice leads to the farewell."""
+LISTED = {"nuisance-listed"}
 CLOSED_WALKS: dict[str, Walk] = {
     "closed": [],
     "emergency": [("closed", "1")],
@@ -68,9 +81,8 @@ CLOSED_WALKS: dict[str, Walk] = {
 ELSEWHERE = {
     "who rings operators, or is rung": {"callback-hello", "callback-hello-again", "callback-operator", "callback-operator-again"},
     "operators hear these": {"transfer-whom", "transfer-unknown"},
-    "while or after two people talk": {
-        "rating", "rating-thanks", "farewell", "transferring", "transfer-failed", "transfer-back", "nuisance-warning-1",
-        "nuisance-warning-2", "nuisance-ends", "duty-telephone", "nuisance-listed",
+    "while two people talk": {
+        "transferring", "transfer-failed", "transfer-back", "nuisance-warning-1", "nuisance-warning-2", "nuisance-ends", "duty-telephone",
     },
     "needs seats that are busy, paused or slow": {
         "all-busy", "queue-full", "queue-paused", "lawyer-busy", "lawyer-left", "lawyer-none", "wait-expected", "wait-two",
@@ -84,9 +96,8 @@ ELSEWHERE = {
     },
     "the same words in another menu": {"menu-waiting", "menu-queue"},
     "parts of an answer that was asked for": {
-        *(f"progress-{s}" for s in ("received", "assigned", "accepted", "handled", "resolved", "callback", "closed", "returned", "voided")),
-        "progress-owner", "progress-until", "progress-due", "enquiry-after", "appointment-mine", "appointment-cancel",
-        "appointment-cancelled", "press", "morning", "afternoon", "oclock", "minutes", "month", "day",
+        *(f"progress-{s}" for s in ("assigned", "accepted", "handled", "resolved", "callback", "closed", "returned", "voided")),
+        "progress-owner", "progress-until", "progress-due", "press", "morning", "afternoon", "oclock", "minutes", "month", "day",
         *(f"speciality-{s}" for s in ("labour", "contract", "tort", "land", "debt", "inheritance", "criminal")),
     },
 }
@@ -125,7 +136,7 @@ menus:
 
 
 def test_no_prompt_is_forgotten() -> None:
-    named = [*WALKS, *CLOSED_WALKS, *(p for group in ELSEWHERE.values() for p in group)]
+    named = [*WALKS, *AGAIN, *AFTER_TALK, *LISTED, *CLOSED_WALKS, *(p for group in ELSEWHERE.values() for p in group)]
     assert sorted(named) == sorted(read_manifest(PROMPTS).prompts), "say where it is heard, or walk there"
 
 
@@ -183,15 +194,21 @@ async def walk(running: RunningHotline, listener: Listener, number: str, walked:
         await phone.hang_up()
 
 
-async def walk_all(running: RunningHotline, client: HotlineClient, walks: dict[str, Walk], first_number: int) -> dict[str, str]:
-    """Every walk, six at a time; the outcome of each call, which has exactly one order."""
+async def walk_all(
+    running: RunningHotline, client: HotlineClient, walks: dict[str, Walk], first_number: int, ends: Mapping[str, str] = MappingProxyType({}),
+    calls: int = 1,
+) -> dict[str, str]:
+    """Every walk, six at a time; the outcome of each call, which has exactly one order.
+
+    A walk ends at the prompt of its name, or at the one ``ends`` names; ``calls`` is how many calls of its number there are then.
+    """
     numbers = {prompt: str(first_number + n) for n, prompt in enumerate(walks)}
     room = asyncio.Semaphore(6)
 
     async def go(prompt: str) -> None:
         async with room:
             try:
-                await walk(running, listener, numbers[prompt], walks[prompt], prompt)
+                await walk(running, listener, numbers[prompt], walks[prompt], ends.get(prompt, prompt))
             except TimeoutError as late:
                 raise AssertionError(f"{prompt} is not heard; now {listener.heard.get(numbers[prompt])}") from late
 
@@ -205,8 +222,10 @@ async def walk_all(running: RunningHotline, client: HotlineClient, walks: dict[s
         listening.cancel()
     outcomes = {}
     for prompt, number in numbers.items():
-        call = await client.until(f"the end of {prompt}", lambda n=number: next(
-            (c for c in client.calls.values() if c["caller_number"] == n and c["state"] == "ended"), None))
+        call = await client.until(f"the end of {prompt}", lambda n=number: (
+            max(found, key=lambda c: str(c["arrived_at"])) if len(found := [
+                c for c in client.calls.values() if c["caller_number"] == n and c["state"] == "ended"
+            ]) == calls else None))
         order = await filled_order(client, call["linked_id"])
         assert order["calls"] == [call["linked_id"]] and order["outcome"] == call["outcome"]
         outcomes[prompt] = call["outcome"]
@@ -223,7 +242,7 @@ async def opened() -> AsyncIterator[RunningHotline]:
         duty, slots = running.folder / "duty.csv", running.folder / "slots.csv"
         duty.write_text(f"work_number,name,speciality,from,to\n8001,赵律师,婚姻家庭,{start},{end}\n")
         day = now + timedelta(days=3)
-        slots.write_text(f"service,from,to,places\n法律援助,{day:%Y-%m-%d} 09:30,{day:%Y-%m-%d} 10:30,9\n")
+        slots.write_text(f"service,from,to,places\n法律援助,{day:%Y-%m-%d} 09:30,{day:%Y-%m-%d} 10:30,50\n")
         await running.cli("roster", "import", str(duty))
         await running.cli("slots", "import", str(slots))
         yield running
@@ -249,6 +268,58 @@ async def test_every_prompt_of_an_open_hotline(opened: RunningHotline) -> None:
     assert {p: o for p, o in outcomes.items() if p in special} == special
     rest = {o for p, o in outcomes.items() if p not in special}
     assert rest <= {"abandoned", "self_service"}, outcomes
+
+
+async def test_every_prompt_of_a_second_call(opened: RunningHotline) -> None:
+    async with opened.client() as client:
+        first = {f"before {p}": before for p, (before, _) in AGAIN.items()}
+        ends = {f"before {p}": "appointment-booked" if before else "greeting" for p, (before, _) in AGAIN.items()}
+        await walk_all(opened, client, first, 13896_500_201, ends)
+        own = {c["caller_number"]: c["linked_id"] for c in client.calls.values()}
+        second: dict[str, Walk] = {}
+        for n, (prompt, (_, walked)) in enumerate(AGAIN.items()):
+            order = await filled_order(client, own[str(13896_500_201 + n)])
+            second[prompt] = [(what, keys.replace("{own}", order["number"][-4:])) for what, keys in walked]
+        outcomes = await walk_all(opened, client, second, 13896_500_201, calls=2)
+    assert set(outcomes.values()) <= {"self_service", "abandoned"}, outcomes
+
+
+async def test_every_prompt_after_the_operator_hung_up(opened: RunningHotline) -> None:
+    async with opened.client() as client, opened.operator(answers_itself=True) as operator:
+        await client.queue_until(lambda q: q["members"]["available"] == 1)
+        listener = Listener(opened)
+        listening = asyncio.create_task(listener.run())
+        try:
+            for n, (prompt, keys) in enumerate(AFTER_TALK.items()):
+                number = str(13896_500_301 + n)
+                async with opened.caller(number) as phone:
+                    await phone.dial("12348")
+                    await phone.wait_for("CALL_ESTABLISHED")
+                    await listener.until(number, "greeting")
+                    await phone.press("0")
+                    linked_id = await arrival(client, number)
+                    await state(client, linked_id, "talking")
+                    await operator.hang_up()
+                    await listener.until(number, "rating")
+                    for key in keys:
+                        await phone.press(key)
+                    await listener.until(number, prompt)
+                    await phone.hang_up()
+                    order = await filled_order(client, linked_id)
+                    assert (order["calls"], order["outcome"]) == ([linked_id], "answered")
+        finally:
+            listening.cancel()
+
+
+async def test_the_prompt_of_a_listed_number(opened: RunningHotline) -> None:
+    number = "13896500401"
+    await opened.cli("nuisance", "add", number, "--reason", "反复辱骂", "--owner", "王主任", "--days", "1")
+    async with opened.client() as client:
+        async with asyncio.timeout(20):
+            while number not in await command(opened, "database show nuisance"):
+                await asyncio.sleep(0.2)
+        outcomes = await walk_all(opened, client, {"nuisance-listed": []}, int(number))
+    assert outcomes == {"nuisance-listed": "self_service"}
 
 
 async def test_every_prompt_of_a_closed_hotline(closed: RunningHotline) -> None:
