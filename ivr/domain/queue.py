@@ -26,19 +26,24 @@ _MOST_LEFT = 1000
 
 @dataclass(slots=True)
 class QueueView:
-    """One queue now: callers in order of joining, members by interface."""
+    """One queue now: callers in Asterisk's own order, which goes by priority before time of joining; members by interface."""
 
     queue: str
     callers: dict[str, QueueCaller] = field(default_factory=dict)
     members: dict[str, QueueMember] = field(default_factory=dict)
 
+    def join(self, caller: QueueCaller) -> None:
+        """Take a caller in at the position Asterisk gave; whoever was there or behind moves back by one."""
+        order = list(self.callers.items())
+        order.insert(max(caller.position, 1) - 1, (caller.unique_id, caller))
+        self.callers = dict(order)
+
     def board(self) -> dict[str, Any]:
         """Plain data for storage and pages; waits are computed by the reader from ``joined_at`` (Unix seconds)."""
-        waiting = sorted(self.callers.values(), key=lambda c: (c.joined_at, c.position))
         return {
             "callers": [
                 {"linked_id": c.linked_id, "caller_number": c.number, "position": n, "joined_at": c.joined_at}
-                for n, c in enumerate(waiting, 1)
+                for n, c in enumerate(self.callers.values(), 1)
             ],
             "members": [
                 {"interface": m.interface, "name": m.name, "state": m.state, "paused_reason": m.paused_reason}
@@ -62,7 +67,8 @@ class QueueBoard:
                 gone = set(self.queues)
                 self.queues = {
                     q.queue: QueueView(
-                        q.queue, {c.unique_id: c for c in q.callers}, {m.interface: m for m in q.members}
+                        q.queue, {c.unique_id: c for c in sorted(q.callers, key=lambda c: (c.position, c.joined_at))},
+                        {m.interface: m for m in q.members},
                     )
                     for q in event.queues
                 }
@@ -75,7 +81,7 @@ class QueueBoard:
                 view = self.queues.get(queue)
                 if view is not None and caller.unique_id not in view.callers:
                     since = self._joined_at.pop(caller.unique_id, caller.joined_at)
-                    view.callers[caller.unique_id] = replace(caller, joined_at=since)
+                    view.join(replace(caller, joined_at=since))
                     return {queue}
             case CallerLeft(queue, unique_id):
                 view = self.queues.get(queue)

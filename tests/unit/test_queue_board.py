@@ -49,6 +49,7 @@ class Model:
         self.queues: set[str] = set()
         self.callers: dict[tuple[str, str], QueueCaller] = {}
         self.members: dict[tuple[str, str], QueueMember] = {}
+        self.since: dict[str, float] = {}
         self.up = False
 
     def apply(self, event: LiveEvent) -> None:
@@ -60,10 +61,13 @@ class Model:
                 self.up = True
             case LinkLost():
                 self.up = False
-            case CallerJoined(queue, caller) if queue in self.queues:
-                self.callers.setdefault((queue, caller.unique_id), caller)
-            case CallerLeft(queue, unique_id):
-                self.callers.pop((queue, unique_id), None)
+            case CallerJoined(queue, caller) if queue in self.queues and (queue, caller.unique_id) not in self.callers:
+                # Who comes back has waited since the first time.
+                self.callers[queue, caller.unique_id] = replace(caller, joined_at=self.since.pop(caller.unique_id, caller.joined_at))
+            case CallerLeft(queue, unique_id) if (queue, unique_id) in self.callers:
+                self.since[unique_id] = self.callers.pop((queue, unique_id)).joined_at
+            case ChannelEnded(unique_id):
+                self.since.pop(unique_id, None)
             case MemberChanged(queue, member) if queue in self.queues:
                 self.members[queue, member.interface] = member
             case MemberRemoved(queue, interface):
@@ -114,13 +118,18 @@ def test_a_lost_link_keeps_the_board_and_says_so_until_the_next_snapshot() -> No
     assert board.apply(ExchangeSnapshot((), frozenset(), 3.0)) == {"hotline"} and board.link_up and not board.queues
 
 
-def test_callers_are_shown_in_the_order_of_joining_and_numbered_anew() -> None:
+def test_callers_are_shown_in_asterisks_order_and_numbered_anew() -> None:
     board = QueueBoard()
     first, second, third = (QueueCaller(f"t-1.{n}", f"t-1.{n}", str(n), n, float(n)) for n in (1, 2, 3))
     board.apply(ExchangeSnapshot((QueueSnapshot("hotline", (), (third, first, second)),), frozenset(), 1.0))
     board.apply(CallerLeft("hotline", "t-1.1"))
     shown = board.queues["hotline"].board()["callers"]
     assert [(c["linked_id"], c["position"], c["joined_at"]) for c in shown] == [("t-1.2", 1, 2.0), ("t-1.3", 2, 3.0)]
+    # Whose turn it is joins late and stands first; who comes by the ordinary way stands last.
+    board.apply(CallerJoined("hotline", QueueCaller("t-1.9", "t-1.9", "9", 1, 9.0)))
+    board.apply(CallerJoined("hotline", QueueCaller("t-1.8", "t-1.8", "8", 4, 9.5)))
+    shown = board.queues["hotline"].board()["callers"]
+    assert [(c["linked_id"], c["position"]) for c in shown] == [("t-1.9", 1), ("t-1.2", 2), ("t-1.3", 3), ("t-1.8", 4)]
 
 
 @pytest.mark.parametrize(("device", "paused", "state"), [
