@@ -163,9 +163,17 @@ async def test_a_duty_telephone_that_does_not_answer_leads_to_a_message_and_a_la
         await ended(board, before)
 
 
-async def test_who_has_to_wait_hears_for_how_long(hotline: RunningHotline, client: HotlineClient) -> None:
+@pytest_asyncio.fixture(loop_scope="session")
+async def quiet() -> AsyncIterator[RunningHotline]:
+    """A product without a history, in which nobody else calls or is called back."""
+    async with running_hotline(rtp=28_500) as running:
+        yield running
+
+
+async def test_who_has_to_wait_hears_for_how_long(quiet: RunningHotline) -> None:
     """Nobody is free: the expected wait is spoken from what the controller noted, and noted what was spoken."""
-    async with hotline.operator(answers_itself=True), hotline.caller("13896400010") as first:
+    hotline = quiet
+    async with hotline.client() as client, hotline.operator(answers_itself=True), hotline.caller("13896400010") as first:
         await client.queue_until(lambda q: q["members"]["available"] == 1)
         talking = await waiting(client, first, "13896400010")
         await state(client, talking, "talking")
