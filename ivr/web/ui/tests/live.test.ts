@@ -11,7 +11,7 @@ const call = (linked_id: string, state: Call['state'], arrived_at: string): Call
 })
 const at = (second: number): string => new Date(Date.UTC(2026, 10, 24, 0, 0, second)).toISOString()
 const order = (number: string, opened_at: string): Order => ({
-  number, opened_at, state: 'draft', channel: 'hotline', outcome: '', category: { code: '', name: '' },
+  number, opened_at, due_at: null, state: 'draft', channel: 'hotline', outcome: '', category: { code: '', name: '' },
   matter: { code: '', name: '' }, caller_number: '', filled_at: null, note: '', version: 1, calls: [],
 })
 const empty = { queues: [], calls: [], orders: [] }
