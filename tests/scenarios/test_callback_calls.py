@@ -10,8 +10,8 @@ from ivr.domain.call import Call, fold
 from ivr.domain.callback import DIALLED
 from ivr.domain.events import Fact
 from ivr.domain.work_order import note_at_opening
+from tests.scenarios.call_cases import QUEUES
 from tests.scenarios.call_table import LINKED, T0, facts_of
-from tests.scenarios.test_calls import QUEUES
 
 OURS = "t-cb-1795506589.101"
 ASKS = QUEUES + """

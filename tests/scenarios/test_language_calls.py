@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from ivr.domain.call import fold
+from tests.scenarios.call_cases import ARRIVES, QUEUES
 from tests.scenarios.call_table import facts_of
-from tests.scenarios.test_calls import ARRIVES, PREFIXES, QUEUES, seen
+from tests.scenarios.test_calls import PREFIXES, seen
 
 ANSWERED = """
  20.0  three   CHAN_START     context=from-seat num=12348

@@ -12,8 +12,9 @@ import pytest
 from ivr.domain.call import fold
 from ivr.domain.events import Fact
 from ivr.domain.work_order import note_at_opening
+from tests.scenarios.call_cases import ARRIVES, QUEUES
 from tests.scenarios.call_table import facts_of
-from tests.scenarios.test_calls import ARRIVES, PREFIXES, QUEUES, real_calls, seen
+from tests.scenarios.test_calls import PREFIXES, real_calls, seen
 
 TALKS = QUEUES + """
  7.1  one     CHAN_START     context=from-seat num=12348
