@@ -15,6 +15,7 @@ import structlog
 
 from ivr.domain.end_of_speech import FRAME_BYTES
 from ivr.ports.spoken import LiveLeg
+from ivr.telephony.loopback_server import LoopbackServer
 
 log = structlog.get_logger(__name__)
 
@@ -22,7 +23,6 @@ _GO_ON, _TICKET, _KEY, _SOUND = 0x00, 0x01, 0x03, 0x10
 _FIRST_WITHIN_S = 2.0
 _LAST_WITHIN_S = 1.0
 _SILENT_LINK_S = 5.0  # Asterisk sends sound all the time
-_RETRY_S = 1.0
 _BUFFER = 1 << 16
 
 Listener = Callable[[str, LiveLeg], Awaitable[None]]
@@ -33,37 +33,18 @@ class AudioSocketServer:
     """Gives calls to ``listener`` by ticket, on 127.0.0.1:``port``, ``most_at_once`` at a time, each for ``within_s`` at most."""
 
     def __init__(self, port: int, listener: Listener, *, within_s: float, most_at_once: int) -> None:
-        self._port = port
         self._listener = listener
         self._within_s = within_s
-        self._most = most_at_once
-        self._open = 0
-        self.listening = asyncio.Event()
+        self._server = LoopbackServer("audiosocket", port, self._serve, most_at_once=most_at_once, buffer=_BUFFER, backlog=64)
+
+    @property
+    def listening(self) -> asyncio.Event:
+        """Set once Asterisk can connect."""
+        return self._server.listening
 
     async def run(self) -> None:
-        """Ends only when cancelled, and ends every link with it; a port still in use is waited for."""
-        async with asyncio.TaskGroup() as links:
-
-            def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-                if self._open >= self._most:
-                    log.warning("live_leg_refused", reason="too many at once")
-                    writer.transport.abort()
-                    return
-                self._open += 1
-                links.create_task(self._serve(reader, writer))
-
-            while True:
-                try:
-                    server = await asyncio.start_server(accept, "127.0.0.1", self._port, limit=_BUFFER, backlog=64)
-                except OSError as taken:
-                    log.warning("live_legs_not_heard_yet", port=self._port, reason=str(taken))
-                    await asyncio.sleep(_RETRY_S)
-                    continue
-                try:
-                    self.listening.set()
-                    await asyncio.Event().wait()
-                finally:
-                    server.close()
+        """Ends only when cancelled, and ends what is in hand with it."""
+        await self._server.run()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -80,9 +61,6 @@ class AudioSocketServer:
         except Exception as failed:
             # One call that cannot be heard must not end the others; its caller goes on by keys.
             log.error("live_leg_failed", reason=f"{type(failed).__name__}: {failed}")
-        finally:
-            self._open -= 1
-            writer.transport.abort()
 
 
 class _Leg:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import structlog
 
 from ivr.domain.errors import Unavailable
+from ivr.telephony.loopback_server import LoopbackServer
 
 log = structlog.get_logger(__name__)
 
@@ -24,7 +25,6 @@ _MOST_LINES = 100
 _MOST_UNASKED = 4
 _NAME = re.compile(r"[A-Z][A-Z_]{0,30}")
 _VALUE = re.compile(r"[A-Za-z0-9/&_-]{0,500}")
-_RETRY_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,37 +54,18 @@ class FastAgiServer:
     def __init__(
         self, port: int, responders: Mapping[str, Responder], *, within_s: float = 3.0, most_at_once: int = 128
     ) -> None:
-        self._port = port
         self._responders = dict(responders)
         self._within_s = within_s
-        self._most = most_at_once
-        self._open = 0
-        self.listening = asyncio.Event()
+        self._server = LoopbackServer("fastagi", port, self._converse, most_at_once=most_at_once, buffer=_LONGEST_LINE, backlog=256)
+
+    @property
+    def listening(self) -> asyncio.Event:
+        """Set once Asterisk can connect."""
+        return self._server.listening
 
     async def run(self) -> None:
-        """Ends only when cancelled, and ends every conversation with it; a port still in use is waited for."""
-        async with asyncio.TaskGroup() as conversations:
-
-            def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-                if self._open >= self._most:
-                    log.warning("question_refused", reason="too many at once")
-                    writer.transport.abort()
-                    return
-                self._open += 1
-                conversations.create_task(self._converse(reader, writer))
-
-            while True:
-                try:
-                    server = await asyncio.start_server(accept, "127.0.0.1", self._port, limit=_LONGEST_LINE, backlog=256)
-                except OSError as taken:
-                    log.warning("questions_not_answered_yet", port=self._port, reason=str(taken))
-                    await asyncio.sleep(_RETRY_S)
-                    continue
-                try:
-                    self.listening.set()
-                    await asyncio.Event().wait()
-                finally:
-                    server.close()
+        """Ends only when cancelled, and ends what is in hand with it."""
+        await self._server.run()
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -106,10 +87,6 @@ class FastAgiServer:
         except Exception as failed:
             # One question that cannot be answered must not end the others; its caller reaches a human.
             log.error("question_failed", reason=f"{type(failed).__name__}: {failed}")
-        finally:
-            self._open -= 1
-            # Everything worth sending was acknowledged, so nothing is lost by not lingering.
-            writer.transport.abort()
 
 
 def _command(name: str, value: str) -> bytes:
