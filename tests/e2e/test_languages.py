@@ -12,6 +12,7 @@ import pytest_asyncio
 
 from ivr.demo.client import HotlineClient
 from ivr.demo.phone import ScriptedPhone
+from tests.e2e.call_backs import ask_for_call_back, citizen_of, into_the_queue
 from tests.e2e.hotline import RunningHotline, running_hotline
 from tests.e2e.journeys import arrival, command, filled_order, state
 from tests.e2e.listening import hears_prompt
@@ -23,6 +24,9 @@ pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="session")]
 MORE = """
 [hotline]
 language_wait_s = 10
+
+[callback]
+hours = ["00:00-24:00"]
 
 [[queues]]
 name = "dialect"
@@ -43,7 +47,7 @@ key = "4"
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def speaking() -> AsyncIterator[RunningHotline]:
     """A product with one seat that speaks the dialect, and key 4 for it."""
-    async with running_hotline(MORE, rtp=36000) as running:
+    async with running_hotline(MORE) as running:
         yield running
 
 
@@ -208,6 +212,32 @@ async def test_a_known_caller_reaches_the_language_with_every_process_of_ours_de
         await filled_order(client, linked_id)
     call = await call_row(client, linked_id)
     assert (call["language_by"], call["queue"], call["outcome"]) == ("record", "dialect", "answered")
+
+
+async def test_who_is_called_back_is_put_through_to_the_language(speaking: RunningHotline, client: HotlineClient) -> None:
+    number = "13896600011"
+    await speaking.cli("language", "set", number, "ningxia", "--by", "督导")
+    await known(speaking, number, "ningxia")
+    async with citizen_of(speaking, number) as citizen:
+        await there(client, "hotline", 0)
+        await there(client, "dialect", 0)
+        promised = await into_the_queue(client, citizen, number)
+        await ask_for_call_back(speaking, citizen, promised)
+        await citizen.press("1")
+        await state(client, promised, "ended", within_s=30)
+        async with speaking.operator() as one, speaking.operator("three", answers_itself=True):
+            await citizen.wait_for("CALL_INCOMING", within_s=40)
+            await there(client, "dialect")
+            await citizen.answer()
+            back = await client.until("the call-back", lambda: next(
+                (c for c in client.calls.values() if c["channel"] == "callback" and c["caller_number"] == number), None))
+            await state(client, back["linked_id"], "talking")
+            assert not [e for e in one.events if e.get("type") == "CALL_INCOMING"], "any seat was left alone"
+            await citizen.hang_up()
+            order = await filled_order(client, promised)
+    call = await call_row(client, back["linked_id"])
+    assert (call["language"], call["language_by"], call["queue"], call["outcome"]) == ("ningxia", "record", "dialect", "answered")
+    assert order["calls"] == [promised, back["linked_id"]]
 
 
 async def test_what_was_taken_back_counts_for_nothing_and_bad_words_are_refused(speaking: RunningHotline, client: HotlineClient) -> None:

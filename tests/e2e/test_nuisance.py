@@ -41,6 +41,7 @@ async def test_the_operators_key_warns_twice_and_then_ends_the_call(hotline: Run
         order = await filled_order(client, linked_id)
     assert (call["outcome"], call["nuisance"], call["hangup_by"], call["rating"]) == ("answered", "ended", "operator", None)
     assert "骚扰来电规则" in order["note"] and call["transcript"]["state"] != "none"
+    assert "async goto" not in hotline.asterisk_log
     told = [t for t in await facts(hotline, linked_id, bool) if t[0] in ("NUISANCE", "RATING_ASKED")]
     assert told == [("NUISANCE", "warning-1"), ("NUISANCE", "warning-2"), ("NUISANCE", "ended")]
 

@@ -110,7 +110,7 @@ def test_the_rich_exchange_in_short() -> None:
         "appointment-confirm", "appointment-mine",
         "recording", "expected-hotline", "expected-village",
         "from-seat", "joined", "transfer", "consult", "consult-failed", "returned", "nuisance",
-        "nuisance-advice", "nuisance-ended", "nuisance-listed",
+        "nuisance-advice", "nuisance-listed",
         "duty", "duty-road-mobile-one", "duty-road-county",
     }
     assert {s.extension for s in found if s.context == "from-trunk-carrier"} == {"12348", "0951612348"}
