@@ -39,6 +39,12 @@ class BadSlots(CallerFault):
     code = "bad_slots"
 
 
+class CannotBook(CallerFault):
+    """The place cannot be given: the time is full, or the number has one already. The text says which."""
+
+    code = "cannot_book"
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Slot:
     """A time that ``places`` citizens may come; ``id`` is 0 before it is stored. Times are aware."""
@@ -53,6 +59,20 @@ class Slot:
     def reference(self) -> str:
         """How the dialplan and the ledger name it: id and Shanghai time, ``17-202612030900``."""
         return f"{self.id}-{self.starts_at.astimezone(SHANGHAI):%Y%m%d%H%M}"
+
+    @property
+    def words(self) -> str:
+        """Service and time for people: 法律援助 2026-12-03 09:00."""
+        return f"{SERVICES.get(self.service, self.service)} {self.starts_at.astimezone(SHANGHAI):%Y-%m-%d %H:%M}"
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """A place that a number has booked."""
+
+    id: int
+    slot: Slot
+    number: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +90,13 @@ class Told:
         act = {"booked": "预约", "cancelled": "取消预约", "told": "查询预约"}[self.act]
         day = f"{self.at[:4]}-{self.at[4:6]}-{self.at[6:8]} {self.at[8:10]}:{self.at[10:]}"
         return f"来电人自助{act}：{SERVICES.get(self.service, self.service)} {day}。"
+
+
+def checked_number(number: str) -> str:
+    """The number when it is one: digits as orders show them, so that a call from it finds the booking; else CallerFault."""
+    if not re.fullmatch(r"[0-9]{3,20}", number, re.ASCII):
+        raise CallerFault(f"{number[:40]!r} is no telephone number; give 3 to 20 digits as orders show them")
+    return number
 
 
 def read_told(text: str) -> Told | None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ivr.domain.appointment import Slot, SlotFile, read_told
+from ivr.domain.appointment import Booking, CannotBook, Slot, SlotFile, read_told
 from ivr.domain.call import Call
+from ivr.domain.errors import NotFound
 from ivr.storage.database import transaction
 
 if TYPE_CHECKING:
@@ -81,15 +82,60 @@ class PostgresAppointments:
             ]
         return sum(new)
 
-    async def coming(self, limit: int = 500) -> Sequence[tuple[Slot, Sequence[str]]]:
-        """Times still to come with the numbers of those who booked them, the earliest first."""
+    async def book(self, slot_id: int, number: str, linked_id: str) -> Booking:
+        """Book a place for a number at the desk; ``linked_id`` is the call it is done in, '' at the counter.
+
+        Raises NotFound for no such time to come, CannotBook when it is full or the number comes already.
+        """
         async with transaction(self._pool) as connection:
-            rows = await connection.fetch(
-                f"SELECT {_SLOT}, ARRAY(SELECT a.caller_number FROM appointment a WHERE a.slot_id = s.id AND a.state = 'booked'"
-                " ORDER BY a.id) AS who FROM appointment_slot s WHERE s.ends_at > now() ORDER BY s.starts_at, s.service LIMIT $1",
-                limit,
+            await connection.execute("SELECT 1 FROM appointment_slot WHERE id = $1 FOR UPDATE", slot_id)
+            slot = await connection.fetchrow(
+                f"SELECT {_SLOT}, {_TAKEN} AS taken FROM appointment_slot s WHERE s.id = $1 AND s.starts_at > now()", slot_id
             )
-        return [(_slot(r), r["who"]) for r in rows]
+            if slot is None:
+                raise NotFound(f"There is no time {slot_id} to come; look at the list of times.")
+            known = await connection.fetchrow(
+                f"SELECT {_SLOT} FROM appointment_slot s JOIN appointment a ON a.slot_id = s.id"
+                " WHERE s.service = $1 AND a.caller_number = $2 AND a.state = 'booked' AND s.starts_at > now() LIMIT 1",
+                slot["service"], number,
+            )
+            if known is not None:
+                raise CannotBook(f"{number} comes on {_slot(known).words} already; cancel that first.")
+            if slot["taken"] >= slot["places"]:
+                raise CannotBook(f"No place is left on {_slot(slot).words}; choose another time.")
+            booked = await connection.fetchval(
+                "INSERT INTO appointment (slot_id, caller_number, linked_id, state) VALUES ($1, $2, $3, 'booked')"
+                " ON CONFLICT (linked_id, slot_id) DO UPDATE SET state = 'booked', caller_number = excluded.caller_number,"
+                " changed_at = now() WHERE appointment.state <> 'booked' RETURNING id",
+                slot_id, number, linked_id or f"desk-{number}",
+            )
+            if booked is None:
+                raise CannotBook(f"This call has booked {_slot(slot).words} already, for another number.")
+        return Booking(booked, _slot(slot), number)
+
+    async def cancel(self, booking_id: int) -> Booking:
+        """Take a booking back at the desk; raises NotFound when there is none to come."""
+        async with transaction(self._pool) as connection:
+            row = await connection.fetchrow(
+                "UPDATE appointment SET state = 'cancelled', changed_at = now() FROM appointment_slot s WHERE appointment.id = $1"
+                f" AND s.id = slot_id AND state = 'booked' AND s.starts_at > now() RETURNING {_SLOT}, caller_number", booking_id,
+            )
+        if row is None:
+            raise NotFound(f"There is no booking {booking_id} to come.")
+        return Booking(booking_id, _slot(row), row["caller_number"])
+
+    async def coming(self, limit: int = 500) -> Sequence[tuple[Slot, Sequence[Booking]]]:
+        """Times still to come with who booked them, the earliest first."""
+        async with transaction(self._pool) as connection:
+            slots = await connection.fetch(
+                f"SELECT {_SLOT} FROM appointment_slot s WHERE s.ends_at > now() ORDER BY s.starts_at, s.service LIMIT $1", limit
+            )
+            booked = await connection.fetch(
+                "SELECT id, slot_id, caller_number FROM appointment WHERE state = 'booked' AND slot_id = ANY($1) ORDER BY id",
+                [r["id"] for r in slots],
+            )
+        found = [_slot(r) for r in slots]
+        return [(s, [Booking(r["id"], s, r["caller_number"]) for r in booked if r["slot_id"] == s.id]) for s in found]
 
 
 async def settle(connection: Connection, call: Call) -> None:
@@ -106,8 +152,10 @@ async def settle(connection: Connection, call: Call) -> None:
     elif told is not None and told.act == "cancelled" and call.caller_number:
         await connection.execute(
             "UPDATE appointment SET state = 'cancelled', changed_at = now() WHERE slot_id = $1 AND caller_number = $2"
-            " AND state = 'booked' AND EXISTS (SELECT 1 FROM call WHERE call.linked_id = appointment.linked_id"
-            " AND call.arrived_at < to_timestamp($3::float8))", told.slot_id, call.caller_number, call.arrived_at,
+            " AND state = 'booked' AND (EXISTS (SELECT 1 FROM call WHERE call.linked_id = appointment.linked_id"
+            " AND call.arrived_at < to_timestamp($3::float8))"
+            " OR (linked_id LIKE 'desk-%' AND changed_at < to_timestamp($3::float8)))",
+            told.slot_id, call.caller_number, call.arrived_at,
         )
     if call.state == "ended":
         await connection.execute(

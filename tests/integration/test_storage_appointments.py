@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ivr.domain.appointment import Slot, SlotFile
+from ivr.domain.appointment import CannotBook, Slot, SlotFile
+from ivr.domain.errors import NotFound
 from ivr.domain.events import Fact
 from ivr.storage.appointments import PostgresAppointments
 from tests.integration.storage_world import FOLD, T0, World, batch, linked
@@ -92,7 +93,7 @@ async def test_confirmed_it_is_booked_once_and_its_order_says_when(pool: Pool) -
     assert order["outcome"] == "self_service" and order["state"] == "draft" and order["note"].startswith("来电人自助预约：法律援助 ")
     assert await store.booked_by("legal-aid", "138") == held and await store.booked_by("mediation", "138") is None
     assert await store.booked_by("legal-aid", "139") is None
-    assert [who for _, who in await store.coming()] == [["138"]]
+    assert [[b.number for b in who] for _, who in await store.coming()] == [["138"]]
 
 
 async def test_what_was_confirmed_is_kept_when_the_ledger_is_read_late(pool: Pool) -> None:
@@ -129,3 +130,30 @@ async def test_a_later_call_cancels_and_never_what_was_booked_after_it(pool: Poo
     again = Fact("cel", "f3", 50, linked(3), "ANSWER", T0 + 300, call(3)[0].data)
     await tell(world, [again], 50, 60)
     assert await states(pool) == [(linked(1), "cancelled"), (linked(4), "booked")], "the old call told again cancels nothing new"
+
+
+async def test_the_desk_books_a_place_like_any_caller_and_the_citizen_cancels_it_by_calling(pool: Pool) -> None:
+    store, (first, second) = await offered(pool, slot(), slot(1))
+    world = World(pool)
+    made = await store.book(first.id, "138", "")
+    assert (made.number, made.slot.id) == ("138", first.id) and await store.booked_by("legal-aid", "138") is not None
+    with pytest.raises(CannotBook, match="No place is left"):
+        await store.book(first.id, "139", linked(9))
+    with pytest.raises(CannotBook, match="comes on"):
+        await store.book(second.id, "138", linked(9))
+    for unknown in (second.id + 1000, 0):
+        with pytest.raises(NotFound):
+            await store.book(unknown, "140", "")
+    await pool.execute("UPDATE appointment SET changed_at = to_timestamp($1::float8)", T0)
+    await tell(world, call(3, f"cancelled:legal-aid:{first.reference}"))
+    assert await states(pool) == [("desk-138", "cancelled")]
+    with pytest.raises(NotFound):
+        await store.cancel(made.id)
+    again = await store.book(first.id, "138", "")
+    assert again.id == made.id and (await store.cancel(again.id)).number == "138"
+
+
+async def test_of_many_desks_for_the_last_place_one_books_it(pool: Pool) -> None:
+    store, (last,) = await offered(pool, slot())
+    told = await asyncio.gather(*(store.book(last.id, f"13{n}", linked(n)) for n in range(8)), return_exceptions=True)
+    assert sum(isinstance(t, CannotBook) for t in told) == 7 and [len(who) for _, who in await store.coming()] == [1]
