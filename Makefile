@@ -29,8 +29,8 @@ pages: setup ## build the pages
 check: setup-test ## style, types, layers, locks, container files
 	@scripts/check.sh
 
-test: setup-test ## every test but the long faults
-	@.venv/bin/python -m pytest
+test: setup-test ## every test but the long faults, two files at a time: they wait more than they compute
+	@.venv/bin/python -m pytest -n 2 --dist loadfile
 
 setup-bench: ## make this machine ready to measure it against its peers
 	@scripts/setup.sh bench

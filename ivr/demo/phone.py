@@ -17,6 +17,7 @@ from ivr.domain.errors import Unavailable
 
 _MODULES = "/usr/lib/baresip/modules"
 _COMMAND_WITHIN_S = 5.0
+_KEY_S = 0.3  # a key has a length, and the next one begins after it; pressed sooner, two become one
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +112,9 @@ class ScriptedPhone:
         await self.command("ausrc", f"aufile,{wav}")
 
     async def press(self, key: str) -> None:
-        """Send one key by RFC 4733."""
+        """Send one key by RFC 4733; returns when a person could press the next."""
         await self.command("sndcode", key)
+        await asyncio.sleep(_KEY_S)
 
     async def wait_for(self, kind: str | Callable[[dict[str, Any]], bool], within_s: float = 15) -> dict[str, Any]:
         """The first event of a type (``CALL_ESTABLISHED``, ``CALL_INCOMING`` …) or that fits, past ones included."""

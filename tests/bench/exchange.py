@@ -20,7 +20,7 @@ from ivr.settings_sections import HotlineSettings, QueueSettings, SeatSettings, 
 from ivr.storage.embedded import EmbeddedPostgres
 from ivr.storage.migrate import migrate
 from ivr.telephony.embedded import EmbeddedAsterisk
-from tests.e2e.hotline import free_ports
+from tests.fakes.free_ports import free_ports
 
 _NOT_BARE = ("cel_", "app_celgen", "res_cdrel", "app_queue", "app_cdr", "app_mixmonitor", "res_manager")
 

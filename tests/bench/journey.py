@@ -23,7 +23,7 @@ import asyncpg
 from tests.bench.exchange import Exchange, exchange
 from tests.bench.figure import Figure, absolute, quick
 from tests.bench.sip_load import OPTIONAL, SDP, STREAM, SipLoad, request
-from tests.e2e.hotline import free_ports
+from tests.fakes.free_ports import free_ports
 
 SEATS, TALK_S, STAYS_S, WITHIN_S = 4, 8.0, 60.0, 300.0
 _KEY_S = 0.4

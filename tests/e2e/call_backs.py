@@ -13,9 +13,8 @@ from ivr.demo.client import HotlineClient
 from ivr.demo.phone import ScriptedPhone
 from ivr.exchange_setup import database_url
 from tests.e2e.hotline import RunningHotline
-from tests.e2e.journeys import arrival, state
+from tests.e2e.journeys import arrival, line_up, state
 from tests.e2e.listening import hears_prompt
-from tests.faults.witness import console
 
 
 async def rows(hotline: RunningHotline, sql: str, *values: Any) -> list[dict[str, Any]]:
@@ -64,10 +63,7 @@ async def job(hotline: RunningHotline, number: str, *states: str, within_s: floa
 async def citizen_of(hotline: RunningHotline, number: str, **more: Any) -> AsyncIterator[ScriptedPhone]:
     """A citizen's telephone where the carrier delivers our calls, once Asterisk knows that the line is up."""
     async with hotline.caller(number, listen_port=hotline.carrier, **more) as phone:
-        async with asyncio.timeout(20):
-            while "Avail" not in await console(hotline).command("pjsip show contacts"):
-                await console(hotline).command("pjsip qualify trunk-carrier")
-                await asyncio.sleep(0.2)
+        await line_up(hotline)
         yield phone
 
 

@@ -17,6 +17,7 @@ from ivr.telephony.asterisk_root import find_asterisk
 from ivr.telephony.dialplan import MODULES
 from ivr.telephony.embedded import EmbeddedAsterisk
 from ivr.web.tls import ServerCertificate, local_certificate
+from tests.fakes.free_ports import rtp_ports
 
 REGISTERED, BY_ADDRESS, ENCRYPTED = "registered", "by-address", "encrypted"
 HOSTS = {REGISTERED: "127.0.0.2", BY_ADDRESS: "127.0.0.3", ENCRYPTED: "127.0.0.4"}
@@ -181,7 +182,7 @@ class Carrier:
     """Start after the hotline's settings are known: ``customer`` and ``customer_tls`` are its SIP addresses (host:port)."""
 
     def __init__(
-        self, folder: Path, *, port: int, tls_port: int, customer: str, customer_tls: str, their_ca: Path, rtp: int, sound: Path
+        self, folder: Path, *, port: int, tls_port: int, customer: str, customer_tls: str, their_ca: Path, sound: Path
     ) -> None:
         self.run = folder
         self.certificate: ServerCertificate = local_certificate(folder / "tls", [HOSTS[ENCRYPTED]])
@@ -189,7 +190,7 @@ class Carrier:
             "hosts": HOSTS, "port": port, "tls_port": tls_port, "customer": customer, "customer_tls": customer_tls,
             "their_ca": their_ca, "certificate": self.certificate, "user": USER, "secret": SECRET, "shown": SHOWN,
         }
-        self._rtp = rtp
+        self._rtp, self._rtp_last = rtp_ports()
         self._sound = sound.with_suffix("")
         self._tags = itertools.count(1)
         self._asterisk: EmbeddedAsterisk | None = None
@@ -205,7 +206,7 @@ class Carrier:
             "asterisk.conf": _ASTERISK.format(run=self.run, modules=root.modules, data=root.data),
             "modules.conf": "[modules]\nautoload = no\n" + "".join(f"load = {m}.so\n" for m in modules),
             "pjsip.conf": _PJSIP.format(**self._values), "extensions.conf": globals_ + _EXTENSIONS,
-            "logger.conf": _LOGGER, "rtp.conf": _RTP.format(rtp=self._rtp, rtp_last=self._rtp + 499),
+            "logger.conf": _LOGGER, "rtp.conf": _RTP.format(rtp=self._rtp, rtp_last=self._rtp_last),
             **dict.fromkeys(_EMPTY, ""),
         }
         for name, text in texts.items():

@@ -7,7 +7,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import ssl
 import subprocess
 import sys
@@ -27,6 +26,7 @@ from ivr.exchange_setup import Places, credentials
 from ivr.settings import PROJECT_ROOT, Settings
 from ivr.storage.accounts import PostgresAccounts
 from ivr.telephony.speaking import RATE, Voice, speak, write_wav
+from tests.fakes.free_ports import free_ports, rtp_ports
 
 CONFIGURATION = """
 disk_reserve_mb = 64
@@ -72,32 +72,19 @@ channel_cap = 20
 """
 
 
-def free_ports(count: int) -> list[int]:
-    """Ports free for UDP and TCP at this moment."""
-    found: list[int] = []
-    while len(found) < count:
-        with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
-            tcp.bind(("127.0.0.1", 0))
-            port = tcp.getsockname()[1]
-            with suppress(OSError):
-                udp.bind(("127.0.0.1", port))
-                if port not in found:
-                    found.append(port)
-    return found
-
-
 class RunningHotline:
     """`ivr run` on free ports in a folder of its own; ``more`` is appended to its TOML file."""
 
-    def __init__(self, more: str = "", *, web_more: str = "", asterisk_more: str = "", rtp: int = 24000) -> None:
+    def __init__(self, more: str = "", *, web_more: str = "", asterisk_more: str = "") -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="ivr-e2e-", dir="/var/tmp"))
         self.folder.chmod(0o755)
         web, sip, ami, carrier, fastagi, audiosocket = free_ports(6)
+        rtp, rtp_last = rtp_ports()
         self.sip, self.ami, self.carrier = sip, ami, carrier
         self.file = self.folder / "ivr.toml"
         self.file.write_text(CONFIGURATION.format(
             web=web, sip=sip, ami=ami, fastagi=fastagi, audiosocket=audiosocket, carrier=carrier, more=more, web_more=web_more, asterisk_more=asterisk_more,
-            rtp=rtp, rtp_last=rtp + 999,
+            rtp=rtp, rtp_last=rtp_last,
         ))
         self.environment = {k: v for k, v in os.environ.items() if not k.startswith("IVR_")} | {
             "IVR_CONFIG": str(self.file), "IVR_STATE_DIR": str(self.folder / "state"),

@@ -29,7 +29,7 @@ SECOND = FIRST.replace(hour=15, minute=0)
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def office() -> AsyncIterator[RunningHotline]:
     """A product that offers two times for legal aid, one citizen each, and none for mediation."""
-    async with running_hotline('[hotline]\nmenu = "lawyers"\n', rtp=33000) as running:
+    async with running_hotline('[hotline]\nmenu = "lawyers"\n') as running:
         file = running.folder / "slots.csv"
         rows = "".join(f"法律援助,{t:%Y-%m-%d %H:%M},{t + timedelta(hours=1):%Y-%m-%d %H:%M},1\n" for t in (FIRST, SECOND))
         file.write_text("service,from,to,places\n" + rows)

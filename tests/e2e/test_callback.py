@@ -45,7 +45,7 @@ dissatisfied_delay_s = 1
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def hotline() -> AsyncIterator[RunningHotline]:
     """A product that calls back again after a second."""
-    async with running_hotline(SETTINGS, rtp=29000) as running:
+    async with running_hotline(SETTINGS) as running:
         yield running
 
 

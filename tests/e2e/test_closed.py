@@ -51,7 +51,7 @@ async def closed() -> AsyncIterator[RunningHotline]:
     plans.chmod(0o755)
     (plans / "office.yaml").write_text(PLAN)
     try:
-        async with running_hotline(CLOSED, environment={"IVR_MENUS_DIR": str(plans)}, rtp=28000) as running:
+        async with running_hotline(CLOSED, environment={"IVR_MENUS_DIR": str(plans)}) as running:
             yield running
     finally:
         shutil.rmtree(plans)

@@ -14,7 +14,7 @@ import pytest
 
 from ivr.demo.summary import shortcomings
 from ivr.settings import PROJECT_ROOT
-from tests.e2e.hotline import free_ports
+from tests.fakes.free_ports import free_ports
 
 pytestmark = pytest.mark.e2e
 

@@ -135,7 +135,7 @@ menus:
 """
 
 
-def test_no_prompt_is_forgotten() -> None:
+async def test_no_prompt_is_forgotten() -> None:
     named = [*WALKS, *AGAIN, *AFTER_TALK, *LISTED, *CLOSED_WALKS, *(p for group in ELSEWHERE.values() for p in group)]
     assert sorted(named) == sorted(read_manifest(PROMPTS).prompts), "say where it is heard, or walk there"
 
@@ -187,7 +187,6 @@ async def walk(running: RunningHotline, listener: Listener, number: str, walked:
             await listener.until(number, what)
             for key in keys:
                 await phone.press(key)
-                await asyncio.sleep(0.3)  # a key has a length, and the next one begins after it
             while what == "Queue" and keys and not await listener.left(number, what):
                 await phone.press(keys)  # Asterisk had not begun to listen when it was pressed
         await listener.until(number, prompt)
@@ -229,14 +228,16 @@ async def walk_all(
         order = await filled_order(client, call["linked_id"])
         assert order["calls"] == [call["linked_id"]] and order["outcome"] == call["outcome"]
         outcomes[prompt] = call["outcome"]
-    assert "ERROR" not in running.asterisk_log and "pbx" not in running.asterisk_log
+    # A promised call-back meets a line with nobody at its far end: told as an error, and the citizen is tried again.
+    log = "\n".join(line for line in running.asterisk_log.splitlines() if "trunk-carrier" not in line)
+    assert "ERROR" not in log and "pbx" not in log
     return outcomes
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def opened() -> AsyncIterator[RunningHotline]:
     """Everything a menu can offer: lawyers by name, appointments, call-backs, enquiries, messages."""
-    async with running_hotline(OPEN, rtp=34000) as running:
+    async with running_hotline(OPEN) as running:
         now = datetime.now(SHANGHAI)
         start, end = (f"{now + timedelta(hours=h):%Y-%m-%d %H:%M}" for h in (-1, 6))
         duty, slots = running.folder / "duty.csv", running.folder / "slots.csv"
@@ -255,7 +256,7 @@ async def closed() -> AsyncIterator[RunningHotline]:
     plans.chmod(0o755)
     (plans / "office.yaml").write_text(CLOSED_PLAN)
     try:
-        async with running_hotline(CLOSED, environment={"IVR_MENUS_DIR": str(plans)}, rtp=35000) as running:
+        async with running_hotline(CLOSED, environment={"IVR_MENUS_DIR": str(plans)}) as running:
             yield running
     finally:
         shutil.rmtree(plans)

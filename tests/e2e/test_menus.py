@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="session")]
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def with_menu() -> AsyncIterator[RunningHotline]:
     """A product whose callers meet the one-level menu before the queue."""
-    async with running_hotline('[hotline]\nmenu = "menu"\n', rtp=27000) as running:
+    async with running_hotline('[hotline]\nmenu = "menu"\n') as running:
         yield running
 
 

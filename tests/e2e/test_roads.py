@@ -50,7 +50,7 @@ transfer_ring_s = 5
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def roads() -> AsyncIterator[RunningHotline]:
     """Calls go to a queue for one caller, and on to a second whose seats are paused or away."""
-    async with running_hotline(ROADS, rtp=28000) as running:
+    async with running_hotline(ROADS) as running:
         yield running
 
 
@@ -166,7 +166,7 @@ async def test_a_duty_telephone_that_does_not_answer_leads_to_a_message_and_a_la
 @pytest_asyncio.fixture(loop_scope="session")
 async def quiet() -> AsyncIterator[RunningHotline]:
     """A product without a history, in which nobody else calls or is called back."""
-    async with running_hotline(rtp=28_500) as running:
+    async with running_hotline() as running:
         yield running
 
 

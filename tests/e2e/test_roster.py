@@ -51,7 +51,7 @@ work_number = "8003"
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def roster() -> AsyncIterator[RunningHotline]:
     """A product with three lawyers; 8001 and 8002 are on duty now, 8003 is not."""
-    async with running_hotline(MORE, rtp=31000) as running:
+    async with running_hotline(MORE) as running:
         now = datetime.now(SHANGHAI)
         start, end, later = (f"{now + timedelta(hours=h):%Y-%m-%d %H:%M}" for h in (-1, 6, 9))
         file = running.folder / "duty.csv"

@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="function")]
 @pytest_asyncio.fixture
 async def product() -> AsyncIterator[RunningHotline]:
     """A product of one test's own, because it is killed."""
-    async with running_hotline(rtp=28000) as running:
+    async with running_hotline() as running:
         yield running
 
 

@@ -36,7 +36,7 @@ AID, NONSENSE, TWO, DANGER = "我想申请法律援助", "苹果香蕉西瓜", "
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def listening() -> AsyncIterator[RunningHotline]:
     """A product whose callers may speak to the one-level menu; five are heard at once."""
-    async with running_hotline(MORE, rtp=33000) as running:
+    async with running_hotline(MORE) as running:
         await until_it_hears(running)
         yield running
 

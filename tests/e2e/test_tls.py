@@ -18,7 +18,8 @@ from ivr.exchange_setup import credentials
 from ivr.settings import Settings
 from ivr.web.tls import local_certificate
 from tests.e2e.guide import examples
-from tests.e2e.hotline import RunningHotline, free_ports, running_hotline
+from tests.e2e.hotline import RunningHotline, running_hotline
+from tests.fakes.free_ports import free_ports
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
 
@@ -31,7 +32,7 @@ async def office() -> AsyncIterator[RunningHotline]:
     wss, sip_tls = free_ports(2)
     async with running_hotline(
         BROWSER_SEAT, web_more='tls = "local_ca"\nnames = ["hotline.office"]',
-        asterisk_more=f"wss_port = {wss}\nsip_tls_port = {sip_tls}", rtp=27000,
+        asterisk_more=f"wss_port = {wss}\nsip_tls_port = {sip_tls}",
     ) as running:
         yield running
 
@@ -190,7 +191,7 @@ async def test_a_desk_phone_registers_by_tls(office: RunningHotline) -> None:
 
 
 async def test_given_files_are_served() -> None:
-    product = RunningHotline(rtp=28000)
+    product = RunningHotline()
     made = local_certificate(product.folder / "office", ["127.0.0.1"])
     product.environment |= {
         "IVR_WEB__TLS": "files", "IVR_WEB__CERTIFICATE": str(made.certificate), "IVR_WEB__KEY": str(made.key),

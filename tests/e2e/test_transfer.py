@@ -21,7 +21,7 @@ from ivr.telephony.asterisk_root import find_asterisk
 from ivr.telephony.embedded import Console
 from ivr.telephony.speaking import RATE
 from tests.e2e.hotline import RunningHotline, running_hotline
-from tests.e2e.journeys import arrival, filled_order, state
+from tests.e2e.journeys import arrival, filled_order, line_up, state
 from tests.e2e.listening import hears_prompt, share_heard
 from tests.e2e.test_menus import call_row, facts
 from tests.fakes.sound import samples_of
@@ -57,7 +57,7 @@ transfer_ring_s = 6
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def desks() -> AsyncIterator[RunningHotline]:
     """A product with two colleagues and an outside agency who can be transferred to."""
-    async with running_hotline(MORE, rtp=28000) as running:
+    async with running_hotline(MORE) as running:
         yield running
 
 
@@ -93,7 +93,6 @@ async def keys(phone: ScriptedPhone, pressed: str) -> None:
     """One key after the other, as fast as a person presses."""
     for key in pressed:
         await phone.press(key)
-        await asyncio.sleep(0.3)
 
 
 async def console(desks: RunningHotline, line: str) -> str:
@@ -108,14 +107,6 @@ async def registered(desks: RunningHotline, seat: str) -> None:
     async with asyncio.timeout(20):
         while f"seat-{seat}/sip:" not in await console(desks, "pjsip show contacts"):
             await asyncio.sleep(0.1)
-
-
-async def line_is_up(desks: RunningHotline) -> None:
-    """Until Asterisk knows that the carrier answers, which it asks every half minute by itself."""
-    async with asyncio.timeout(20):
-        while not re.search(r"trunk-carrier/sip:.*Avail", await console(desks, "pjsip show contacts")):
-            await console(desks, "pjsip qualify trunk-carrier")
-            await asyncio.sleep(0.2)
 
 
 async def kinds(desks: RunningHotline, linked_id: str, wanted: tuple[str, str], within_s: float = 40) -> list[tuple[str, str]]:
@@ -221,7 +212,7 @@ async def test_transferred_to_nobody_and_the_operator_gone_is_first_in_the_queue
 async def test_three_with_an_outside_agency_and_one_recording(desks: RunningHotline, client: HotlineClient) -> None:
     line, seconds = desks.speech("这里是西花园路街道调解室，请双方下午过来一趟。")
     async with agency(desks) as town, talking(desks, client, "13896300005", keep_sound=True) as (citizen, operator, linked_id):
-        await line_is_up(desks)
+        await line_up(desks)
         await keys(operator, "*29001")
         await town.wait_for("CALL_ESTABLISHED", within_s=20)
         await kinds(desks, linked_id, ("TRANSFER_ANSWERED", "9001"))
@@ -322,7 +313,7 @@ async def test_nobody_else_can_be_dialled_and_citizens_have_no_keys(desks: Runni
 
 async def test_a_seat_that_talks_with_no_citizen_reaches_nobody(desks: RunningHotline, client: HotlineClient) -> None:
     async with agency(desks) as town, desks.operator("three", answers_itself=True), desks.operator("four") as four:
-        await line_is_up(desks)
+        await line_up(desks)
         await registered(desks, "three")
         await registered(desks, "four")
         for number in ("9001", "8003", "13896300009", "008613800000001"):

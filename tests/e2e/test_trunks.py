@@ -22,8 +22,9 @@ from ivr.telephony.exchange import AsteriskExchange
 from ivr.telephony.speaking import Voice, speak, write_wav
 from tests.e2e.carrier import BY_ADDRESS, ENCRYPTED, HOSTS, REGISTERED, SECRET, Carrier
 from tests.e2e.guide import examples, toml
-from tests.e2e.hotline import RunningHotline, free_ports
+from tests.e2e.hotline import RunningHotline
 from tests.e2e.journeys import arrival, filled_order, state
+from tests.fakes.free_ports import free_ports
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
 
@@ -43,7 +44,7 @@ async def connected() -> AsyncIterator[tuple[RunningHotline, Carrier]]:
     [line] = encrypted["trunks"]
     line |= {"host": HOSTS[ENCRYPTED], "port": tls_port}
     # Folders first: each side must know the other's authority before it starts.
-    hotline = RunningHotline(rtp=25000)
+    hotline = RunningHotline()
     secret = hotline.folder / "telecom.secret"
     secret.write_text(f"{SECRET}\n")
     registered["trunks"][0]["secret_file"] = str(secret)
@@ -59,7 +60,7 @@ async def connected() -> AsyncIterator[tuple[RunningHotline, Carrier]]:
     write_wav(sound, await asyncio.to_thread(speak, "我想咨询一下劳动争议", Voice("cmn-latn-pinyin+m3")))
     carrier = Carrier(
         hotline.folder / "carrier", port=port, tls_port=tls_port, customer=f"127.0.0.1:{hotline.sip}",
-        customer_tls=f"127.0.0.1:{sip_tls}", their_ca=hotline.folder / "state/tls/ca.crt", rtp=26000, sound=sound,
+        customer_tls=f"127.0.0.1:{sip_tls}", their_ca=hotline.folder / "state/tls/ca.crt", sound=sound,
     )
     await asyncio.to_thread(certificate, hotline.settings)
     try:

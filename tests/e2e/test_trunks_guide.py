@@ -11,15 +11,16 @@ from ivr.exchange_setup import certificate
 from ivr.telephony.speaking import Voice, speak, write_wav
 from tests.e2e.carrier import BY_ADDRESS, HOSTS, Carrier
 from tests.e2e.guide import examples, toml
-from tests.e2e.hotline import RunningHotline, free_ports
+from tests.e2e.hotline import RunningHotline
 from tests.e2e.journeys import arrival, filled_order, state
+from tests.fakes.free_ports import free_ports
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="function")]
 
 
 async def test_the_first_desk_phone_answers_the_first_line() -> None:
     [settings] = examples("first-phones.md")
-    product = RunningHotline(rtp=28000)
+    product = RunningHotline()
     ports = product.settings
     port, tls_port = free_ports(2)
     # The guide's settings, with this machine's addresses and free ports.
@@ -36,7 +37,7 @@ async def test_the_first_desk_phone_answers_the_first_line() -> None:
     assert made is not None and made.ca is not None
     carrier = Carrier(
         product.folder / "carrier", port=port, tls_port=tls_port, customer=f"127.0.0.1:{product.sip}",
-        customer_tls="127.0.0.1:1", their_ca=made.ca, rtp=26000, sound=sound,
+        customer_tls="127.0.0.1:1", their_ca=made.ca, sound=sound,
     )
     try:
         async with carrier:

@@ -1,20 +1,69 @@
-"""Ports nobody uses at this moment."""
+"""Ports for this test process alone: suites run side by side, and a port that is only free at the moment is a guess."""
 
 from __future__ import annotations
 
+import fcntl
+import itertools
+import os
 import socket
-from contextlib import suppress
+import tempfile
+from functools import cache
+from pathlib import Path
+
+_FIRST, _LANES, _WIDTH = 10_000, 4, 5_000  # below what the system gives out by itself, and below the scripted phones' media
+_SERVICES, _RTP_BLOCK, _SIPP = 600, 1_000, 4_600  # within a lane: services, then four blocks for Asterisk's RTP, then SIPp's
+
+
+@cache
+def _lane() -> int:
+    """The first port of a lane that is this process's until it ends; another may have it then."""
+    folder = Path(tempfile.gettempdir()) / "ivr-test-lanes"
+    folder.mkdir(exist_ok=True)
+    for lane in range(_LANES):
+        held = os.open(folder / str(lane), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC)
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(held)
+            continue
+        return _FIRST + lane * _WIDTH
+    raise RuntimeError(f"{_LANES} test processes run already, and there are ports for no more; wait for one to end")
+
+
+_services = itertools.count()
+_rtp_blocks = itertools.count()
+_sipp_blocks = itertools.count()
 
 
 def free_ports(count: int) -> list[int]:
-    """Loopback ports free for UDP and TCP; a port may be taken before it is used, so use it at once."""
+    """Loopback ports free for UDP and TCP, which no other test process is given."""
     found: list[int] = []
-    while len(found) < count:
-        with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
-            tcp.bind(("127.0.0.1", 0))
-            port = tcp.getsockname()[1]
-            with suppress(OSError):
-                udp.bind(("127.0.0.1", port))
-                if port not in found:
-                    found.append(port)
-    return found
+    for _ in range(2 * _SERVICES):
+        if len(found) == count:
+            return found
+        port = _lane() + next(_services) % _SERVICES
+        if port not in found and _is_free(port):
+            found.append(port)
+    raise RuntimeError(f"no {count} of this process's {_SERVICES} ports are free; something was left running")
+
+
+def rtp_ports() -> tuple[int, int]:
+    """First and last media port for one Asterisk of this process; of more than four at once, two share theirs."""
+    first = _lane() + _SERVICES + next(_rtp_blocks) % 4 * _RTP_BLOCK
+    return first, first + _RTP_BLOCK - 1
+
+
+def sipp_media_port() -> int:
+    """The first of fifty media ports for one SIPp of this process."""
+    return _lane() + _SIPP + next(_sipp_blocks) % 8 * 50
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
+        tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            tcp.bind(("127.0.0.1", port))
+            udp.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True

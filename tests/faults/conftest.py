@@ -25,7 +25,7 @@ async def product() -> AsyncIterator[RunningHotline]:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def sturdy() -> AsyncIterator[RunningHotline]:
     """One product for faults it must live through unharmed; no process may stay."""
-    async with running_hotline(rtp=26000) as running:
+    async with running_hotline() as running:
         yield running
 
 

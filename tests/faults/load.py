@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
-import os
 import random
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.e2e.hotline import free_ports
+from tests.fakes.free_ports import free_ports, sipp_media_port
 
-_loads = itertools.count()  # two at once need media ports of their own
 _SCENARIO = """<?xml version="1.0" encoding="UTF-8"?>
 <scenario name="caller">
 <send retrans="500"><![CDATA[
@@ -116,7 +113,7 @@ class Load:
         with (self._folder / "sipp.out").open("wb") as out:
             self._process = await asyncio.create_subprocess_exec(
                 "sipp", "-sf", "caller.xml", "-inf", "callers.csv", f"127.0.0.1:{self._sip_port}", "-i", "127.0.0.1",
-                "-p", str(free_ports(1)[0]), "-mi", "127.0.0.1", "-mp", str(41000 + (os.getpid() * 2 + next(_loads) * 50) % 3000),
+                "-p", str(free_ports(1)[0]), "-mi", "127.0.0.1", "-mp", str(sipp_media_port()),
                 "-m", str(len(self._callers)), "-r", str(max(1, round(self._rate * 10))), "-rp", "10000",
                 "-l", "1000", "-nostdin", "-trace_err", "-timeout", "180s", cwd=self._folder, stdin=asyncio.subprocess.DEVNULL,
                 stdout=out, stderr=out,

@@ -18,8 +18,9 @@ from playwright.async_api import expect
 from ivr.demo.client import HotlineClient
 from ivr.domain.errors import Unavailable
 from ivr.exchange_setup import Places, credentials
-from tests.e2e.hotline import RunningHotline, free_ports
+from tests.e2e.hotline import RunningHotline
 from tests.e2e.test_pages import browser_page, sign_in
+from tests.fakes.free_ports import free_ports
 from tests.faults.ami_relay import AmiRelay
 from tests.faults.conftest import FULL
 from tests.faults.load import Caller, Load, callers
@@ -90,7 +91,7 @@ class Site:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def site() -> AsyncIterator[Site]:
     (port,) = free_ports(1)
-    running = RunningHotline(asterisk_more=f"ami_tunnel_port = {port}", rtp=34000)
+    running = RunningHotline(asterisk_more=f"ami_tunnel_port = {port}")
     try:
         async with AsyncExitStack() as stack:
             relay = await stack.enter_async_context(AmiRelay(port, running.ami))

@@ -249,7 +249,7 @@ if FULL:  # the poison file above tells the same of one file; here Kaldi itself 
 
     async def test_an_engine_that_asserts_on_every_file_quarantines_each_and_the_worker_lives(sentence: Samples) -> None:
         with aborting_model() as model:
-            running = RunningHotline(f'\n[speech]\nmodel = "{model}"\n', rtp=27000)
+            running = RunningHotline(f'\n[speech]\nmodel = "{model}"\n')
             try:
                 await running.start()
                 worker = pid_of(running, "worker")
