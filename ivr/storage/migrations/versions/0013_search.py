@@ -1,4 +1,4 @@
-"""search."""
+"""Search: the texts of transcripts and orders by pairs of characters, kept by triggers."""
 
 from __future__ import annotations
 
