@@ -69,6 +69,7 @@ from ivr.storage.queue_live import PostgresQueueLive
 from ivr.storage.reconciliation import PostgresBooks
 from ivr.storage.recordings import PostgresTracks
 from ivr.storage.roster import PostgresRoster
+from ivr.storage.search import PostgresSearch
 from ivr.storage.talk_times import PostgresTalkTimes
 from ivr.storage.views import PostgresViews
 from ivr.storage.work_orders import WorkOrders
@@ -340,6 +341,8 @@ async def run_web(settings: Settings, stop: asyncio.Event) -> None:
             feed=PostgresFeed(pool, lambda: connect(url, application="web-feed")),
             audio=RecordingArchive(),
             codes=CodeNames(shipped_tables()),
+            search=PostgresSearch(pool),
+            appointments=PostgresAppointments(pool),
         )
         wss = settings.asterisk.wss_port
         options = WebOptions(

@@ -14,6 +14,8 @@ from typing import ClassVar, Literal, Protocol, get_args
 
 from ivr.domain.errors import CallerFault, Unavailable
 from ivr.domain.transcript import Speaker
+from ivr.ports.appointments import AppointmentDesk
+from ivr.ports.search import Search
 from ivr.ports.views import Views
 
 Role = Literal["operator", "supervisor", "dispatcher", "handler", "adviser", "administrator", "auditor"]
@@ -200,6 +202,8 @@ class WebServices:
     feed: Feed
     audio: AudioArchive
     codes: CodeTables
+    search: Search
+    appointments: AppointmentDesk
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from ivr.domain.errors import Denied
 from ivr.ports.web import Identity
 
 Permission = Literal[
-    "queues.read", "calls.read", "transcripts.read", "recordings.play", "orders.read", "live.read", "nuisance.read"
+    "queues.read", "calls.read", "transcripts.read", "recordings.play", "orders.read", "live.read", "nuisance.read",
+    "appointments.write",
 ]
 
 _READER: frozenset[Permission] = frozenset(
@@ -21,9 +22,9 @@ _READER: frozenset[Permission] = frozenset(
 )
 
 ACCESS: dict[str, frozenset[Permission]] = {
-    "operator": _READER | {"recordings.play"},
-    "supervisor": _READER | {"recordings.play", "nuisance.read"},
-    "administrator": _READER | {"recordings.play", "nuisance.read"},
+    "operator": _READER | {"recordings.play", "appointments.write"},
+    "supervisor": _READER | {"recordings.play", "nuisance.read", "appointments.write"},
+    "administrator": _READER | {"recordings.play", "nuisance.read", "appointments.write"},
     "dispatcher": _READER,
     "handler": frozenset(),
     "adviser": frozenset(),

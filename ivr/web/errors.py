@@ -9,6 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
+from ivr.domain.appointment import CannotBook
 from ivr.domain.errors import (
     AudioUnreadable,
     CallerFault,
@@ -75,6 +76,7 @@ STATUS: tuple[tuple[type[IvrError], HTTPStatus], ...] = (
     (TooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
     (AddressTooLong, HTTPStatus.REQUEST_URI_TOO_LONG),
     (UnsupportedMedia, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
+    (CannotBook, HTTPStatus.CONFLICT),
     (CallerFault, HTTPStatus.BAD_REQUEST),
     (AudioUnreadable, HTTPStatus.UNPROCESSABLE_ENTITY),
     (Unavailable, HTTPStatus.SERVICE_UNAVAILABLE),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from aiohttp import web
 from pydantic import BaseModel
 
-from ivr.web import audio, auth, models, pages, resources, stream
+from ivr.web import appointments, audio, auth, models, pages, resources, search, stream
 from ivr.web.access import Permission
 from ivr.web.context import OPENAPI
 from ivr.web.query import (
@@ -173,6 +173,32 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         "GET",
+        "/api/v1/appointments",
+        appointments.list_times,
+        "Times citizens may come at, and who does, the earliest first",
+        {200: appointments.AppointmentTimes},
+        permission="appointments.write",
+    ),
+    Route(
+        "POST",
+        "/api/v1/appointments",
+        appointments.book,
+        "Book a place for a citizen; audited",
+        {201: appointments.AppointmentBooking},
+        permission="appointments.write",
+        bodies=(appointments.NewBooking,),
+        problems=frozenset({404, 409, 413, 415}),
+    ),
+    Route(
+        "DELETE",
+        "/api/v1/appointments/{booking}",
+        appointments.cancel,
+        "Take a booking back; audited",
+        {204: None},
+        permission="appointments.write",
+    ),
+    Route(
+        "GET",
         "/api/v1/work-orders",
         resources.list_work_orders,
         "Work orders, newest first",
@@ -188,6 +214,15 @@ ROUTES: tuple[Route, ...] = (
         {200: models.WorkOrder, 304: None},
         permission="orders.read",
         headers={"If-None-Match": "the ETag of what is known already"},
+    ),
+    Route(
+        "GET",
+        "/api/v1/search",
+        search.find,
+        "Words in transcripts and orders, newest first; every search is audited",
+        {200: search.SearchAnswer},
+        permission="transcripts.read",
+        query=search.SearchQuery,
     ),
     Route(
         "GET",

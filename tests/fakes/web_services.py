@@ -10,9 +10,12 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from ivr.domain.appointment import Booking, CannotBook, Slot
+from ivr.domain.errors import NotFound
 from ivr.domain.nuisance import Listing
 from ivr.domain.roster import Duty
 from ivr.domain.transcript import Word
+from ivr.ports.search import SearchFilter, SearchHit
 from ivr.ports.views import (
     AlarmRecord,
     CallbackFilter,
@@ -153,8 +156,36 @@ class QuietFeed:
         await asyncio.Event().wait()
 
 
+class OneTime:
+    """One time to come with one booking; every other is unknown or full."""
+
+    _slot = Slot(datetime(2030, 1, 7, 9, tzinfo=UTC), datetime(2030, 1, 7, 10, tzinfo=UTC), "legal-aid", 2, 1)
+
+    async def coming(self, limit: int = 500) -> Sequence[tuple[Slot, Sequence[Booking]]]:
+        return [(self._slot, [Booking(1, self._slot, "13800000001")])]
+
+    async def book(self, slot_id: int, number: str, linked_id: str) -> Booking:
+        if slot_id > 2:
+            raise NotFound("There is no such time.")
+        if slot_id == 2:
+            raise CannotBook("No place is left.")
+        return Booking(2, self._slot, number)
+
+    async def cancel(self, booking_id: int) -> Booking:
+        if booking_id != 1:
+            raise NotFound("There is no such booking.")
+        return Booking(1, self._slot, "13800000001")
+
+
+class OneText:
+    """One text that every search finds."""
+
+    async def find(self, wanted: SearchFilter) -> Sequence[SearchHit]:
+        return [SearchHit(7, T0, "segment", "".join(wanted.words), CALL.order_number, CALL.linked_id, "caller", 1.0, 2.0, 1.0)]
+
+
 def fake_services() -> WebServices:
-    return WebServices(OneCall(), OneToken(), ListAudit(), QuietFeed(), FileArchive(), TwoCodes())
+    return WebServices(OneCall(), OneToken(), ListAudit(), QuietFeed(), FileArchive(), TwoCodes(), OneText(), OneTime())
 
 
 def options(folder: Path, **changes: Any) -> WebOptions:

@@ -17,8 +17,10 @@ from blockbuster import BlockBuster
 
 from ivr.ports.web import WebOptions, WebServices
 from ivr.storage.accounts import LoginPolicy, PostgresAccounts
+from ivr.storage.appointments import PostgresAppointments
 from ivr.storage.audit import PostgresAudit
 from ivr.storage.feed import PostgresFeed
+from ivr.storage.search import PostgresSearch
 from ivr.storage.views import PostgresViews
 from ivr.web.app import create_app
 from tests.fakes.web_world import FileArchive, TwoCodes
@@ -76,6 +78,8 @@ async def site(database: WebDatabase, *, policy: LoginPolicy | None = None, **op
             feed=PostgresFeed(pool, lambda: database.connect(name), longest_backoff_s=0.5),
             audio=FileArchive(),
             codes=TwoCodes(),
+            search=PostgresSearch(pool),
+            appointments=PostgresAppointments(pool),
         )
         blocked = BlockBuster("ivr")  # a blocking call of ours inside the event loop raises
         blocked.functions["os.stat"].can_block_in("asyncpg/connect_utils.py", "_read_password_file")
