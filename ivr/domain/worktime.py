@@ -42,6 +42,11 @@ class WorkTime:
         warned = self._worked_day(due.astimezone(SHANGHAI).date(), -1)
         return "yellow" if now.astimezone(SHANGHAI).date() >= warned else ""
 
+    def carded_before(self, now: datetime) -> datetime:
+        """Whatever is due before this moment has a card now, yellow or red: the same rule as ``card``, for a whole list."""
+        day = self._worked_day(now.astimezone(SHANGHAI).date(), +1)
+        return datetime.combine(day + timedelta(days=1), time(), SHANGHAI)
+
     def _worked_day(self, day: date, step: Literal[1, -1]) -> date:
         """The next worked day after this one, or the last before it."""
         for n in range(1, _LONGEST_BREAK):

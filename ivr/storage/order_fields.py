@@ -6,14 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 from ivr.domain.call import Call
 from ivr.domain.intake import Draft
-from ivr.domain.work_order import NOTE_RECORDING_MISSING
+from ivr.domain.order_notes import NOTE_RECORDING_MISSING
 
 if TYPE_CHECKING:
     from ivr.storage.database import Connection
 
 
+async def human_fields(connection: Connection, order_id: int) -> set[str]:
+    """Fields a person has written or cleared: no transcript changes them any more."""
+    rows = await connection.fetch("SELECT DISTINCT field FROM work_order_field WHERE order_id = $1 AND source = 'human'", order_id)
+    return {r["field"] for r in rows}
+
+
 async def write_fields(connection: Connection, order_id: int, linked_id: str, draft: Draft) -> None:
-    """Write a draft's fields; what is there already stays."""
+    """Write a draft's fields; what is there already stays. Beside a person's value only what the machine heard is kept."""
+    human = await human_fields(connection, order_id)
     rows: list[tuple[Any, ...]] = [
         (order_id, f.name, f.ordinal, f.value, f.display, f.rule, linked_id, f.evidence.speaker, f.evidence.text,
          f.evidence.start_s, f.evidence.end_s, f.confidence, f.approximate)
@@ -23,7 +30,15 @@ async def write_fields(connection: Connection, order_id: int, linked_id: str, dr
         "INSERT INTO work_order_field (order_id, field, ordinal, value, display, source, rule, linked_id, speaker, text,"
         " start_s, end_s, confidence, approximate)"
         " VALUES ($1, $2, $3, $4, $5, 'machine', $6, $7, $8, $9, $10, $11, $12, $13)"
-        " ON CONFLICT DO NOTHING", rows,
+        " ON CONFLICT DO NOTHING", [row for row in rows if row[1] not in human],
+    )
+    await connection.executemany(
+        "INSERT INTO work_order_field AS f (order_id, field, ordinal, value, display, source, machine_value, machine_display,"
+        " rule, linked_id, speaker, text, start_s, end_s, confidence, approximate)"
+        " VALUES ($1, $2, $3, '', '', 'human', $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
+        " ON CONFLICT (order_id, field, ordinal) DO UPDATE SET machine_value = $4, machine_display = $5, rule = $6,"
+        " linked_id = $7, speaker = $8, text = $9, start_s = $10, end_s = $11, confidence = $12, approximate = $13"
+        " WHERE f.machine_value IS NULL", [row for row in rows if row[1] in human],
     )
 
 

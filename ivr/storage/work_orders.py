@@ -10,17 +10,25 @@ from zoneinfo import ZoneInfo
 
 from ivr.domain.call import Call
 from ivr.domain.intake import Draft
-from ivr.domain.order_number import CHANNEL_DIGITS, Channel, compose
-from ivr.domain.recording import OPEN_STATES
-from ivr.domain.transcript import Segment, Transcript, Word
-from ivr.domain.work_order import (
+from ivr.domain.order_notes import (
     NOTE_RECORDING_MISSING,
     note_after_transcription,
     note_at_opening,
     note_on_length,
     state_at_opening,
 )
-from ivr.storage.order_fields import fill_joined, give_up_joined, join_order, mark_joined, unfilled_joined, write_fields
+from ivr.domain.order_number import CHANNEL_DIGITS, Channel, compose
+from ivr.domain.recording import OPEN_STATES
+from ivr.domain.transcript import Segment, Transcript, Word
+from ivr.storage.order_fields import (
+    fill_joined,
+    give_up_joined,
+    human_fields,
+    join_order,
+    mark_joined,
+    unfilled_joined,
+    write_fields,
+)
 
 if TYPE_CHECKING:
     import asyncpg
@@ -37,6 +45,10 @@ Due = Callable[[Call], datetime | None]
 """When the order of a call has to be finished, as far as its opening alone decides; pure."""
 
 
+Owner = Callable[[Call], str]
+"""The work number of the seat that answered the call first, '' for none: whose its order is until another accepts; pure."""
+
+
 class WorkOrders:
     """Orders as calls make them. Every method runs inside the caller's transaction, under the call's lock.
 
@@ -44,10 +56,13 @@ class WorkOrders:
     stays locked until its transaction ends. Locks are taken in one order everywhere: calls, serials, feed.
     """
 
-    def __init__(self, compose: Compose, table_version: str, due: Due = lambda _: None) -> None:
+    def __init__(
+        self, compose: Compose, table_version: str, due: Due = lambda _: None, owner: Owner = lambda _: ""
+    ) -> None:
         self._compose = compose
         self._table_version = table_version
         self._due = due
+        self._owner = owner
 
     async def open_for_call(self, connection: Connection, call: Call) -> list[str]:
         """Open the call's one order, or do nothing when it has one; fill it at once when nothing more will come."""
@@ -63,10 +78,12 @@ class WorkOrders:
             number = await _next_number(connection, call.channel, ended.date())
             order_id = await connection.fetchval(
                 "INSERT INTO work_order (number, opened_by_call, channel, outcome, caller_number, note,"
-                " category_table_version, due_at, state, asked_about) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+                " category_table_version, due_at, state, asked_about, owner_work_number)"
+                " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
                 " ON CONFLICT (opened_by_call) DO NOTHING RETURNING id",
                 number, call.linked_id, call.channel, call.outcome or "", call.caller_number,
                 note_at_opening(call), self._table_version, self._due(call), state_at_opening(call), call.asked_about,
+                self._owner(call),
             )
             if order_id is None:
                 return []
@@ -74,7 +91,7 @@ class WorkOrders:
                 "INSERT INTO work_order_call (linked_id, order_id) VALUES ($1, $2)", call.linked_id, order_id
             )
         elif known["opened_by_call"] == call.linked_id and await _was_mistaken(connection, known, call):
-            number = await _correct(connection, known, call, self._due(call))
+            number = await _correct(connection, known, call, self._due(call), self._owner(call))
         elif known["filled_at"] is not None:
             return []
         filled = await self.fill_when_ready(connection, call.linked_id)
@@ -118,12 +135,13 @@ class WorkOrders:
         )
         if order["outcome"] == "answered" and order["talk_s"] is not None:
             note += note_on_length([r["seconds"] for r in tracks if r["state"] != "quarantined"], order["talk_s"])
+        human = await human_fields(connection, order["id"])
         await connection.execute(
             "UPDATE work_order SET filled_at = now(), note = $2, blanks = $3, version = version + 1,"
             " category = coalesce((SELECT value FROM work_order_field WHERE order_id = $1 AND field = 'category'), ''),"
             " matter = coalesce((SELECT value FROM work_order_field WHERE order_id = $1 AND field = 'matter'), '')"
             " WHERE id = $1", order["id"], note,
-            [{"field": r.field, "code": r.code, "message": r.message} for r in draft.reasons],
+            [{"field": r.field, "code": r.code, "message": r.message} for r in draft.reasons if r.field not in human],
         )
         return [order["number"]]
 
@@ -158,15 +176,17 @@ async def _was_mistaken(connection: Connection, order: asyncpg.Record, call: Cal
     ))
 
 
-async def _correct(connection: Connection, order: asyncpg.Record, call: Call, due: datetime | None) -> str:
+async def _correct(connection: Connection, order: asyncpg.Record, call: Call, due: datetime | None, owner: str) -> str:
     """The order's outcome and note after its call turned out otherwise: a record read late. What people wrote stays."""
     believed: Any = order["outcome"] or None
     await connection.execute(
         "UPDATE work_order SET outcome = $2, note = CASE WHEN note = $3 THEN $4 ELSE note END, version = version + 1,"
         " filled_at = CASE WHEN $5 THEN NULL ELSE filled_at END, due_at = coalesce(due_at, $6),"
-        " state = CASE WHEN state = $7 THEN $8 ELSE state END, asked_about = $9 WHERE id = $1",
+        " state = CASE WHEN state = $7 THEN $8 ELSE state END, asked_about = $9,"
+        " owner_work_number = CASE WHEN owner_work_number = '' THEN $10 ELSE owner_work_number END WHERE id = $1",
         order["id"], call.outcome or "", note_at_opening(replace(call, outcome=believed)), note_at_opening(call),
         call.recording_expected, due, state_at_opening(replace(call, outcome=believed)), state_at_opening(call), call.asked_about,
+        owner,
     )
     return str(order["number"])
 

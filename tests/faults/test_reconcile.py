@@ -16,7 +16,7 @@ import pytest
 
 from ivr.domain.reconciliation import REASONS, Difference, DifferenceKind
 from ivr.domain.recording import RecordingName, Track
-from ivr.domain.work_order import NOTE_RECORDING_MISSING
+from ivr.domain.order_notes import NOTE_RECORDING_MISSING
 from ivr.exchange_setup import Places
 from ivr.pipeline.reconcile import Reconciler
 from ivr.speech.spool import RecordingSpool

@@ -9,7 +9,7 @@ import pytest
 from ivr.domain.call import Call, fold
 from ivr.domain.callback import DIALLED
 from ivr.domain.events import Fact
-from ivr.domain.work_order import note_at_opening
+from ivr.domain.order_notes import note_at_opening
 from tests.scenarios.call_cases import QUEUES
 from tests.scenarios.call_table import LINKED, T0, facts_of
 

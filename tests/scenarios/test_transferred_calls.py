@@ -11,7 +11,7 @@ import pytest
 
 from ivr.domain.call import fold
 from ivr.domain.events import Fact
-from ivr.domain.work_order import note_at_opening
+from ivr.domain.order_notes import note_at_opening
 from tests.scenarios.call_cases import ARRIVES, QUEUES
 from tests.scenarios.call_table import facts_of
 from tests.scenarios.test_calls import PREFIXES, real_calls, seen

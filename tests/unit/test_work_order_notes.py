@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ivr.domain.work_order import note_on_length
+from ivr.domain.order_notes import note_on_length
 
 
 @pytest.mark.parametrize(("recorded_s", "talked_s", "told"), [

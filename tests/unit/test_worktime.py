@@ -62,6 +62,32 @@ def test_cards_go_from_none_to_yellow_to_red_and_never_back(began: datetime, day
     assert seen == sorted(seen) and STATE.card(due, due) == "yellow" and STATE.card(due + timedelta(seconds=1), due) == "red"
 
 
+@given(MOMENTS, st.integers(-40, 40), st.integers(1, 12))
+def test_a_list_by_card_holds_what_has_a_card(now: datetime, hours: int, days: int) -> None:
+    due = STATE.due(now + timedelta(hours=hours), days)
+    assert (due < STATE.carded_before(now)) == (STATE.card(now, due) != "")
+
+
+@pytest.mark.parametrize(
+    ("now", "due", "card"),
+    [
+        ("2026-09-29 23:59", "2026-10-08 18:00", ""),  # before National Day: the last worked day ahead is 30 September
+        ("2026-09-30 00:00", "2026-10-08 18:00", "yellow"),
+        ("2026-10-04 12:00", "2026-10-08 18:00", "yellow"),
+        ("2026-10-08 18:00", "2026-10-08 18:00", "yellow"),
+        ("2026-10-08 18:01", "2026-10-08 18:00", "red"),
+        ("2026-09-18 00:00", "2026-09-20 18:00", "yellow"),  # Sunday the 20th is worked instead, Saturday is not
+        ("2026-09-17 23:59", "2026-09-20 18:00", ""),
+        ("2025-12-31 00:00", "2026-01-04 18:00", "yellow"),  # the year's end; the 4th is a worked Sunday
+        ("2025-12-30 23:59", "2026-01-04 18:00", ""),
+    ],
+)
+def test_cards_at_holidays_worked_weekends_and_the_years_end(now: str, due: str, card: str) -> None:
+    moment, end = (datetime.fromisoformat(text).replace(tzinfo=SHANGHAI) for text in (now, due))
+    assert STATE.card(moment, end) == card
+    assert (end < STATE.carded_before(moment)) == bool(card)
+
+
 def test_the_yellow_card_comes_a_working_day_ahead() -> None:
     due = STATE.due(datetime(2026, 11, 25, 9, tzinfo=SHANGHAI), 3)  # Monday the 30th
     assert STATE.card(datetime(2026, 11, 26, 23, 59, tzinfo=SHANGHAI), due) == ""

@@ -1,4 +1,4 @@
-"""order_life."""
+"""The order's whole life: whose it is, its history, people and units, what a person wrote over the machine."""
 
 from __future__ import annotations
 
