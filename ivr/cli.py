@@ -25,6 +25,7 @@ from ivr.cli_nuisance import nuisance_app
 from ivr.cli_places import places_app
 from ivr.cli_prompts import prompts_app
 from ivr.cli_roster import roster_app
+from ivr.cli_search import search
 from ivr.cli_seats import seat_app
 from ivr.cli_slots import slots_app
 from ivr.cli_terminal import out, plain_errors
@@ -57,6 +58,7 @@ app.add_typer(menu_app, name="menu")
 app.add_typer(prompts_app, name="prompts")
 app.add_typer(dialplan_app, name="dialplan")
 app.command()(demo)
+app.command()(search)
 
 LogFile = Annotated[Path | None, typer.Option("--log-file", help="Write the log here instead of stderr.")]
 Parent = Annotated[int, typer.Option("--parent", hidden=True)]

@@ -81,13 +81,14 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
         for name in re.findall(r"{(\w+)}", route.path)
     ]
-    for name, schema in route.query.model_json_schema().get("properties", {}).items():
+    query = route.query.model_json_schema()
+    for name, schema in query.get("properties", {}).items():
         schema = {key: value for key, value in schema.items() if key not in ("title", "default") or value is not None}
         schema.pop("title", None)
         description = schema.pop("description", None)
         choices = [one for one in schema.pop("anyOf", ()) if one != {"type": "null"}]
         schema |= choices[0] if len(choices) == 1 else {"anyOf": choices} if choices else {}
-        parameter = {"name": name, "in": "query", "required": False, "schema": schema}
+        parameter = {"name": name, "in": "query", "required": name in query.get("required", ()), "schema": schema}
         found.append({**parameter, "description": description} if description else parameter)
     for name, description in route.headers.items():
         found.append(

@@ -1,0 +1,101 @@
+"""GET /api/v1/search: words in transcripts and orders, with the call, the seconds and the words around."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated, Literal
+
+from aiohttp import web
+from pydantic import Field, StringConstraints
+
+from ivr.domain.search_text import LONGEST_QUERY, SHORTEST_WORD, BadSearch, excerpt, words_of
+from ivr.ports.search import SearchFilter, SearchHit
+from ivr.ports.views import PageMark
+from ivr.web.context import IDENTITY, SERVICES, answer
+from ivr.web.errors import BadRequest
+from ivr.web.models import Moment, Seconds, Wire
+from ivr.web.query import Cursor, Limit, Query, When, Word, cursor_of, mark_of, read_query
+
+_SEES_CONFIDENTIAL = frozenset({"supervisor"})
+"""Roles for whom texts of confidential orders are found; for others they are as if they were not there."""
+
+
+class SearchQuery(Query):
+    q: Annotated[str, StringConstraints(min_length=SHORTEST_WORD, max_length=LONGEST_QUERY)] = Field(
+        description="one to five words of two characters or more, parted by spaces; all of them stand in one text"
+    )
+    start: When | None = Field(None, alias="from", description="call arrived, or order opened, at or after")
+    end: When | None = Field(None, alias="to", description="call arrived, or order opened, before")
+    category: Word | None = Field(None, description="code of the order's category")
+    town: Word | None = Field(None, description="code of a town or village, as the order names it")
+    limit: Limit = 20
+    cursor: Cursor | None = None
+
+    def filter(self, *, confidential: bool) -> SearchFilter:
+        try:
+            words = words_of(self.q)
+        except BadSearch as wrong:
+            raise BadRequest(f"q: {wrong}", [{"where": "query", "name": "q", "problem": str(wrong)}]) from None
+        mark = mark_of(self.cursor)
+        if mark is not None and not (mark.key.isascii() and mark.key.isdigit() and len(mark.key) <= 18):
+            raise BadRequest("cursor: must be the value of 'next' from an earlier answer")
+        return SearchFilter(
+            words, _moment(self.start), _moment(self.end), self.category, self.town, self.limit, mark, confidential
+        )
+
+
+class FoundSpan(Wire):
+    """Characters from ``start`` up to but without ``end``, counted in Unicode code points of the hit's ``text``."""
+
+    start: int
+    end: int
+
+
+class FoundText(Wire):
+    """One text with every word. ``text`` is the stretch around the first one, ``found`` where the words stand in it.
+
+    ``part`` is ``segment`` for what was said in a call, ``note`` or the name of a field for what stands in an order. Texts are
+    as said and written: show them as text, never as markup.
+    """
+
+    part: str
+    at: Moment = Field(description="when the call arrived, or the order was opened")
+    order: str | None
+    call: str | None = Field(description="linked id; null for what stands in an order")
+    speaker: Literal["caller", "operator"] | None
+    start_s: Seconds | None = Field(description="where the segment begins in the recording")
+    end_s: Seconds | None
+    words_at_s: Seconds | None = Field(description="where the first word found begins in the recording")
+    text: str
+    found: list[FoundSpan]
+
+
+class SearchAnswer(Wire):
+    hits: list[FoundText]
+    next: str | None = Field(description="cursor of the next page, null on the last one")
+
+
+async def find(request: web.Request) -> web.Response:
+    """GET /api/v1/search: newest first; every search is an audit row with what was asked and how much was found."""
+    asked = read_query(request, SearchQuery)
+    identity, services = request[IDENTITY], request.app[SERVICES]
+    wanted = asked.filter(confidential=not identity.roles.isdisjoint(_SEES_CONFIDENTIAL))
+    hits = await services.search.find(wanted)
+    detail = {name: value for name, value in asked.model_dump(mode="json", exclude={"q", "cursor"}).items() if value is not None}
+    await services.audit.append(identity.actor, "search", asked.q, {**detail, "hits": len(hits), "further": asked.cursor is not None})
+    last = hits[-1] if len(hits) == wanted.limit else None
+    mark = cursor_of(PageMark(last.at, str(last.id))) if last is not None else None
+    return answer(SearchAnswer(hits=[_shown(hit, wanted.words) for hit in hits], next=mark))
+
+
+def _moment(value: datetime | date | None) -> datetime | None:
+    return value if isinstance(value, datetime) else None
+
+
+def _shown(hit: SearchHit, words: tuple[str, ...]) -> FoundText:
+    around = excerpt(hit.text, words)
+    return FoundText(
+        part=hit.part, at=hit.at, order=hit.order_number or None, call=hit.linked_id or None, speaker=hit.track or None,
+        start_s=hit.start_s, end_s=hit.end_s, words_at_s=hit.words_at_s, text=around.text,
+        found=[FoundSpan(start=span.start, end=span.end) for span in around.spans],
+    )
