@@ -18,6 +18,7 @@ from ivr.china_holidays import working_days
 from ivr.domain.appointment import SERVICES
 from ivr.domain.call import Call
 from ivr.domain.callback import CallbackRules
+from ivr.domain.counted_call import Limits
 from ivr.domain.errors import Unavailable
 from ivr.domain.evidence import Thresholds
 from ivr.domain.reconciliation import Difference
@@ -70,6 +71,7 @@ from ivr.storage.reconciliation import PostgresBooks
 from ivr.storage.recordings import PostgresTracks
 from ivr.storage.roster import PostgresRoster
 from ivr.storage.search import PostgresSearch
+from ivr.storage.statistics import PostgresStatistics
 from ivr.storage.talk_times import PostgresTalkTimes
 from ivr.storage.views import PostgresViews
 from ivr.storage.work_orders import WorkOrders
@@ -99,8 +101,7 @@ _PRUNE_EVERY = 360
 async def work_orders(settings: Settings, pool: Pool) -> WorkOrders:
     """Orders with the rules, thresholds and the gazetteer in force."""
     intake = await load_intake(pool, Thresholds(**settings.intake.model_dump()))
-    calendar = settings.calendar
-    work_time = WorkTime(working_days(calendar.days_off, calendar.days_on), calendar.closes)
+    calendar, work_time = settings.calendar, _work_time(settings)
 
     def due(call: Call) -> datetime | None:
         """A message is answered on the next working day; any other term begins when its order is dispatched."""
@@ -109,6 +110,22 @@ async def work_orders(settings: Settings, pool: Pool) -> WorkOrders:
         return work_time.due(datetime.fromtimestamp(call.ended_at or call.arrived_at, UTC), calendar.message_days)
 
     return WorkOrders(intake.compose, intake.version, due)
+
+
+def _work_time(settings: Settings) -> WorkTime:
+    calendar = settings.calendar
+    return WorkTime(working_days(calendar.days_off, calendar.days_on), calendar.closes)
+
+
+def figure_limits(settings: Settings) -> Limits:
+    """The limits figures are told with."""
+    figures = settings.figures
+    return Limits(figures.answered_within_s, figures.also_within_s, figures.short_s)
+
+
+def statistics(settings: Settings, pool: Pool) -> PostgresStatistics:
+    """Counting the record, with the limits and the calendar in force."""
+    return PostgresStatistics(pool, figure_limits(settings), _work_time(settings))
 
 
 @asynccontextmanager
@@ -343,11 +360,13 @@ async def run_web(settings: Settings, stop: asyncio.Event) -> None:
             codes=CodeNames(shipped_tables()),
             search=PostgresSearch(pool),
             appointments=PostgresAppointments(pool),
+            statistics=statistics(settings, pool),
         )
         wss = settings.asterisk.wss_port
         options = WebOptions(
             recordings_dir=settings.recordings_dir, static_dir=PROJECT_ROOT / "ivr/web/static", tls=held is not None,
-            connect_sources=(f"wss://{{host}}:{wss}",) if wss else (),
+            connect_sources=(f"wss://{{host}}:{wss}",) if wss else (), figure_limits=figure_limits(settings),
+            connection_goal=settings.figures.connection_goal,
         )
         context = server_context(held) if held else None
         await serve(create_app(services, options), settings.web.host, settings.web.port, context, stop)

@@ -28,6 +28,7 @@ from ivr.settings_sections import (
     CallbackSettings,
     DutyNumber,
     EnquirySettings,
+    FigureSettings,
     HotlineSettings,
     IntakeSettings,
     LanguageSettings,
@@ -79,6 +80,7 @@ class Settings(BaseSettings):
     languages: list[LanguageSettings] = Field(default_factory=list)
     opening_hours: list[OpeningHoursSettings] = Field(default_factory=list)
     calendar: CalendarSettings = Field(default_factory=CalendarSettings)
+    figures: FigureSettings = Field(default_factory=FigureSettings)
 
     @field_validator("state_dir", "recordings_dir")
     @classmethod

@@ -276,6 +276,15 @@ class CalendarSettings(_Section):
     message_days: int = Field(1, ge=1, le=30, description="Working days within which a voice message is answered")
 
 
+class FigureSettings(_Section):
+    """The limits figures are told with (docs/reference/figures.md)."""
+
+    answered_within_s: int = Field(15, ge=1, le=600, description="Answered within this is in time (GB/T 33358-2016)")
+    also_within_s: int = Field(20, ge=1, le=600, description="A second share of answer times that is shown")
+    short_s: int = Field(5, ge=1, le=60, description="Callers who leave earlier are shown apart from the abandoned")
+    connection_goal: float = Field(0.95, ge=0, le=1, description="Least connection rate over any 24 hours")
+
+
 class DutyNumber(_Section):
     """A named outside telephone that may be dialled (a duty mobile); no other outside number ever is, but call-backs."""
 

@@ -12,10 +12,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import ClassVar, Literal, Protocol, get_args
 
+from ivr.domain.counted_call import Limits
 from ivr.domain.errors import CallerFault, Unavailable
 from ivr.domain.transcript import Speaker
 from ivr.ports.appointments import AppointmentDesk
 from ivr.ports.search import Search
+from ivr.ports.statistics import Statistics
 from ivr.ports.views import Views
 
 Role = Literal["operator", "supervisor", "dispatcher", "handler", "adviser", "administrator", "auditor"]
@@ -204,6 +206,7 @@ class WebServices:
     codes: CodeTables
     search: Search
     appointments: AppointmentDesk
+    statistics: Statistics
 
 
 @dataclass(frozen=True)
@@ -226,3 +229,5 @@ class WebOptions:
     live_send_timeout_s: float = 10.0
     play_audit_window_s: float = 600.0
     body_limit_bytes: int = 64 * 1024
+    figure_limits: Limits = field(default_factory=Limits)
+    connection_goal: float = 0.95

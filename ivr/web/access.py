@@ -14,11 +14,11 @@ from ivr.ports.web import Identity
 
 Permission = Literal[
     "queues.read", "calls.read", "transcripts.read", "recordings.play", "orders.read", "live.read", "nuisance.read",
-    "appointments.write",
+    "appointments.write", "statistics.read",
 ]
 
 _READER: frozenset[Permission] = frozenset(
-    {"queues.read", "calls.read", "transcripts.read", "orders.read", "live.read"}
+    {"queues.read", "calls.read", "transcripts.read", "orders.read", "live.read", "statistics.read"}
 )
 
 ACCESS: dict[str, frozenset[Permission]] = {

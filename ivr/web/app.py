@@ -24,6 +24,7 @@ from ivr.web.live import HUB, LiveHub
 from ivr.web.openapi import document
 from ivr.web.resources import HEALTH, HealthCheck
 from ivr.web.routes import ROUTES, Route
+from ivr.web.statistics import DESK, StatisticsDesk
 
 _ADDRESS_LIMIT = 4096
 _BY_PLACE: dict[tuple[str, str], Route] = {(route.method, route.path): route for route in ROUTES}
@@ -100,6 +101,7 @@ def create_app(services: WebServices, options: WebOptions) -> web.Application:
     app[AUDIT_ONCE] = AuditOnce(services.audit, options.play_audit_window_s)
     app[HEALTH] = HealthCheck()
     app[HUB] = LiveHub(services, options)
+    app[DESK] = StatisticsDesk()
     app[OPENAPI] = json.dumps(document(ROUTES, cookie_name(options)), ensure_ascii=False).encode()
     for route in ROUTES:
         app.router.add_route(route.method, route.path, route.handler)

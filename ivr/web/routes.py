@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from aiohttp import web
 from pydantic import BaseModel
 
-from ivr.web import appointments, audio, auth, models, pages, resources, search, stream
+from ivr.web import appointments, audio, auth, models, pages, resources, search, statistics, statistics_models, stream
 from ivr.web.access import Permission
 from ivr.web.context import OPENAPI
 from ivr.web.query import (
@@ -223,6 +223,34 @@ ROUTES: tuple[Route, ...] = (
         {200: search.SearchAnswer},
         permission="transcripts.read",
         query=search.SearchQuery,
+    ),
+    Route(
+        "GET",
+        "/api/v1/statistics",
+        statistics.show_statistics,
+        "Figures with numerator, denominator, formula and balance, in total and by group",
+        {200: statistics_models.StatisticsAnswer},
+        permission="statistics.read",
+        query=statistics_models.StatisticsQuery,
+    ),
+    Route(
+        "GET",
+        "/api/v1/statistics/calls",
+        statistics.list_counted_calls,
+        "The calls behind a number, newest first",
+        {200: statistics_models.CountedCalls},
+        permission="statistics.read",
+        query=statistics_models.StatisticsCallsQuery,
+    ),
+    Route(
+        "GET",
+        "/api/v1/statistics/wall",
+        statistics.show_wall,
+        "What the wall shows beside the live stream; does not restart the idle clock",
+        {200: statistics_models.WallAnswer},
+        permission="statistics.read",
+        activity=False,
+        query=statistics_models.WallQuery,
     ),
     Route(
         "GET",

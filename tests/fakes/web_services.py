@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ivr.domain.appointment import Booking, CannotBook, Slot
+from ivr.domain.counted_call import CountedCall
 from ivr.domain.errors import NotFound
 from ivr.domain.nuisance import Listing
 from ivr.domain.roster import Duty
@@ -33,8 +34,10 @@ from ivr.ports.views import (
     WaitingCaller,
     WorkOrderRecord,
 )
-from ivr.ports.web import DatabaseState, FeedBatch, Identity, LoginRefused, OpenedSession, WebOptions, WebServices
+from tests.fakes.one_statistic import OneStatistic
 from tests.fakes.web_world import FileArchive, TwoCodes
+
+from ivr.ports.web import DatabaseState, FeedBatch, Identity, LoginRefused, OpenedSession, WebOptions, WebServices
 
 TOKEN = "ivr_contract"
 T0 = datetime(2026, 11, 23, 1, 30, tzinfo=UTC)
@@ -42,6 +45,10 @@ CALL = CallRecord(
     "b1-1764000000.1", "ended", "answered", "hotline", "13912345678", "+8613912345678", "张三", "12348", "legal",
     "PJSIP/op-1", "v1", "main:1", False, "2026/a", T0, T0, T0 + timedelta(seconds=9), None, T0 + timedelta(seconds=99), 2, 16, "caller",
     "640105126112300001",
+)  # fmt: skip
+COUNTED = CountedCall(
+    CALL.linked_id, T0, outcome="answered", called_number="12348", queue="legal", queued_at=T0, answered_at=CALL.answered_at,
+    ended_at=CALL.ended_at, rating=2,
 )  # fmt: skip
 CALLBACK = CallbackRecord(
     7, "kept_place", "waiting", "legal", "13912345678", "640105126112300001", T0, T0, T0, None, 1, "unreached", ["b1-cb-1764000000.701"],
@@ -185,7 +192,7 @@ class OneText:
 
 
 def fake_services() -> WebServices:
-    return WebServices(OneCall(), OneToken(), ListAudit(), QuietFeed(), FileArchive(), TwoCodes(), OneText(), OneTime())
+    return WebServices(OneCall(), OneToken(), ListAudit(), QuietFeed(), FileArchive(), TwoCodes(), OneText(), OneTime(), OneStatistic(COUNTED))
 
 
 def options(folder: Path, **changes: Any) -> WebOptions:

@@ -15,12 +15,16 @@ from aiohttp.test_utils import TestServer
 from argon2 import PasswordHasher
 from blockbuster import BlockBuster
 
+from ivr.domain.counted_call import Limits
+from ivr.domain.working_days import WorkingDays
+from ivr.domain.worktime import WorkTime
 from ivr.ports.web import WebOptions, WebServices
 from ivr.storage.accounts import LoginPolicy, PostgresAccounts
 from ivr.storage.appointments import PostgresAppointments
 from ivr.storage.audit import PostgresAudit
 from ivr.storage.feed import PostgresFeed
 from ivr.storage.search import PostgresSearch
+from ivr.storage.statistics import PostgresStatistics
 from ivr.storage.views import PostgresViews
 from ivr.web.app import create_app
 from tests.fakes.web_world import FileArchive, TwoCodes
@@ -80,6 +84,7 @@ async def site(database: WebDatabase, *, policy: LoginPolicy | None = None, **op
             codes=TwoCodes(),
             search=PostgresSearch(pool),
             appointments=PostgresAppointments(pool),
+            statistics=PostgresStatistics(pool, Limits(), WorkTime(WorkingDays())),
         )
         blocked = BlockBuster("ivr")  # a blocking call of ours inside the event loop raises
         blocked.functions["os.stat"].can_block_in("asyncpg/connect_utils.py", "_read_password_file")
