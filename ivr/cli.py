@@ -28,6 +28,7 @@ from ivr.cli_roster import roster_app
 from ivr.cli_search import search
 from ivr.cli_seats import seat_app
 from ivr.cli_slots import slots_app
+from ivr.cli_statistics import statistics
 from ivr.cli_terminal import out, plain_errors
 from ivr.demo.command import demo
 from ivr.doctor import examine
@@ -59,6 +60,7 @@ app.add_typer(prompts_app, name="prompts")
 app.add_typer(dialplan_app, name="dialplan")
 app.command()(demo)
 app.command()(search)
+app.command()(statistics)
 
 LogFile = Annotated[Path | None, typer.Option("--log-file", help="Write the log here instead of stderr.")]
 Parent = Annotated[int, typer.Option("--parent", hidden=True)]
