@@ -7,23 +7,20 @@ import os
 import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from ivr.china_holidays import working_days
 from ivr.domain.appointment import SERVICES
-from ivr.domain.call import Call
 from ivr.domain.callback import CallbackRules
 from ivr.domain.counted_call import Limits
 from ivr.domain.errors import Unavailable
-from ivr.domain.evidence import Thresholds
 from ivr.domain.reconciliation import Difference
 from ivr.domain.spoken_choice import spoken_menus
-from ivr.domain.worktime import SHANGHAI, WorkTime
+from ivr.domain.worktime import SHANGHAI
 from ivr.exchange_setup import (
     Places,
     cache_folder,
@@ -34,7 +31,9 @@ from ivr.exchange_setup import (
     menus_in_force,
     waiting_lines,
 )
-from ivr.intake_tables import CodeNames, load_intake, shipped_tables
+from ivr.intake_tables import CodeNames, shipped_tables
+from ivr.order_setup import order_desk, work_orders, work_time
+from ivr.partner_setup import partner_services, partner_tasks
 from ivr.pipeline.answer_appointments import AppointmentDesk
 from ivr.pipeline.answer_enquiries import ProgressDesk
 from ivr.pipeline.answer_roster import RosterDesk
@@ -74,7 +73,6 @@ from ivr.storage.search import PostgresSearch
 from ivr.storage.statistics import PostgresStatistics
 from ivr.storage.talk_times import PostgresTalkTimes
 from ivr.storage.views import PostgresViews
-from ivr.storage.work_orders import WorkOrders
 from ivr.telephony.ami import AmiClient
 from ivr.telephony.asterisk_root import find_asterisk
 from ivr.telephony.audiosocket import AudioSocketServer
@@ -98,25 +96,6 @@ _SWEEP_EVERY_S = 10.0
 _PRUNE_EVERY = 360
 
 
-async def work_orders(settings: Settings, pool: Pool) -> WorkOrders:
-    """Orders with the rules, thresholds and the gazetteer in force."""
-    intake = await load_intake(pool, Thresholds(**settings.intake.model_dump()))
-    calendar, work_time = settings.calendar, _work_time(settings)
-
-    def due(call: Call) -> datetime | None:
-        """A message is answered on the next working day; any other term begins when its order is dispatched."""
-        if call.outcome != "message":
-            return None
-        return work_time.due(datetime.fromtimestamp(call.ended_at or call.arrived_at, UTC), calendar.message_days)
-
-    return WorkOrders(intake.compose, intake.version, due)
-
-
-def _work_time(settings: Settings) -> WorkTime:
-    calendar = settings.calendar
-    return WorkTime(working_days(calendar.days_off, calendar.days_on), calendar.closes)
-
-
 def figure_limits(settings: Settings) -> Limits:
     """The limits figures are told with."""
     figures = settings.figures
@@ -125,7 +104,7 @@ def figure_limits(settings: Settings) -> Limits:
 
 def statistics(settings: Settings, pool: Pool) -> PostgresStatistics:
     """Counting the record, with the limits and the calendar in force."""
-    return PostgresStatistics(pool, figure_limits(settings), _work_time(settings))
+    return PostgresStatistics(pool, figure_limits(settings), work_time(settings))
 
 
 @asynccontextmanager
@@ -202,8 +181,8 @@ async def run_controller(settings: Settings) -> None:
             lambda: live.live_calls, longest_call_s=settings.hotline.longest_call_s,
         )
         spoken, ears = await asyncio.to_thread(spoken_choice, settings)
-        async with asyncio.TaskGroup() as tasks:
-            for ear in ears:
+        async with partner_tasks(settings, pool, alarms) as for_partners, asyncio.TaskGroup() as tasks:
+            for ear in (*ears, *for_partners):
                 tasks.create_task(ear.run(), name=type(ear).__name__)
             for part in (client, calls, queue_log, live, collector, reconciler, dialler, waits, questions(settings, pool, spoken)):
                 tasks.create_task(part.run(), name=type(part).__name__)
@@ -359,8 +338,10 @@ async def run_web(settings: Settings, stop: asyncio.Event) -> None:
             audio=RecordingArchive(),
             codes=CodeNames(shipped_tables()),
             search=PostgresSearch(pool),
+            partners=partner_services(settings, pool),
             appointments=PostgresAppointments(pool),
             statistics=statistics(settings, pool),
+            orders=order_desk(settings, pool),
         )
         wss = settings.asterisk.wss_port
         options = WebOptions(

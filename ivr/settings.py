@@ -22,6 +22,7 @@ from pydantic_settings import (
 )
 
 from ivr.domain.errors import BadSetting
+from ivr.settings_partners import DeliverySettings, PartnerSettings
 from ivr.settings_sections import (
     AsteriskSettings,
     CalendarSettings,
@@ -33,6 +34,7 @@ from ivr.settings_sections import (
     IntakeSettings,
     LanguageSettings,
     OpeningHoursSettings,
+    OrderSettings,
     PromptSettings,
     QueueSettings,
     SeatSettings,
@@ -80,6 +82,9 @@ class Settings(BaseSettings):
     languages: list[LanguageSettings] = Field(default_factory=list)
     opening_hours: list[OpeningHoursSettings] = Field(default_factory=list)
     calendar: CalendarSettings = Field(default_factory=CalendarSettings)
+    partners: list[PartnerSettings] = Field(default_factory=list)
+    delivery: DeliverySettings = Field(default_factory=DeliverySettings)
+    orders: OrderSettings = Field(default_factory=OrderSettings)
     figures: FigureSettings = Field(default_factory=FigureSettings)
 
     @field_validator("state_dir", "recordings_dir")
@@ -95,7 +100,7 @@ class Settings(BaseSettings):
         for kind, names in (
             ("queues", [q.name for q in self.queues]), ("seats", [s.name for s in self.seats]),
             ("trunks", [t.name for t in self.trunks]), ("duty_numbers", [d.name for d in self.duty_numbers]),
-            ("opening_hours", [o.name for o in self.opening_hours]),
+            ("opening_hours", [o.name for o in self.opening_hours]), ("partners", [p.name for p in self.partners]),
             ("languages", [one.name for one in self.languages]), ("languages.key", [one.key for one in self.languages if one.key]),
             ("work_number and extension", [n for n in self._keyed_numbers() if n]),
         ):

@@ -285,6 +285,21 @@ class FigureSettings(_Section):
     connection_goal: float = Field(0.95, ge=0, le=1, description="Least connection rate over any 24 hours")
 
 
+class OrderSettings(_Section):
+    """The terms of work orders, in working days (docs/reference/orders.md)."""
+
+    terms: dict[str, Annotated[int, Field(ge=1, le=365)]] = Field(
+        default_factory=lambda: {"consultation": 3}, description="Working days from dispatch by category code"
+    )
+    term_days: int = Field(5, ge=1, le=365, description="The same for every other category")
+    extension_days: int = Field(10, ge=1, le=365, description="The most one extension may add; an order has one")
+    return_days: int = Field(2, ge=1, le=30, description="Within this after its assignment an order may be returned")
+    most_returns: int = Field(3, ge=1, le=20, description="A return of this number goes to decider")
+    decider: str = Field(
+        "", pattern=r"^([0-9]{3,6})?$", description="Work number of who decides then; empty: any supervisor"
+    )
+
+
 class DutyNumber(_Section):
     """A named outside telephone that may be dialled (a duty mobile); no other outside number ever is, but call-backs."""
 

@@ -13,7 +13,7 @@ from ivr.domain.callback_number import is_dialable, spaced
 from ivr.domain.errors import CallerFault
 from ivr.domain.work_order import Actor, Life, holds
 
-EditedField = Literal["category", "matter", "caller_name", "callback_number", "place", "amount", "date", "note"]
+EditedField = Literal["category", "matter", "caller_name", "callback_number", "place", "amount", "date", "remark"]
 EDITED_FIELDS: tuple[EditedField, ...] = get_args(EditedField)
 SEVERAL: frozenset[str] = frozenset({"amount", "date"})
 """Fields that may have several values; every other has one."""
@@ -97,7 +97,7 @@ def _written(
             raise BadEdit("date：应如 2026-11-26") from None
         return Written(value, f"{day.year}年{day.month}月{day.day}日")
     limit = 40 if field == "caller_name" else 2000
-    if len(value) > limit or not all(c.isprintable() or (c == "\n" and field == "note") for c in value):
+    if len(value) > limit or not all(c.isprintable() or (c == "\n" and field == "remark") for c in value):
         raise BadEdit(f"{field}：至多 {limit} 个字，不含控制字符")
     return Written(value, value)
 

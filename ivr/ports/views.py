@@ -14,6 +14,7 @@ from typing import Literal, Protocol
 from ivr.domain.nuisance import Listing
 from ivr.domain.roster import Duty
 from ivr.domain.transcript import Speaker, Word
+from ivr.domain.work_order import Life
 
 MemberState = Literal["available", "ringing", "talking", "paused", "offline"]
 
@@ -78,6 +79,8 @@ class CallRecord:
     nuisance: str = ""
     language: str = ""
     language_by: str = ""
+    confidential: bool = False
+    """Whether the call's order is confidential: then so is what was said, and who called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +132,10 @@ class OrderField:
     end_s: float | None
     confidence: float | None
     approximate: bool = False
+    machine_value: str | None = None
+    machine_display: str | None = None
+    set_by: str = ""
+    set_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +166,24 @@ class WorkOrderRecord:
     blanks: Sequence[Blank] = ()
     due_at: datetime | None = None
     asked_about: str = ""
+    owner: str = ""
+    assigned_to: str = ""
+    assigned_unit: str = ""
+    assigned_at: datetime | None = None
+    returns: int = 0
+    extended: bool = False
+    urged: int = 0
+    confidential: bool = False
+    merged_into: str = ""
+    conflicts: Sequence[str] = ()
+
+    @property
+    def life(self) -> Life:
+        """Where the order stands, as the rules of moves know it."""
+        return Life(
+            self.state, self.category, self.owner, self.assigned_to, self.assigned_unit, self.assigned_at, self.due_at,
+            self.returns, self.extended, self.urged, self.confidential, self.merged_into, frozenset(self.conflicts),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +219,12 @@ class CallFilter:
 
 @dataclass(frozen=True, slots=True)
 class OrderFilter:
-    """Which work orders: ``start`` inclusive, ``end`` exclusive, on opening; ``text`` is taken literally."""
+    """Which work orders: ``start`` inclusive, ``end`` exclusive, on opening; ``text`` is taken literally.
+
+    ``owner`` is a work number; ``due_from`` and ``due_before`` are about clocks that run. ``concerns`` (work number, unit)
+    leaves only what is owned by that person or assigned to them or their unit. A confidential order is found by its
+    number, state, owner and clock, and by nothing it tells.
+    """
 
     state: str | None = None
     category: str | None = None
@@ -204,6 +234,10 @@ class OrderFilter:
     text: str = ""
     limit: int = 50
     after: PageMark | None = None
+    owner: str | None = None
+    due_from: datetime | None = None
+    due_before: datetime | None = None
+    concerns: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,8 @@ from ivr.domain.counted_call import Limits
 from ivr.domain.errors import CallerFault, Unavailable
 from ivr.domain.transcript import Speaker
 from ivr.ports.appointments import AppointmentDesk
+from ivr.ports.orders import OrderDesk
+from ivr.ports.partners import PartnerServices
 from ivr.ports.search import Search
 from ivr.ports.statistics import Statistics
 from ivr.ports.views import Views
@@ -205,8 +207,10 @@ class WebServices:
     audio: AudioArchive
     codes: CodeTables
     search: Search
+    partners: PartnerServices
     appointments: AppointmentDesk
     statistics: Statistics
+    orders: OrderDesk
 
 
 @dataclass(frozen=True)

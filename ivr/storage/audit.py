@@ -57,6 +57,11 @@ class PostgresAudit:
         async with connected(self._pool) as connection, connection.transaction():
             await append_row(connection, actor, action, object_name, detail)
 
+    async def count(self) -> int:
+        """How many rows there are."""
+        async with connected(self._pool) as connection:
+            return int(await connection.fetchval("SELECT count(*) FROM audit_event"))
+
     async def first_broken(self) -> int | None:
         """The id of the first row that does not follow from the one before it; None when the chain holds.
 

@@ -22,7 +22,8 @@ async def write_edits(
     role = editor_role(order.life, actor)
     places = await _place_names(connection, [code.strip() for code in fields.get("place", ())])
     names = {
-        "category": partial(codes.name, order.table_version, "category"), "matter": partial(codes.name, order.table_version, "matter"),
+        "category": partial(codes.name, order.table_version, "category"),
+        "matter": partial(codes.name, order.table_version, "matter"),
     }
     written = {
         field: checked(field, values, names.get(field, _nameless), lambda code: places.get(code, ""))

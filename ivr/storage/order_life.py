@@ -18,6 +18,7 @@ from ivr.storage.audit import append_row
 from ivr.storage.database import transaction
 from ivr.storage.feed import append
 from ivr.storage.order_edits import write_edits
+from ivr.storage.outbox import record_move
 
 if TYPE_CHECKING:
     from ivr.ports.web import CodeTables
@@ -97,6 +98,19 @@ class PostgresOrderDesk:
             ) if account else None
         return Actor(name, roles, row["work_number"] if row else "", row["unit"] if row else "")
 
+    async def unit_of(self, work_number: str) -> str:
+        """The unit of an enabled person; NotFound for anybody else."""
+        async with transaction(self._pool) as connection:
+            unit = await connection.fetchval("SELECT unit FROM person WHERE work_number = $1 AND enabled", work_number)
+        if unit is None:
+            raise NotFound(f"There is nobody with the work number {work_number[:20]}; see ivr people list.")
+        return str(unit)
+
+    async def note_reading(self, number: str, actor: str) -> None:
+        """Write the audit row of reading a confidential order."""
+        async with transaction(self._pool) as connection:
+            await append_row(connection, actor, "order.read_confidential", number, {})
+
     async def move(self, number: str, wish: Wish, actor: Actor, version: int) -> int:
         """See the port."""
         async with transaction(self._pool) as connection:
@@ -120,6 +134,7 @@ class PostgresOrderDesk:
             kept = await keep_event(connection, order, event, actor)
             if wish.into:
                 await _absorb(connection, order, wish, event, actor)
+            await record_move(connection, wish.move, number)
             await append(connection, "order", number)
         return kept
 

@@ -15,6 +15,7 @@ from ivr.domain.errors import Unavailable
 from ivr.domain.nuisance import Listing
 from ivr.domain.roster import Duty
 from ivr.domain.transcript import Word
+from ivr.domain.work_order import CLOCKED
 from ivr.ports.views import (
     AlarmRecord,
     Blank,
@@ -44,13 +45,15 @@ _CALL_COLUMNS = """
            c.called_number, c.queue, c.member_interface, c.notice_version, c.menu_choice, c.recording_refused, c.recording_name,
            c.arrived_at, c.queued_at, c.answered_at, c.talk_ended_at, c.ended_at, c.rating, c.hangup_cause, c.hangup_by,
            c.transferred_to, c.nuisance, c.language, c.language_by,
-           coalesce(o.number, '') AS order_number
+           coalesce(o.number, '') AS order_number, coalesce(o.confidential, false) AS confidential
       FROM call c
       LEFT JOIN work_order_call oc ON oc.linked_id = c.linked_id
       LEFT JOIN work_order o ON o.id = oc.order_id"""
 _ORDER_COLUMNS = """
     SELECT o.id, o.number, o.state, o.channel, o.outcome, o.category_table_version AS table_version, o.category,
-           o.matter, o.caller_number, o.opened_at, o.due_at, o.filled_at, o.asked_about, o.note, o.version, o.blanks::text
+           o.matter, o.caller_number, o.opened_at, o.due_at, o.filled_at, o.asked_about, o.note, o.version, o.blanks::text,
+           o.owner_work_number AS owner, o.assigned_to, o.assigned_unit, o.assigned_at, o.returns, o.extended, o.urged,
+           o.confidential, o.merged_into, ARRAY(SELECT x.work_number FROM order_conflict x WHERE x.order_id = o.id) AS conflicts
       FROM work_order o"""
 
 
@@ -136,8 +139,8 @@ class PostgresViews:
             where.add("c.arrived_at < {}", wanted.end)
         if wanted.text:
             where.add(
-                "concat_ws(E'\\n', c.linked_id, c.caller_number, c.caller_name_raw, c.queue, c.called_number,"
-                " c.member_interface, o.number) ILIKE {}",
+                "concat_ws(E'\\n', c.linked_id, CASE WHEN o.confidential THEN '' ELSE c.caller_number END, CASE WHEN o.confidential"
+                " THEN '' ELSE c.caller_name_raw END, c.queue, c.called_number, c.member_interface, o.number) ILIKE {}",
                 like_literal(wanted.text),
             )
         if wanted.after is not None:
@@ -189,9 +192,21 @@ class PostgresViews:
 
     async def work_orders(self, wanted: OrderFilter) -> Sequence[WorkOrderRecord]:
         where = _Where()
-        for column, value in (("state", wanted.state), ("category", wanted.category), ("channel", wanted.channel)):
+        for condition, value in (
+            ("o.state = {}", wanted.state), ("o.category = {} AND NOT o.confidential", wanted.category),
+            ("o.channel = {}", wanted.channel), ("o.owner_work_number = {}", wanted.owner),
+            ("o.due_at >= {}", wanted.due_from), ("o.due_at < {}", wanted.due_before),
+        ):
             if value is not None:
-                where.add(f"o.{column} = {{}}", value)
+                where.add(condition, value)
+        if wanted.due_from is not None or wanted.due_before is not None:
+            where.add("o.state = ANY({}::text[])", list(CLOCKED))
+        if wanted.concerns is not None:
+            where.add(
+                "{}::text <> '' AND (o.owner_work_number = {} OR o.assigned_to = {}"
+                " OR (o.assigned_to = '' AND o.assigned_unit <> '' AND o.assigned_unit = {}))",
+                *[wanted.concerns[0]] * 3, wanted.concerns[1],
+            )
         if wanted.start is not None:
             where.add("o.opened_at >= {}", wanted.start)
         if wanted.end is not None:
@@ -199,8 +214,8 @@ class PostgresViews:
         if wanted.text:
             pattern = like_literal(wanted.text)
             where.add(
-                "(o.number LIKE {} OR o.caller_number LIKE {} OR o.note ILIKE {} OR EXISTS (SELECT 1 FROM"
-                " work_order_field f WHERE f.order_id = o.id AND concat_ws(E'\\n', f.value, f.display) ILIKE {}))",
+                "(o.number LIKE {} OR NOT o.confidential AND (o.caller_number LIKE {} OR o.note ILIKE {} OR EXISTS (SELECT 1"
+                " FROM work_order_field f WHERE f.order_id = o.id AND concat_ws(E'\\n', f.value, f.display) ILIKE {})))",
                 pattern,
                 pattern,
                 pattern,
@@ -230,7 +245,8 @@ class PostgresViews:
             )
             fields = await connection.fetch(
                 "SELECT order_id, field, ordinal, value, display, source, rule, linked_id, speaker, text, start_s,"
-                " end_s, confidence, approximate FROM work_order_field WHERE order_id = ANY($1::bigint[]) ORDER BY field, ordinal",
+                " end_s, confidence, approximate, machine_value, machine_display, set_by, set_at FROM work_order_field"
+                " WHERE order_id = ANY($1::bigint[]) ORDER BY field, ordinal",
                 ids,
             )
         calls_of: dict[int, list[str]] = {i: [] for i in ids}
@@ -265,7 +281,8 @@ class PostgresViews:
         where.values.append(wanted.limit)
         async with connected(self._pool) as connection:
             rows = await connection.fetch(
-                "SELECT j.id, j.kind, j.state, j.queue, j.number, o.number AS order_number, j.arrived_at, j.promised_at,"
+                "SELECT j.id, j.kind, j.state, j.queue, CASE WHEN o.confidential THEN '' ELSE j.number END AS number,"
+                " o.number AS order_number, j.arrived_at, j.promised_at,"
                 " j.not_before, j.closed_at, j.attempts, j.reason, ARRAY(SELECT a.linked_id FROM callback_attempt a"
                 " WHERE a.job_id = j.id ORDER BY a.started_at, a.linked_id) AS calls"
                 f" FROM callback_job j JOIN work_order o ON o.id = j.order_id{where.sql()}"

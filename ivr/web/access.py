@@ -1,8 +1,8 @@
 """Who may do what: the one table. A role not listed here may do nothing but see its own session.
 
-Handlers (承办) are limited to their unit and town, advisers to their own village, and nothing yet says which those
-are: until an order carries its unit, both read nothing here rather than everything. The auditor reads the audit
-trail only, and is kept apart from the administrator.
+Handlers (承办) and advisers read the orders that are theirs, or assigned to them or their unit, and nothing else: ``orders.own``
+lets them in, ``orders.read`` shows every order. Which moves a role may make is in ivr.domain.work_order. The auditor reads
+the audit trail only, and is kept apart from the administrator.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from ivr.ports.web import Identity
 
 Permission = Literal[
     "queues.read", "calls.read", "transcripts.read", "recordings.play", "orders.read", "live.read", "nuisance.read",
-    "appointments.write", "statistics.read",
+    "appointments.write", "deliveries.read", "statistics.read", "orders.own", "orders.assign",
 ]
 
 _READER: frozenset[Permission] = frozenset(
-    {"queues.read", "calls.read", "transcripts.read", "orders.read", "live.read", "statistics.read"}
+    {"queues.read", "calls.read", "transcripts.read", "orders.read", "orders.own", "live.read", "statistics.read"}
 )
 
 ACCESS: dict[str, frozenset[Permission]] = {
     "operator": _READER | {"recordings.play", "appointments.write"},
-    "supervisor": _READER | {"recordings.play", "nuisance.read", "appointments.write"},
-    "administrator": _READER | {"recordings.play", "nuisance.read", "appointments.write"},
-    "dispatcher": _READER,
-    "handler": frozenset(),
-    "adviser": frozenset(),
+    "supervisor": _READER | {"orders.assign", "recordings.play", "nuisance.read", "appointments.write", "deliveries.read"},
+    "administrator": _READER | {"recordings.play", "nuisance.read", "appointments.write", "deliveries.read"},
+    "dispatcher": _READER | {"deliveries.read", "orders.assign"},
+    "handler": frozenset({"orders.own"}),
+    "adviser": frozenset({"orders.own"}),
     "auditor": frozenset(),
 }
 

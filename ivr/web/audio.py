@@ -19,6 +19,7 @@ from ivr.web.audit_once import AUDIT_ONCE
 from ivr.web.context import IDENTITY, OPTIONS, SERVICES, answer
 from ivr.web.errors import problem
 from ivr.web.models import Peaks
+from ivr.web.order_access import demand_call
 from ivr.web.query import AudioQuery, PeaksQuery, read_query
 
 _CHUNK = 64 * 1024
@@ -79,6 +80,7 @@ async def _paths(request: web.Request, tracks: Sequence[RecordingTrack]) -> dict
 
 async def _tracks(request: web.Request, wanted: Track) -> list[RecordingTrack]:
     linked_id = request.match_info["linked_id"]
+    await demand_call(request, linked_id)
     tracks = await request.app[SERVICES].views.tracks(linked_id)
     if tracks is None:
         raise NotFound(f"There is no call {linked_id[:80]}.")

@@ -19,6 +19,10 @@ from ivr.domain.errors import (
     Unauthenticated,
     Unavailable,
 )
+from ivr.domain.order_edits import EditRefused
+from ivr.domain.work_order import MoveRefused
+from ivr.ports.orders import StaleVersion
+from ivr.ports.partners import AlreadyFiled, KeyReused
 from ivr.ports.web import Busy, LockedOut, LoginRefused
 
 PROBLEM_TYPE = "application/problem+json"
@@ -59,6 +63,12 @@ class CrossSite(CallerFault):
     code = "cross_site"
 
 
+class PreconditionRequired(CallerFault):
+    """A change came without saying which version it is about."""
+
+    code = "precondition_required"
+
+
 class PagesMissing(Unavailable):
     """The pages were never built."""
 
@@ -73,10 +83,16 @@ STATUS: tuple[tuple[type[IvrError], HTTPStatus], ...] = (
     (Denied, HTTPStatus.FORBIDDEN),
     (CrossSite, HTTPStatus.FORBIDDEN),
     (NotFound, HTTPStatus.NOT_FOUND),
+    (AlreadyFiled, HTTPStatus.CONFLICT),
+    (KeyReused, HTTPStatus.UNPROCESSABLE_ENTITY),
     (TooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
     (AddressTooLong, HTTPStatus.REQUEST_URI_TOO_LONG),
     (UnsupportedMedia, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
     (CannotBook, HTTPStatus.CONFLICT),
+    (MoveRefused, HTTPStatus.CONFLICT),
+    (EditRefused, HTTPStatus.CONFLICT),
+    (StaleVersion, HTTPStatus.PRECONDITION_FAILED),
+    (PreconditionRequired, HTTPStatus.PRECONDITION_REQUIRED),
     (CallerFault, HTTPStatus.BAD_REQUEST),
     (AudioUnreadable, HTTPStatus.UNPROCESSABLE_ENTITY),
     (Unavailable, HTTPStatus.SERVICE_UNAVAILABLE),
@@ -110,7 +126,11 @@ def problem_of(error: IvrError) -> web.Response:
         headers["Retry-After"] = str(error.retry_after_s)
     elif isinstance(error, Unavailable):
         headers["Retry-After"] = str(UNAVAILABLE_RETRY_S)
-    members = {"errors": error.errors} if isinstance(error, BadRequest) and error.errors else {}
+    members: dict[str, Any] = {"errors": error.errors} if isinstance(error, BadRequest) and error.errors else {}
+    if isinstance(error, MoveRefused):
+        members["possible"] = list(error.possible)
+    elif isinstance(error, StaleVersion):
+        headers["ETag"] = f'"{error.version}"'
     return problem(status, error.code, str(error), headers=headers, **members)
 
 

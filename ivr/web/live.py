@@ -182,7 +182,8 @@ class LiveHub:
                 self._stale_told.pop(status.queue, None)  # one page now knows otherwise: tell all at the next look
         calls = [call_row(c) for c in await views.live_calls(RECENT)]
         recent = await views.work_orders(OrderFilter(limit=RECENT))
-        orders = [work_order(o, self._services.codes) for o in recent]
+        now, rules = datetime.now(UTC), self._services.orders.rules
+        orders = [work_order(o, self._services.codes, rules, now) for o in recent]
         alarms = [alarm(a) for a in await views.standing_alarms()]
         if self.database.standing is not None:
             alarms.insert(0, self.database.standing)
@@ -296,8 +297,9 @@ class LiveHub:
             for call in await views.calls_named(named["call"]):
                 states["call", call.linked_id] = call_row(call)
         if "order" in named:
+            now, rules = datetime.now(UTC), self._services.orders.rules
             for order in await views.work_orders_named(named["order"]):
-                states["order", order.number] = work_order(order, self._services.codes)
+                states["order", order.number] = work_order(order, self._services.codes, rules, now)
         if "alarm" in named:
             for stored in await views.alarms_named(named["alarm"]):
                 states["alarm", stored.name] = alarm(stored)

@@ -220,6 +220,10 @@ class OrderFieldRow(Wire):
     linked_id: str
     approximate: bool = Field(description="a range, or a figure the caller only estimated")
     evidence: Evidence | None
+    machine_value: str | None = Field(description="what the machine had found where a person wrote; null: nothing")
+    machine_display: str | None
+    set_by: str = Field(description="who wrote it; '' for the machine")
+    set_at: Moment | None
 
 
 class BlankField(Wire):
@@ -231,6 +235,11 @@ class BlankField(Wire):
 
 
 class WorkOrder(Wire):
+    """One order. A confidential one is sent as if it had no content, here and on the live stream; its detail is audited.
+
+    ``owner`` and ``assigned_to`` are work numbers, '' for nobody; ``card`` is that of the moment the answer was made.
+    """
+
     number: str
     state: str
     channel: str
@@ -247,6 +256,15 @@ class WorkOrder(Wire):
     calls: list[str]
     fields: list[OrderFieldRow]
     blanks: list[BlankField]
+    owner: str
+    assigned_to: str
+    assigned_unit: str
+    card: Literal["", "yellow", "red"]
+    urged: int = Field(description="how often it was urged (督办)")
+    returns: int = Field(description="how often it was returned")
+    extended: bool
+    confidential: bool
+    merged_into: str = Field(description="number of the order that goes on with this matter; '' for none")
 
 
 class WorkOrderList(Wire):

@@ -5,9 +5,11 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Literal
 
 from ivr.domain.nuisance import Listing
 from ivr.domain.roster import Duty
+from ivr.domain.work_order import OrderRules, card
 from ivr.ports.views import (
     AlarmRecord,
     CallbackRecord,
@@ -75,15 +77,16 @@ def _between(start: datetime | None, end: datetime | None) -> float | None:
     return None if start is None or end is None else max(0.0, (end - start) / timedelta(seconds=1))
 
 
-def _row_members(call: CallRecord) -> dict[str, object]:
+def _row_members(call: CallRecord, *, whole: bool = False) -> dict[str, object]:
+    hidden = call.confidential and not whole
     heard_or_gone = call.answered_at or call.ended_at
     return {
         "linked_id": call.linked_id,
         "state": call.state,
         "outcome": call.outcome,
         "channel": call.channel,
-        "caller_number": call.caller_number,
-        "caller_name": readable_name(call.caller_name_raw),
+        "caller_number": "" if hidden else call.caller_number,
+        "caller_name": "" if hidden else readable_name(call.caller_name_raw),
         "called_number": call.called_number,
         "queue": call.queue,
         "operator": call.member_interface,
@@ -98,7 +101,7 @@ def _row_members(call: CallRecord) -> dict[str, object]:
 
 
 def call_row(call: CallRecord) -> models.CallRow:
-    """One call as lists and the live stream carry it."""
+    """One call as lists and the live stream carry it; who called stays out when its order is confidential."""
     return models.CallRow.model_validate(_row_members(call))
 
 
@@ -118,7 +121,7 @@ def call_answer(detail: CallDetail) -> models.CallAnswer:
     tracks = detail.recordings
     return models.CallAnswer.model_validate(
         {
-            **_row_members(call),
+            **_row_members(call, whole=True),
             "notice_version": call.notice_version,
             "menu_choice": call.menu_choice,
             "rating": call.rating,
@@ -194,6 +197,10 @@ def _order_field(stored: OrderField) -> models.OrderFieldRow:
             "linked_id": stored.linked_id,
             "approximate": stored.approximate,
             "evidence": evidence if stored.text else None,
+            "machine_value": stored.machine_value,
+            "machine_display": stored.machine_display,
+            "set_by": stored.set_by,
+            "set_at": stored.set_at,
         }
     )
 
@@ -214,28 +221,51 @@ def nuisance_listing(found: Listing) -> models.NuisanceListing:
     )
 
 
-def work_order(order: WorkOrderRecord, codes: CodeTables) -> models.WorkOrder:
-    """One order; a code whose table does not know it keeps its code as name rather than showing nothing."""
+def work_order(
+    order: WorkOrderRecord, codes: CodeTables, rules: OrderRules, now: datetime, *, whole: bool = False
+) -> models.WorkOrder:
+    """One order; a code whose table does not know it keeps its code as name rather than showing nothing.
 
-    def named(kind: str, code: str) -> models.Code:
-        name = codes.name(order.table_version, "category" if kind == "category" else "matter", code) if code else ""
+    A confidential order has no content here unless ``whole``: lists and the live stream go to everybody.
+    """
+    return models.WorkOrder.model_validate(order_members(order, codes, rules, now, whole=whole))
+
+
+def order_members(
+    order: WorkOrderRecord, codes: CodeTables, rules: OrderRules, now: datetime, *, whole: bool
+) -> dict[str, object]:
+    """What every form of an order carries."""
+    hidden = order.confidential and not whole
+
+    def named(kind: Literal["category", "matter"], code: str) -> models.Code:
+        code = "" if hidden else code
+        name = codes.name(order.table_version, kind, code) if code else ""
         return models.Code(code=code, name=code if name is None else name)
 
-    return models.WorkOrder(
-        number=order.number,
-        state=order.state,
-        channel=order.channel,
-        outcome=order.outcome,
-        category=named("category", order.category),
-        matter=named("matter", order.matter),
-        caller_number=order.caller_number,
-        opened_at=order.opened_at,
-        due_at=order.due_at,
-        asked_about=order.asked_about,
-        filled_at=order.filled_at,
-        note=order.note,
-        version=order.version,
-        calls=list(order.calls),
-        fields=[_order_field(f) for f in order.fields],
-        blanks=[models.BlankField(field=b.field, code=b.code, message=b.message) for b in order.blanks],
-    )
+    return {
+        "number": order.number,
+        "state": order.state,
+        "channel": order.channel,
+        "outcome": order.outcome,
+        "category": named("category", order.category),
+        "matter": named("matter", order.matter),
+        "caller_number": "" if hidden else order.caller_number,
+        "opened_at": order.opened_at,
+        "due_at": order.due_at,
+        "asked_about": order.asked_about,
+        "filled_at": order.filled_at,
+        "note": "" if hidden else order.note,
+        "version": order.version,
+        "calls": list(order.calls),
+        "fields": [] if hidden else [_order_field(f) for f in order.fields],
+        "blanks": [] if hidden else [models.BlankField(field=b.field, code=b.code, message=b.message) for b in order.blanks],
+        "owner": order.owner,
+        "assigned_to": order.assigned_to,
+        "assigned_unit": order.assigned_unit,
+        "card": card(order.life, now, rules.worktime),
+        "urged": order.urged,
+        "returns": order.returns,
+        "extended": order.extended,
+        "confidential": order.confidential,
+        "merged_into": order.merged_into,
+    }

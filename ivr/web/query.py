@@ -20,6 +20,7 @@ from pydantic import (
     ValidationError,
 )
 
+from ivr.domain.worktime import WorkTime
 from ivr.ports.views import CallbackFilter, CallFilter, OrderFilter, PageMark
 from ivr.web.errors import BadRequest, TooLarge, UnsupportedMedia
 from ivr.web.models import SHANGHAI
@@ -48,7 +49,7 @@ def _iso_only(value: object) -> object:
     return value
 
 
-def _plain_digits(value: object) -> object:
+def plain_digits(value: object) -> object:
     """pydantic would also take '1_0' and ' 10 '."""
     if isinstance(value, str) and not (value.isascii() and value.isdigit() and len(value) <= 9):
         raise ValueError("must be a whole number")
@@ -58,7 +59,7 @@ def _plain_digits(value: object) -> object:
 When = Annotated[AwareDatetime | date, BeforeValidator(_iso_only), AfterValidator(_in_range)]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=40)]
 Text = Annotated[str, StringConstraints(max_length=100)]
-Limit = Annotated[int, Field(ge=1, le=200), BeforeValidator(_plain_digits)]
+Limit = Annotated[int, Field(ge=1, le=200), BeforeValidator(plain_digits)]
 Cursor = Annotated[str, StringConstraints(min_length=1, max_length=400)]
 
 
@@ -92,6 +93,8 @@ class CallQuery(Query):
 
 class OrderQuery(Query):
     state: Word | None = None
+    owner: Annotated[str, StringConstraints(pattern=r"^[0-9]{3,6}$")] | None = Field(None, description="work number")
+    card: Literal["yellow", "red"] | None = Field(None, description="clocks that run: due soon, or overdue")
     category: Word | None = None
     channel: Word | None = None
     start: When | None = Field(None, alias="from", description="opened at or after")
@@ -100,7 +103,9 @@ class OrderQuery(Query):
     limit: Limit = 50
     cursor: Cursor | None = None
 
-    def filter(self) -> OrderFilter:
+    def filter(self, now: datetime, worktime: WorkTime, concerns: tuple[str, str] | None) -> OrderFilter:
+        """``now`` and ``worktime`` say which due times have a card; ``concerns`` limits who is shown only their own."""
+        before = {"yellow": worktime.carded_before(now), "red": now}
         return OrderFilter(
             self.state,
             self.category,
@@ -110,13 +115,17 @@ class OrderQuery(Query):
             self.q,
             self.limit,
             mark_of(self.cursor),
+            self.owner,
+            now if self.card == "yellow" else None,
+            before[self.card] if self.card else None,
+            concerns,
         )
 
 
 class CallbackQuery(Query):
     open: Literal["true", "false"] = Field("true", description="false: those that are closed too")
     limit: Limit = 50
-    before: Annotated[int, Field(ge=1, le=999_999_999), BeforeValidator(_plain_digits)] | None = Field(
+    before: Annotated[int, Field(ge=1, le=999_999_999), BeforeValidator(plain_digits)] | None = Field(
         None, description="the value of 'next' of the page before"
     )
 
@@ -138,7 +147,7 @@ class AudioQuery(Query):
 
 
 class PeaksQuery(Query):
-    points: Annotated[int, Field(ge=10, le=5000), BeforeValidator(_plain_digits)] = 1000
+    points: Annotated[int, Field(ge=10, le=5000), BeforeValidator(plain_digits)] = 1000
 
 
 def _moment(value: datetime | date | None) -> datetime | None:
@@ -199,18 +208,23 @@ def read_query(request: web.Request, model: type[_M]) -> _M:
         raise _refuse("query", error) from None
 
 
-async def read_body(request: web.Request, adapter: TypeAdapter[_M], limit: int) -> _M:
-    """A JSON body as its model; raises UnsupportedMedia, TooLarge or BadRequest."""
-    if request.content_type != "application/json":
-        raise UnsupportedMedia("The body must be JSON: send Content-Type: application/json.")
+async def read_raw(request: web.Request, limit: int) -> bytes:
+    """The body's bytes, kept for another reading; raises TooLarge or BadRequest."""
     if (request.content_length or 0) > limit:
         raise TooLarge(f"The body may have at most {limit} bytes.")
     try:
-        raw = await request.read()
+        return await request.read()
     except web.HTTPRequestEntityTooLarge:
         raise TooLarge(f"The body may have at most {limit} bytes.") from None
     except (web.RequestPayloadError, ConnectionError, TimeoutError) as error:
         raise BadRequest("The body did not arrive whole.") from error
+
+
+async def read_body(request: web.Request, adapter: TypeAdapter[_M], limit: int) -> _M:
+    """A JSON body as its model; raises UnsupportedMedia, TooLarge or BadRequest."""
+    if request.content_type != "application/json":
+        raise UnsupportedMedia("The body must be JSON: send Content-Type: application/json.")
+    raw = await read_raw(request, limit)
     if b"\\u0000" in raw or b"\0" in raw:
         raise BadRequest("body: a NUL character is not allowed", [_place("body", "body", "holds a NUL character")])
     try:

@@ -11,9 +11,10 @@ from ivr.ports.views import Health, PageMark
 from ivr.web.audit_once import AUDIT_ONCE
 from ivr.web.context import IDENTITY, OPTIONS, SERVICES, answer
 from ivr.web.live import HUB
-from ivr.web.models import CallbackList, CallList, HealthAnswer, NuisanceList, QueueList, Roster, WorkOrderList
-from ivr.web.present import call_answer, call_row, callback, duty, nuisance_listing, queue_status, work_order
-from ivr.web.query import CallbackQuery, CallQuery, NoQuery, OrderQuery, RosterQuery, cursor_of, read_query
+from ivr.web.models import CallbackList, CallList, HealthAnswer, NuisanceList, QueueList, Roster
+from ivr.web.order_access import demand_call
+from ivr.web.present import call_answer, call_row, callback, duty, nuisance_listing, queue_status
+from ivr.web.query import CallbackQuery, CallQuery, NoQuery, RosterQuery, cursor_of, read_query
 
 
 class HealthCheck:
@@ -69,6 +70,8 @@ async def show_call(request: web.Request) -> web.Response:
     detail = await request.app[SERVICES].views.call(linked_id)
     if detail is None:
         raise NotFound(f"There is no call {linked_id[:80]}.")
+    if detail.call.confidential:
+        await demand_call(request, linked_id, read=True)
     if detail.segments:
         await request.app[AUDIT_ONCE].note(request[IDENTITY], "transcript.read", linked_id, {})
     return answer(call_answer(detail))
@@ -94,27 +97,3 @@ async def list_callbacks(request: web.Request) -> web.Response:
     found = await request.app[SERVICES].views.callbacks(wanted)
     last = found[-1].id if len(found) == wanted.limit else None
     return answer(CallbackList(callbacks=[callback(c) for c in found], next=last))
-
-
-async def list_work_orders(request: web.Request) -> web.Response:
-    """GET /api/v1/work-orders: newest first."""
-    wanted = read_query(request, OrderQuery).filter()
-    services = request.app[SERVICES]
-    orders = await services.views.work_orders(wanted)
-    last = orders[-1] if len(orders) == wanted.limit else None
-    mark = cursor_of(PageMark(last.opened_at, last.number)) if last is not None else None
-    return answer(WorkOrderList(orders=[work_order(o, services.codes) for o in orders], next=mark))
-
-
-async def show_work_order(request: web.Request) -> web.Response:
-    """GET /api/v1/work-orders/{number}: its version is the ETag, ready for If-Match when orders can be changed."""
-    read_query(request, NoQuery)
-    number = request.match_info["number"]
-    services = request.app[SERVICES]
-    found = await services.views.work_orders_named([number])
-    if not found:
-        raise NotFound(f"There is no work order {number[:80]}.")
-    etag = f'"{found[0].version}"'
-    if etag in [tag.strip() for tag in request.headers.get("If-None-Match", "").split(",")]:
-        return web.Response(status=304, headers={"ETag": etag})
-    return answer(work_order(found[0], services.codes), headers={"ETag": etag})

@@ -8,7 +8,20 @@ from dataclasses import dataclass, field
 from aiohttp import web
 from pydantic import BaseModel
 
-from ivr.web import appointments, audio, auth, models, pages, resources, search, statistics, statistics_models, stream
+from ivr.web import (
+    appointments,
+    audio,
+    auth,
+    deliveries,
+    inbound,
+    models,
+    order_models,
+    orders,
+    pages,
+    resources,
+    search,
+    stream,
+)
 from ivr.web.access import Permission
 from ivr.web.context import OPENAPI
 from ivr.web.query import (
@@ -30,6 +43,8 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class Route:
     """One method on one path. ``permission`` None with ``open`` False: any login will do.
 
+    ``signed``: open to whoever proves by a signature to be a partner; the handler sees to that.
+
     ``answers`` maps a status to its model, or to a media type when the answer is no JSON, or to None for no body.
     ``activity`` False: the request does not restart a session's idle clock.
     """
@@ -41,6 +56,7 @@ class Route:
     answers: Mapping[int, type[BaseModel] | str | None]
     permission: Permission | None = None
     open: bool = False
+    signed: bool = False
     activity: bool = True
     documented: bool = True
     query: type[Query] = NoQuery
@@ -59,7 +75,16 @@ _AUDIO_HEADERS = {
     "Range": "one byte range, e.g. bytes=0-65535; several are answered with the whole",
     "If-Range": "the ETag the range belongs to; the whole is sent when it is another one",
 }
+_ORDER = "/api/v1/work-orders/{number}"
+_IF_MATCH = {"If-Match": "the ETag of the order as it was read; without it the answer is 428, with another one 412"}
+_CHANGED = frozenset({409, 412, 413, 415, 428})
 _AUDIO = "/api/v1/calls/{linked_id}/audio"
+_SIGNED = {
+    "Ivr-Partner": "the partner's name",
+    "Ivr-Time": "time of sending, whole Unix seconds, within five minutes of this server's",
+    "Idempotency-Key": "1 to 100 letters, digits or . _ : - that name this message",
+    "Ivr-Signature": "v1= and the hex HMAC-SHA256 over time, line feed, key, line feed, body",
+}
 
 ROUTES: tuple[Route, ...] = (
     Route(
@@ -200,20 +225,59 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "GET",
         "/api/v1/work-orders",
-        resources.list_work_orders,
-        "Work orders, newest first",
+        orders.list_work_orders,
+        "Work orders, newest first; handlers and advisers are given their own",
         {200: models.WorkOrderList},
-        permission="orders.read",
+        permission="orders.own",
         query=OrderQuery,
     ),
     Route(
         "GET",
-        "/api/v1/work-orders/{number}",
-        resources.show_work_order,
-        "One work order; the ETag is its version",
-        {200: models.WorkOrder, 304: None},
-        permission="orders.read",
+        _ORDER,
+        orders.show_work_order,
+        "One work order, what may be done to it and what was; the ETag is its version",
+        {200: order_models.WorkOrderDetail, 304: None},
+        permission="orders.own",
         headers={"If-None-Match": "the ETag of what is known already"},
+    ),
+    Route(
+        "PATCH",
+        _ORDER,
+        orders.edit_work_order,
+        "Confirm or correct fields; the machine's values stay recorded",
+        {200: order_models.WorkOrderDetail},
+        permission="orders.own",
+        bodies=(order_models.OrderEdit,),
+        headers=_IF_MATCH,
+        problems=_CHANGED,
+    ),
+    Route(
+        "POST",
+        f"{_ORDER}/moves",
+        orders.move_work_order,
+        "Make one move of the life cycle; a 409 lists the moves that are possible",
+        {200: order_models.WorkOrderDetail},
+        permission="orders.own",
+        bodies=(order_models.OrderMove,),
+        headers=_IF_MATCH,
+        problems=_CHANGED,
+    ),
+    Route(
+        "GET",
+        f"{_ORDER}/duplicates",
+        orders.list_duplicates,
+        "Orders likely to be about the same: same telephone and matter",
+        {200: order_models.OrderDuplicates},
+        permission="orders.read",
+        query=order_models.DuplicateQuery,
+    ),
+    Route(
+        "GET",
+        f"{_ORDER}/candidates",
+        orders.list_candidates,
+        "Who may be given the order, the best first, with reasons",
+        {200: order_models.OrderCandidates},
+        permission="orders.assign",
     ),
     Route(
         "GET",
@@ -225,32 +289,25 @@ ROUTES: tuple[Route, ...] = (
         query=search.SearchQuery,
     ),
     Route(
-        "GET",
-        "/api/v1/statistics",
-        statistics.show_statistics,
-        "Figures with numerator, denominator, formula and balance, in total and by group",
-        {200: statistics_models.StatisticsAnswer},
-        permission="statistics.read",
-        query=statistics_models.StatisticsQuery,
+        "POST",
+        "/api/v1/inbound/tasks",
+        inbound.file_task,
+        "A partner files a matter, signed; the same key with the same body is answered alike, and files nothing again",
+        {201: inbound.FiledAnswer},
+        open=True,
+        signed=True,
+        bodies=(inbound.InboundTask,),
+        headers=_SIGNED,
+        problems=frozenset({400, 401, 403, 409, 413, 415, 422}),
     ),
     Route(
         "GET",
-        "/api/v1/statistics/calls",
-        statistics.list_counted_calls,
-        "The calls behind a number, newest first",
-        {200: statistics_models.CountedCalls},
-        permission="statistics.read",
-        query=statistics_models.StatisticsCallsQuery,
-    ),
-    Route(
-        "GET",
-        "/api/v1/statistics/wall",
-        statistics.show_wall,
-        "What the wall shows beside the live stream; does not restart the idle clock",
-        {200: statistics_models.WallAnswer},
-        permission="statistics.read",
-        activity=False,
-        query=statistics_models.WallQuery,
+        "/api/v1/deliveries",
+        deliveries.list_deliveries,
+        "What partners were told of orders and what became of it, newest first",
+        {200: deliveries.DeliveryList},
+        permission="deliveries.read",
+        query=deliveries.DeliveryQuery,
     ),
     Route(
         "GET",

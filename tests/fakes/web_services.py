@@ -34,10 +34,11 @@ from ivr.ports.views import (
     WaitingCaller,
     WorkOrderRecord,
 )
-from tests.fakes.one_statistic import OneStatistic
-from tests.fakes.web_world import FileArchive, TwoCodes
-
 from ivr.ports.web import DatabaseState, FeedBatch, Identity, LoginRefused, OpenedSession, WebOptions, WebServices
+from tests.fakes.one_desk import OneDesk
+from tests.fakes.one_statistic import OneStatistic
+from tests.fakes.one_partner import ONE_PARTNER
+from tests.fakes.web_world import FileArchive, TwoCodes
 
 TOKEN = "ivr_contract"
 T0 = datetime(2026, 11, 23, 1, 30, tzinfo=UTC)
@@ -192,7 +193,10 @@ class OneText:
 
 
 def fake_services() -> WebServices:
-    return WebServices(OneCall(), OneToken(), ListAudit(), QuietFeed(), FileArchive(), TwoCodes(), OneText(), OneTime(), OneStatistic(COUNTED))
+    return WebServices(
+        OneCall(), OneToken(), ListAudit(), QuietFeed(), FileArchive(), TwoCodes(), OneText(), ONE_PARTNER, OneTime(), OneStatistic(COUNTED),
+        OneDesk(ORDER.number, T0),
+    )
 
 
 def options(folder: Path, **changes: Any) -> WebOptions:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, get_args
 import numpy as np
 import pytest
 
+from ivr.domain.order_notes import NOTE_RECORDING_MISSING
 from ivr.domain.reconciliation import REASONS, Difference, DifferenceKind
 from ivr.domain.recording import RecordingName, Track
-from ivr.domain.order_notes import NOTE_RECORDING_MISSING
 from ivr.exchange_setup import Places
 from ivr.pipeline.reconcile import Reconciler
 from ivr.speech.spool import RecordingSpool

@@ -297,7 +297,7 @@ async def test_work_orders(web_database: WebDatabase) -> None:
         }
         assert human["evidence"] is None and human["source"] == "human"
         async with client.get(f"/api/v1/work-orders/{orders[0]['number']}") as response:
-            assert response.headers["ETag"] == '"7"' and await response.json() == orders[0]
+            assert response.headers["ETag"] == '"7"' and (await response.json()).items() >= orders[0].items()
         address = f"/api/v1/work-orders/{orders[0]['number']}"
         assert (await client.get(address, headers={"If-None-Match": '"7"'})).status == 304
         assert (await client.get("/api/v1/work-orders/1")).status == 404

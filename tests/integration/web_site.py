@@ -16,21 +16,28 @@ from argon2 import PasswordHasher
 from blockbuster import BlockBuster
 
 from ivr.domain.counted_call import Limits
+from ivr.domain.work_order import OrderRules
 from ivr.domain.working_days import WorkingDays
 from ivr.domain.worktime import WorkTime
+from ivr.ports.partners import PartnerServices
 from ivr.ports.web import WebOptions, WebServices
 from ivr.storage.accounts import LoginPolicy, PostgresAccounts
 from ivr.storage.appointments import PostgresAppointments
 from ivr.storage.audit import PostgresAudit
 from ivr.storage.feed import PostgresFeed
+from ivr.storage.order_life import PostgresOrderDesk
+from ivr.storage.inbound import PostgresInbox
+from ivr.storage.outbox import PostgresOutbox
 from ivr.storage.search import PostgresSearch
 from ivr.storage.statistics import PostgresStatistics
 from ivr.storage.views import PostgresViews
 from ivr.web.app import create_app
+from ivr.web.inbound_scheme import SignedScheme
 from tests.fakes.web_world import FileArchive, TwoCodes
 from tests.integration.web_database import WebDatabase
 
 PASSWORD = "correct horse battery"
+SECRETS = {"region": b"r" * 40, "court": b"c" * 40}
 CHEAP = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1)
 OPTIONS = WebOptions(
     recordings_dir=Path("/nonexistent"),
@@ -82,7 +89,9 @@ async def site(database: WebDatabase, *, policy: LoginPolicy | None = None, **op
             feed=PostgresFeed(pool, lambda: database.connect(name), longest_backoff_s=0.5),
             audio=FileArchive(),
             codes=TwoCodes(),
+            orders=PostgresOrderDesk(pool, OrderRules(WorkTime(WorkingDays())), TwoCodes()),
             search=PostgresSearch(pool),
+            partners=PartnerServices(SignedScheme(SECRETS), PostgresInbox(pool, "v1"), PostgresOutbox(pool)),
             appointments=PostgresAppointments(pool),
             statistics=PostgresStatistics(pool, Limits(), WorkTime(WorkingDays())),
         )
