@@ -47,7 +47,8 @@ _TIME_LIMIT_MS: Final = 15_000
 
 _TOWN = """
       LEFT JOIN work_order_call oc ON oc.linked_id = c.linked_id
-      LEFT JOIN work_order_field f ON f.order_id = oc.order_id AND f.field = 'place' AND f.ordinal = 0
+      LEFT JOIN work_order o ON o.id = oc.order_id AND NOT o.confidential
+      LEFT JOIN work_order_field f ON f.order_id = o.id AND f.field = 'place' AND f.ordinal = 0
       LEFT JOIN place p ON p.code = f.value"""
 _COUNTED = """
     SELECT c.linked_id, c.arrived_at, c.channel, c.called_number, c.queue, c.rating, {town} AS town,
@@ -296,11 +297,11 @@ async def _on_time(connection: Connection, start: datetime, end: datetime) -> Or
 
 
 async def _heat(connection: Connection, kind: HeatKind, since: datetime) -> list[HeatCell]:
-    """Places by what their orders are about; an order without either is not on the map."""
+    """Places by what their orders are about; an order without either, or a confidential one, is not on the map."""
     rows = await connection.fetch(
         f"SELECT f.value AS place, coalesce(p.name, '') AS name, o.{kind} AS code, max(o.category_table_version) AS version,"
         " count(*)::int AS orders FROM work_order o JOIN work_order_field f ON f.order_id = o.id AND f.field = 'place'"
         f" AND f.ordinal = 0 LEFT JOIN place p ON p.code = f.value WHERE o.opened_at >= $1 AND o.{kind} <> ''"
-        " AND o.state NOT IN ('merged', 'voided') GROUP BY 1, 2, 3 ORDER BY 5 DESC, 1, 3 LIMIT 2000", since,
+        " AND NOT o.confidential AND o.state NOT IN ('merged', 'voided') GROUP BY 1, 2, 3 ORDER BY 5 DESC, 1, 3 LIMIT 2000", since,
     )
     return [HeatCell(r["place"], r["name"], r["code"], r["version"], r["orders"]) for r in rows]

@@ -141,6 +141,9 @@ async def test_the_second_opinion_agrees_for_every_grouping(pool: Pool, limits: 
     assert towns.keys() == {"unknown", *TOWNS.values()}
     for group in towns.values():
         agree(group, [c for c in today if TOWNS.get(c.town, "unknown") == group.key], limits)
+    await pool.execute("UPDATE work_order SET confidential = true")
+    assert {g.key for g in (await stats.counted(SPAN, "town", "1h")).groups} == {"unknown"}
+    await pool.execute("UPDATE work_order SET confidential = false")
     whole = [await stats.counted(SPAN, by, "1h") for by in ("interval", "town", "channel", "number")]  # type: ignore[arg-type]
     assert {sum(g.tally.counts["arrived"] for g in c.groups) for c in whole} == {len(ours)}
     filtered = await stats.counted(CallsWanted(*_span(), queue="legal", channel="hotline", town="640105001", number="12348"), "queue", "1h")
@@ -222,6 +225,7 @@ async def test_the_wall_counts_today_the_last_day_cards_and_places(pool: Pool) -
         await pool.execute(
             "INSERT INTO work_order_field (order_id, field, value, display, source) VALUES ($1, 'place', 'v1', '', 'machine')", order_id
         )
+    await pool.execute("UPDATE work_order SET confidential = true WHERE number = 'none'")
     found = await store(pool).wall("category")
     assert found.today.tally.counts["arrived"] == 1 + (now - timedelta(hours=23) >= midnight)
     assert (found.rolling.answered, found.rolling.settled) == (2, 3), "the last 24 hours reach back over midnight"
@@ -229,4 +233,4 @@ async def test_the_wall_counts_today_the_last_day_cards_and_places(pool: Pool) -
         ("assigned", 3, 1, 1), ("draft", 1, 0, 0), ("resolved", 1, 0, 0)
     ]
     assert (found.on_time.finished_in_time, found.on_time.due) == (0, 2)
-    assert [(h.place_name, h.code, h.orders) for h in found.heat] == [("康庄社区", "legal_aid", 5)]
+    assert [(h.place_name, h.code, h.orders) for h in found.heat] == [("康庄社区", "legal_aid", 4)], "a confidential order gives no place away"
