@@ -22,6 +22,9 @@ from ivr.cli_callbacks import callbacks_app
 from ivr.cli_languages import language_app
 from ivr.cli_menu import dialplan_app, menu_app
 from ivr.cli_nuisance import nuisance_app
+from ivr.cli_orders import audit_app, orders_app
+from ivr.cli_people import people_app
+from ivr.cli_outbox import outbox_app
 from ivr.cli_places import places_app
 from ivr.cli_prompts import prompts_app
 from ivr.cli_roster import roster_app
@@ -49,11 +52,15 @@ app.add_typer(models_app, name="models")
 app.add_typer(user_app, name="user")
 app.add_typer(token_app, name="token")
 app.add_typer(places_app, name="places")
+app.add_typer(people_app, name="people")
+app.add_typer(orders_app, name="orders")
+app.add_typer(audit_app, name="audit")
 app.add_typer(seat_app, name="seat")
 app.add_typer(roster_app, name="roster")
 app.add_typer(slots_app, name="slots")
 app.add_typer(callbacks_app, name="callbacks")
 app.add_typer(nuisance_app, name="nuisance")
+app.add_typer(outbox_app, name="outbox")
 app.add_typer(language_app, name="language")
 app.add_typer(menu_app, name="menu")
 app.add_typer(prompts_app, name="prompts")

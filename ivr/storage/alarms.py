@@ -10,9 +10,29 @@ from ivr.storage.database import transaction
 from ivr.storage.feed import append
 
 if TYPE_CHECKING:
-    from ivr.storage.database import Pool
+    from ivr.storage.database import Connection, Pool
 
 log = structlog.get_logger(__name__)
+
+
+async def raise_alarm(connection: Connection, name: str, text: str) -> None:
+    """Announce a condition inside the caller's transaction; call it last, because it numbers a change of the feed."""
+    await connection.execute(
+        "INSERT INTO alarm (name, text) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE"
+        " SET text = excluded.text, cleared_at = NULL,"
+        " raised_at = CASE WHEN alarm.cleared_at IS NULL THEN alarm.raised_at ELSE now() END", name, text,
+    )
+    await append(connection, "alarm", name)
+
+
+async def clear_alarm(connection: Connection, name: str) -> bool:
+    """Say inside the caller's transaction that a condition is gone; False when it was not standing."""
+    cleared = await connection.fetchval(
+        "UPDATE alarm SET cleared_at = now() WHERE name = $1 AND cleared_at IS NULL RETURNING true", name
+    )
+    if cleared:
+        await append(connection, "alarm", name)
+    return bool(cleared)
 
 
 class PostgresAlarms:
@@ -31,12 +51,7 @@ class PostgresAlarms:
             self._logged[name] = text
             log.error("alarm", name=name, text=text)
         async with transaction(self._pool) as connection:
-            await connection.execute(
-                "INSERT INTO alarm (name, text) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE"
-                " SET text = excluded.text, cleared_at = NULL,"
-                " raised_at = CASE WHEN alarm.cleared_at IS NULL THEN alarm.raised_at ELSE now() END", name, text,
-            )
-            await append(connection, "alarm", name)
+            await raise_alarm(connection, name, text)
         self._standing[name] = text
 
     async def cleared(self, name: str) -> None:
@@ -45,9 +60,6 @@ class PostgresAlarms:
             return
         self._logged.pop(name, None)
         async with transaction(self._pool) as connection:
-            if await connection.fetchval(
-                "UPDATE alarm SET cleared_at = now() WHERE name = $1 AND cleared_at IS NULL RETURNING true", name
-            ):
+            if await clear_alarm(connection, name):
                 log.info("alarm_cleared", name=name)
-                await append(connection, "alarm", name)
         self._standing[name] = None

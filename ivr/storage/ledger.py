@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ivr.domain.call import Call
 from ivr.domain.events import Fact, LedgerBatch, Source
 from ivr.ports.pipeline import FoldCall
-from ivr.storage import appointments, caller_languages
+from ivr.storage import appointments, caller_languages, outbox
 from ivr.storage.callbacks import CallbackJobs
 from ivr.storage.database import lock_call, transaction
 from ivr.storage.feed import append
@@ -107,6 +107,8 @@ class PostgresLedger:
         if call.state != "ended":
             return call, []
         orders = await self._orders.open_for_call(connection, call)
+        if call.rating is not None:
+            await outbox.record_rating(connection, linked_id, call.rating)
         orders += await self._callbacks.settle(connection, call)
         return call, list(dict.fromkeys(orders))
 

@@ -20,6 +20,7 @@ from ivr.domain.order_notes import (
 from ivr.domain.order_number import CHANNEL_DIGITS, Channel, compose
 from ivr.domain.recording import OPEN_STATES
 from ivr.domain.transcript import Segment, Transcript, Word
+from ivr.storage import outbox
 from ivr.storage.order_fields import (
     fill_joined,
     give_up_joined,
@@ -75,7 +76,7 @@ class WorkOrders:
             return await self.fill_when_ready(connection, call.linked_id)
         if known is None:
             ended = datetime.fromtimestamp(call.ended_at or call.arrived_at, SHANGHAI)
-            number = await _next_number(connection, call.channel, ended.date())
+            number = await next_number(connection, call.channel, ended.date())
             order_id = await connection.fetchval(
                 "INSERT INTO work_order (number, opened_by_call, channel, outcome, caller_number, note,"
                 " category_table_version, due_at, state, asked_about, owner_work_number)"
@@ -90,6 +91,7 @@ class WorkOrders:
             await connection.execute(
                 "INSERT INTO work_order_call (linked_id, order_id) VALUES ($1, $2)", call.linked_id, order_id
             )
+            await outbox.record(connection, "order.created", number)
         elif known["opened_by_call"] == call.linked_id and await _was_mistaken(connection, known, call):
             number = await _correct(connection, known, call, self._due(call), self._owner(call))
         elif known["filled_at"] is not None:
@@ -191,7 +193,8 @@ async def _correct(connection: Connection, order: asyncpg.Record, call: Call, du
     return str(order["number"])
 
 
-async def _next_number(connection: Connection, channel: Channel, day: date) -> str:
+async def next_number(connection: Connection, channel: Channel, day: date) -> str:
+    """The next order number of a channel on a day in Shanghai, issued once; its serial stays locked until the transaction ends."""
     serial = await connection.fetchval(
         "INSERT INTO order_serial (channel_digit, day, last) VALUES ($1, $2, 1)"
         " ON CONFLICT (channel_digit, day) DO UPDATE SET last = order_serial.last + 1 RETURNING last", CHANNEL_DIGITS[channel], day,

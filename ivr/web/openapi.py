@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from ivr import __version__
+from ivr.domain.delivery import SIGNATURE_HEADER
 from ivr.web import models
 from ivr.web.errors import PROBLEM_TYPE
 from ivr.web.routes import Route, problems_of
@@ -42,6 +43,7 @@ def document(routes: Iterable[Route], cookie: str) -> dict[str, Any]:
             "securitySchemes": {
                 "session": {"type": "apiKey", "in": "cookie", "name": cookie},
                 "token": {"type": "http", "scheme": "bearer"},
+                "partner": {"type": "apiKey", "in": "header", "name": SIGNATURE_HEADER},
             },
         },
         "security": [{"session": []}, {"token": []}],
@@ -69,7 +71,7 @@ def _operation(route: Route) -> dict[str, Any]:
     for status in sorted(problems_of(route)):
         operation["responses"][str(status)] = _problem(status, head=route.method == "HEAD")
     if route.open:
-        operation["security"] = []
+        operation["security"] = [{"partner": []}] if route.signed else []
     if route.bodies:
         schema = {"anyOf": [{"$ref": _REF.format(model=m.__name__)} for m in route.bodies]}
         operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}

@@ -82,7 +82,8 @@ async def find(request: web.Request) -> web.Response:
     wanted = asked.filter(confidential=not identity.roles.isdisjoint(_SEES_CONFIDENTIAL))
     hits = await services.search.find(wanted)
     detail = {name: value for name, value in asked.model_dump(mode="json", exclude={"q", "cursor"}).items() if value is not None}
-    await services.audit.append(identity.actor, "search", asked.q, {**detail, "hits": len(hits), "further": asked.cursor is not None})
+    detail |= {"hits": len(hits), "further": asked.cursor is not None}
+    await services.audit.append(identity.actor, "search", asked.q, detail)
     last = hits[-1] if len(hits) == wanted.limit else None
     mark = cursor_of(PageMark(last.at, str(last.id))) if last is not None else None
     return answer(SearchAnswer(hits=[_shown(hit, wanted.words) for hit in hits], next=mark))

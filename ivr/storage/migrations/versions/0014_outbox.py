@@ -1,4 +1,4 @@
-"""outbox."""
+"""What partners are told, how that stands, and the tasks they filed."""
 
 from __future__ import annotations
 
