@@ -10,7 +10,14 @@ from ivr.storage.database import transaction
 if TYPE_CHECKING:
     from ivr.storage.database import Pool
 
-_COLUMNS = "SELECT number, state, owner_work_number, due_at, confidential FROM work_order"
+# An order that was merged is told as the one that goes on with its matter; it is confidential when either is.
+_COLUMNS = (
+    "SELECT w.number, coalesce(m.state, w.state) AS state,"
+    " coalesce(m.owner_work_number, w.owner_work_number) AS owner_work_number,"
+    " CASE WHEN m.id IS NULL THEN w.due_at ELSE m.due_at END AS due_at,"
+    " w.confidential OR coalesce(m.confidential, false) AS confidential"
+    " FROM work_order w LEFT JOIN work_order m ON m.number = w.merged_into AND w.merged_into <> ''"
+)
 _TODAY = "(now() AT TIME ZONE 'Asia/Shanghai')::date"
 
 
@@ -25,11 +32,11 @@ class PostgresProgress:
         async with transaction(self._pool) as connection:
             if isinstance(asked, LastFour):
                 row = await connection.fetchrow(
-                    f"{_COLUMNS} WHERE caller_number = $1 AND caller_number <> '' AND right(number, 4) = $2"
-                    " AND outcome <> 'self_service' ORDER BY opened_at DESC LIMIT 1", caller_number, asked.digits,
+                    f"{_COLUMNS} WHERE w.caller_number = $1 AND w.caller_number <> '' AND right(w.number, 4) = $2"
+                    " AND w.outcome <> 'self_service' ORDER BY w.opened_at DESC LIMIT 1", caller_number, asked.digits,
                 )
             else:
-                row = await connection.fetchrow(f"{_COLUMNS} WHERE number = $1 AND outcome <> 'self_service'", asked)
+                row = await connection.fetchrow(f"{_COLUMNS} WHERE w.number = $1 AND w.outcome <> 'self_service'", asked)
         return OrderProgress(**dict(row)) if row else None
 
     async def misses_today(self, caller_number: str) -> int:
