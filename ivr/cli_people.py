@@ -14,7 +14,8 @@ from ivr import bootstrap
 from ivr.cli_places import read_text
 from ivr.cli_roster import specialities
 from ivr.cli_terminal import err, out, plain_errors
-from ivr.domain.assignment import PeopleDiff, Person, parse_people
+from ivr.domain.assignment import COLUMNS, PeopleDiff, Person, parse_people
+from ivr.domain.csv_cells import csv_text
 from ivr.domain.errors import BadSetting
 from ivr.intake_tables import shipped_places
 from ivr.settings import Settings, load_settings
@@ -35,6 +36,18 @@ def list_people() -> None:
         row = (p.work_number, p.name, p.unit, p.account, " ".join(p.specialities), " ".join(p.places), "" if p.enabled else "停用")
         table.add_row(*map(Text, row))
     out.print(table)
+
+
+@people_app.command("export")
+def export_people() -> None:
+    """Print everybody as a CSV that `ivr people import` takes."""
+    with plain_errors():
+        people = asyncio.run(_stored(load_settings()))
+    rows = [
+        (p.work_number, p.name, p.unit, p.account, "|".join(p.specialities), "|".join(p.places), "yes" if p.enabled else "no")
+        for p in people
+    ]
+    print(csv_text(COLUMNS, rows), end="")
 
 
 @people_app.command("import")
