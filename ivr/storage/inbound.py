@@ -43,11 +43,13 @@ class PostgresInbox:
         order_id = await connection.fetchval(
             "INSERT INTO work_order (number, channel, caller_number, note, category_table_version, category, matter, opened_at,"
             " filled_at) VALUES ($1, 'import', $2, $3, $4, $5, $6, $7, $7) RETURNING id",
-            number, task.caller_number, f"{note}\n{task.description}".rstrip(), self._table_version, task.category, task.matter, now,
+            number, task.caller_number, f"{note}\n{task.description}".rstrip(), self._table_version, task.category,
+            task.matter, now,
         )
         fields = (
-            ("category", task.category, task.category_name), ("matter", task.matter, task.matter_name), ("place", task.place, place),
-            ("caller_name", task.caller_name, task.caller_name), ("callback_number", task.caller_number, task.caller_number),
+            ("category", task.category, task.category_name), ("matter", task.matter, task.matter_name),
+            ("place", task.place, place), ("caller_name", task.caller_name, task.caller_name),
+            ("callback_number", task.caller_number, task.caller_number),
         )
         await connection.executemany(
             "INSERT INTO work_order_field (order_id, field, value, display, source, rule, set_by, set_at)"
@@ -83,7 +85,8 @@ class PostgresInbox:
             for row in late:
                 await raise_alarm(
                     connection, _alarm(row["number"]),
-                    f"紧急任务 {row['number']}（{row['partner']}）：{row['title']}，{accept_within_s / 60:g} 分钟无人接单，请督导处理",
+                    f"紧急任务 {row['number']}（{row['partner']}）：{row['title']}，"
+                    f"{accept_within_s / 60:g} 分钟无人接单，请督导处理",
                 )
 
 
@@ -94,8 +97,9 @@ def _alarm(number: str) -> str:
 async def _known(connection: Connection, partner: str, key: str, body_digest: bytes, task: NewTask) -> FiledTask | None:
     """What this key, or this reference, was answered before; None for a task that is new."""
     row = await connection.fetchrow(
-        "SELECT t.idempotency_key, t.body_digest, o.number, t.received_at FROM inbound_task t JOIN work_order o ON o.id = t.order_id"
-        " WHERE t.partner = $1 AND (t.idempotency_key = $2 OR t.reference = $3) ORDER BY t.idempotency_key = $2 DESC LIMIT 1",
+        "SELECT t.idempotency_key, t.body_digest, o.number, t.received_at FROM inbound_task t"
+        " JOIN work_order o ON o.id = t.order_id WHERE t.partner = $1"
+        " AND (t.idempotency_key = $2 OR t.reference = $3) ORDER BY t.idempotency_key = $2 DESC LIMIT 1",
         partner, key, task.reference,
     )
     if row is None:

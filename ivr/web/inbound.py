@@ -32,7 +32,7 @@ Line = Annotated[str, AfterValidator(_line)]
 
 
 class InboundTask(Wire):
-    """A matter handed over. ``category``, ``matter`` and ``place`` are codes of this hotline's tables; leave out what is not known."""
+    """A matter handed over. ``category``, ``matter`` and ``place`` are codes of this hotline's tables; leave out the unknown."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -72,12 +72,13 @@ async def file_task(request: web.Request) -> web.Response:
         code = getattr(task, kind)
         names[kind] = codes.name("", kind, code) if code else ""
         if names[kind] is None:
-            raise BadRequest(f"{kind}: unknown code", [{"where": "body", "name": kind, "problem": "is no code of the tables in force"}])
+            wrong = {"where": "body", "name": kind, "problem": "is no code of the tables in force"}
+            raise BadRequest(f"{kind}: {wrong['problem']}", [wrong])
     filed = await partners.inbox.file(
         partner, key, hashlib.sha256(raw).digest(),
         NewTask(
-            task.reference, task.title, task.description, task.category, names["category"] or "", task.matter, names["matter"] or "",
-            task.place, task.caller_name, task.caller_number, task.urgent,
+            task.reference, task.title, task.description, task.category, names["category"] or "", task.matter,
+            names["matter"] or "", task.place, task.caller_name, task.caller_number, task.urgent,
         ),
     )
     return answer(

@@ -186,7 +186,8 @@ def _refuse(where: str, error: ValidationError) -> BadRequest:
     for one in error.errors(include_url=False, include_input=False, include_context=False):
         parts = [part for part in one["loc"] if isinstance(part, str)]
         # In a body the first part is which login was meant, in a query the later ones are which form of a time.
-        name = (parts[-1] if len(parts) > 1 else where) if where == "body" else (parts[0] if parts else where)
+        whole = not parts or (len(parts) == 1 and one["type"] == "model_type")  # the body itself, or the login it was meant as
+        name = (where if whole else parts[-1]) if where == "body" else (parts[0] if parts else where)
         problem = (
             "is not a parameter here" if one["type"] == "extra_forbidden" else one["msg"].removeprefix("Value error, ")
         )
