@@ -60,7 +60,7 @@ MOVES: Mapping[MoveName, Move] = {
     "assign": Move((*_NEW, "returned"), "assigned", _LEADERS, "指派", needs=("assignee",), clock="starts"),
     "reassign": Move(_HELD, "assigned", _LEADERS, "改派", needs=("assignee", "reason")),
     "accept": Move(("assigned",), "accepted", _HANDS, "接单", mine=True),
-    "start": Move(("accepted",), "in_progress", _HANDS, "开始办理", mine=True),
+    "start": Move(("accepted",), "in_progress", _HANDS, "开始承办", mine=True),
     "return": Move(("assigned", "accepted"), "returned", _HANDS, "退回", needs=("reason",), mine=True),
     "extend": Move(_HELD, None, _LEADERS, "延期", needs=("days", "reason"), clock="is extended"),
     "urge": Move((*_HELD, "returned", "callback_due"), None, _LEADERS, "督办", needs=("reason",)),
@@ -351,7 +351,7 @@ _EFFECTS: Mapping[str, _Effect] = {
 }
 
 STATE_TITLES: Mapping[str, str] = {
-    "draft": "草稿", "pending_review": "待审核", "assigned": "已指派", "accepted": "已接单", "in_progress": "办理中",
+    "draft": "待核对", "pending_review": "待审核", "assigned": "已指派", "accepted": "已接单", "in_progress": "承办中",
     "returned": "已退回", "resolved": "已办结", "callback_due": "待回访", "closed": "已结案", "archived": "已归档",
     "merged": "已并入", "voided": "已作废",
 }

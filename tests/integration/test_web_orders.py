@@ -110,7 +110,7 @@ async def test_what_is_not_possible_is_told_with_what_is(web_database: WebDataba
         address = await add_order(s)
         refused = await made(by["seat"], address, 409, move="archive")
         assert refused["code"] == "move_refused" and refused["possible"] == ["submit", "answer", "merge", "recuse", "conceal"]
-        assert "草稿" in refused["detail"] and "提交审核" in refused["detail"]
+        assert "待核对" in refused["detail"] and "提交审核" in refused["detail"]
         assert "supervisor" in (await made(by["seat"], address, 409, move="void", reason="x"))["detail"]
         assert (await made(by["desk"], address, 400, move="assign"))["code"] == "move_incomplete"
         assert (await made(by["desk"], address, 400, move="assign", to="9999"))["code"] == "move_incomplete"
