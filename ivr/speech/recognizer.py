@@ -37,7 +37,7 @@ class VoskRecognizer:
         model_name: str | None = None,
         settings: DecodingSettings | None = None,
         budget: DecodingBudget | None = None,
-        files_per_child: int = 200,
+        files_per_child: int = 50,
         load_timeout_s: float = 180.0,
         stalled_after_s: float = STALLED_S,
     ) -> None:

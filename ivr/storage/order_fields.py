@@ -42,14 +42,15 @@ async def write_fields(connection: Connection, order_id: int, linked_id: str, dr
     )
 
 
-async def join_order(connection: Connection, call: Call) -> bool:
-    """Put a call-back into the order it serves; False for any other call, and when nobody knows which order that is."""
+async def join_order(connection: Connection, call: Call) -> str:
+    """Put a call-back into the order it serves; its number, '' for any other call and when nobody knows which order that is."""
     if call.channel != "callback":
-        return False
-    return bool(await connection.fetchval(
-        "INSERT INTO work_order_call (linked_id, order_id) SELECT a.linked_id, j.order_id FROM callback_attempt a"
-        " JOIN callback_job j ON j.id = a.job_id WHERE a.linked_id = $1 RETURNING true", call.linked_id,
-    ))
+        return ""
+    return str(await connection.fetchval(
+        "WITH joined AS (INSERT INTO work_order_call (linked_id, order_id) SELECT a.linked_id, j.order_id FROM callback_attempt a"
+        " JOIN callback_job j ON j.id = a.job_id WHERE a.linked_id = $1 RETURNING order_id)"
+        " UPDATE work_order o SET version = version + 1 FROM joined WHERE joined.order_id = o.id RETURNING o.number", call.linked_id,
+    ) or "")
 
 
 async def fill_joined(connection: Connection, order_id: int, linked_id: str, draft: Draft) -> None:

@@ -72,8 +72,8 @@ class WorkOrders:
             "SELECT o.id, o.number, o.outcome, o.filled_at, o.opened_by_call FROM work_order_call c"
             " JOIN work_order o ON o.id = c.order_id WHERE c.linked_id = $1", call.linked_id,
         )
-        if known is None and await join_order(connection, call):
-            return await self.fill_when_ready(connection, call.linked_id)
+        if known is None and (joined := await join_order(connection, call)):
+            return await self.fill_when_ready(connection, call.linked_id) or [joined]
         if known is None:
             ended = datetime.fromtimestamp(call.ended_at or call.arrived_at, SHANGHAI)
             number = await next_number(connection, call.channel, ended.date())

@@ -115,8 +115,9 @@ def _growth(folder: Path, files: int) -> Figure:
                     seen.append(proportional_mb(recognizer.decoder_pids))
 
     asyncio.run(all_files())
-    settled = max(len(seen) // 20, 1)
-    first, last = statistics.median(seen[settled : 3 * settled]), statistics.median(seen[-2 * settled :])
+    # A fifth each: a decoder grows with its files until it is replaced, so single looks tell its age rather than a leak.
+    settled, fifth = max(len(seen) // 20, 1), max(len(seen) // 5, 1)
+    first, last = statistics.median(seen[settled : settled + fifth]), statistics.median(seen[-fifth:])
     growth = 100 * (last / first - 1)
     remark = f"{first:.1f} MB after {settled * max(files // 40, 1)} files, {last:.1f} at the end, {max(seen):.1f} at most"
     return absolute("memory", f"growth over {files:,} files", "%", growth, at_most=5.0, remark=remark)
