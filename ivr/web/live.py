@@ -7,7 +7,7 @@ and a change folded into a later one of the same thing is sent with the later nu
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -25,7 +25,8 @@ RECENT = 50
 _BATCH = 500
 _RESUME_LIMIT = 1000
 _SLOTS = 1000
-_PACE_S = 0.1
+_PACE_S = 0.05
+_LIVELY_POLL_S = 0.1
 _LIVELY_S = 1.0
 _SNAPSHOT_AGE_S = 1.0
 _log = structlog.get_logger(__name__)
@@ -48,16 +49,50 @@ class Change:
     data: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Changes as one piece of the stream, made once for all pages; ``piece`` is a chunk of HTTP/1.1."""
+
+    changes: Sequence[Change]
+    piece: bytes
+    first: float
+    last: int
+
+    @classmethod
+    def of(cls, changes: Sequence[Change]) -> Batch:
+        """``first`` and ``last`` are the least and greatest number in it; without any, everybody may have it."""
+        data = b"".join(c.data for c in changes)
+        numbers = [c.seq for c in changes if c.seq is not None]
+        return cls(changes, b"%x\r\n%b\r\n" % (len(data), data), min(numbers, default=float("inf")), max(numbers, default=0))
+
+
+Push = Callable[[bytes], bool]
+"""Hand a chunk to a page's connection; False, and nothing sent, when it has not yet taken what it was given before."""
+
+
 class LiveClient:
-    """What one page has still to be sent: the newest change per thing, never more than a fixed number."""
+    """What one page has still to be sent: the newest change per thing, never more than a fixed number.
+
+    ``push`` is set while the page's task has nothing in hand. Then a batch goes straight to the connection, without waking
+    a task for each page: that is what lets one process serve a thousand walls. Whoever reads slowly is never pushed to.
+    """
 
     def __init__(self, credential: bytes) -> None:
         self.credential = credential
         self.seen = 0
         self.lost = False
         self.closed = False
+        self.push: Push | None = None
         self._slots: dict[Key, Change] = {}
         self._news = asyncio.Event()
+
+    def give(self, batch: Batch) -> None:
+        """Push the batch when all of it is news and nothing waits before it; else keep its changes for the page's task."""
+        straight = self.push is not None and not (self._slots or self.lost or self.closed) and self.seen < batch.first
+        if straight and self.push is not None and self.push(batch.piece):
+            self.seen = max(self.seen, batch.last)
+        else:
+            self.offer(batch.changes)
 
     def offer(self, changes: Collection[Change]) -> None:
         """Take changes; a page too slow for even the folded ones gets a new snapshot instead."""
@@ -190,15 +225,18 @@ class LiveHub:
         return head, frame("snapshot", LiveSnapshot(queues=queues, calls=calls, orders=orders, alarms=alarms), head)
 
     async def _follow(self) -> None:
-        """Look at the feed on every hint, every poll, and for a second after news every tenth of a second."""
+        """Look at the feed on every hint, every poll, and for a second after news every tenth of a second.
+
+        The first news is passed on at once; what follows waits until twenty looks a second are not exceeded.
+        """
         loop = asyncio.get_running_loop()
-        lively_until = float("-inf")
+        lively_until = looked_at = float("-inf")
         while True:
-            hinted = False
-            if loop.time() < lively_until:
-                await asyncio.sleep(_PACE_S)
-            else:
-                hinted = await self._services.feed.wait_hint(self._options.live_poll_s)
+            lively = loop.time() < lively_until
+            poll_s = self._options.live_poll_s
+            hinted = await self._services.feed.wait_hint(min(_LIVELY_POLL_S, poll_s) if lively else poll_s)
+            await asyncio.sleep(max(0.0, looked_at + _PACE_S - loop.time()))
+            looked_at = loop.time()
             try:
                 if await self._advance() or hinted:
                     lively_until = loop.time() + _LIVELY_S
@@ -252,8 +290,9 @@ class LiveHub:
 
     def _publish(self, changes: Sequence[Change]) -> None:
         if changes:
+            batch = Batch.of(changes)
             for client in self._clients:
-                client.offer(changes)
+                client.give(batch)
 
     def _tell_of_database(self, told: Alarm) -> None:
         self._snapshot = None

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from ivr.domain.errors import Unavailable
 from ivr.web.context import IDENTITY, OPTIONS
-from ivr.web.live import HUB, LiveClient
+from ivr.web.live import HUB, LiveClient, Push
 from ivr.web.query import NoQuery, read_query
 
 _HEADERS = {"Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
@@ -30,6 +30,8 @@ async def live(request: web.Request) -> web.StreamResponse:
         # Asked for before the headers go out: while the database is away the answer is a 503, not a silent stream.
         opening = await hub.opening(client, last_event_id(request))
         response = web.StreamResponse(headers=_HEADERS)
+        if request.version >= HttpVersion11:
+            response.enable_chunked_encoding()
         await response.prepare(request)
         with contextlib.suppress(ConnectionError):
             try:
@@ -42,16 +44,37 @@ async def live(request: web.Request) -> web.StreamResponse:
         hub.unsubscribe(client)
 
 
+def pusher(request: web.Request, response: web.StreamResponse) -> Push | None:
+    """How to send a chunk without this page's task; None when the answer is not in chunks (HTTP/1.0).
+
+    Only while its task waits: then all it wrote is with the transport, and what is pushed comes after it.
+    """
+    transport = request.transport
+    if transport is None or not response.chunked:
+        return None
+
+    def push(piece: bytes) -> bool:
+        if transport.is_closing() or transport.get_write_buffer_size():
+            return False
+        transport.write(piece)
+        return True
+
+    return push
+
+
 async def _serve(request: web.Request, response: web.StreamResponse, client: LiveClient, data: bytes) -> None:
     """Send until the page goes, its session ends, or it takes longer than allowed to take a piece (TimeoutError)."""
     hub, options = request.app[HUB], request.app[OPTIONS]
     loop = asyncio.get_running_loop()
+    push = pusher(request, response)
     next_beat = loop.time() + options.live_heartbeat_s
     while True:
         if data:
             async with asyncio.timeout(options.live_send_timeout_s):
                 await response.write(data)
+        client.push = push
         await client.wait(max(0.0, next_beat - loop.time()))
+        client.push = None
         if client.closed:
             await response.write_eof()
             return
