@@ -71,8 +71,8 @@ def statistics(
         told = {f.name: f for f in figures(group.tally)}
         numbers = [str(group.tally.counts[name]) for name in ("arrived", "answered")]
         off = Text(f"差 {_off(group)}" if _off(group) else "", style="red")
-        title = Text("合计" if group is counted.total else _name(group, by))
-        table.add_row(title, *numbers, *(_shown(told[name]) for name in _TABLE), off)
+        heading = Text("合计" if group is counted.total else _name(group, by))
+        table.add_row(heading, *numbers, *(_shown(told[name]) for name in _TABLE), off)
     out.print(table)
     on_time = quotient(ON_TIME, counted.on_time.finished_in_time, counted.on_time.due)
     out.print(f"按时办结率 {_shown(on_time)}（{counted.on_time.finished_in_time} / {counted.on_time.due}）")
