@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from importlib import resources
@@ -52,6 +53,11 @@ class CodeNames:
             return self._tables.name(version or self._tables.current.version, kind, code)
         except NotFound:
             return None
+
+    def codes(self, version: str, kind: Literal["category", "matter"]) -> Sequence[tuple[str, str]]:
+        """Every code with its name, as its office lists them."""
+        table = self._tables.versions.get(version) if version else self._tables.current
+        return [(code.code, code.name) for code in table.of(kind)] if table else []
 
 
 def shipped_tables() -> CodeTables:

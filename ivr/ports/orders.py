@@ -77,6 +77,10 @@ class OrderDesk(Protocol):
         """Orders likely to be about the same: same telephone and matter, opened within so many days; newest first."""
         ...
 
+    async def places(self) -> Sequence[tuple[str, str]]:
+        """Codes and shown names of the towns and villages an order may name, by code (bounded at 2000)."""
+        ...
+
     async def candidates(self, number: str) -> Sequence[Candidate]:
         """Who may be given the order, the best first (bounded at 200)."""
         ...

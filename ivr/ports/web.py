@@ -165,6 +165,10 @@ class CodeTables(Protocol):
         """The name in this version, or in the one in force for ''; None when it is not known."""
         ...
 
+    def codes(self, version: str, kind: Literal["category", "matter"]) -> Sequence[tuple[str, str]]:
+        """Every code of this version with its name, '' for the one in force; nothing for a version that is not known."""
+        ...
+
 
 class SoundView(Protocol):
     """One stored sound as the bytes of a WAV file, read piecewise, never whole in memory."""

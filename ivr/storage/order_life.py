@@ -159,6 +159,10 @@ class PostgresOrderDesk:
         """See the port."""
         return await order_reads.duplicates(self._pool, number, days)
 
+    async def places(self) -> Sequence[tuple[str, str]]:
+        """See the port."""
+        return await order_reads.places(self._pool)
+
     async def candidates(self, number: str) -> Sequence[Candidate]:
         """See the port."""
         return await order_reads.candidates(self._pool, number)

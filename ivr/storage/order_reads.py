@@ -56,6 +56,16 @@ async def duplicates(pool: Pool, number: str, days: int) -> Sequence[str]:
     return [r["number"] for r in rows]
 
 
+async def places(pool: Pool) -> Sequence[tuple[str, str]]:
+    """See ivr.ports.orders."""
+    async with transaction(pool) as connection:
+        rows = await connection.fetch(
+            "SELECT p.code, CASE WHEN p.kind = 'village' THEN coalesce(t.name, '') ELSE '' END || p.name AS shown FROM place p"
+            " LEFT JOIN place t ON t.code = p.town_code AND t.code <> p.code WHERE p.status = 'confirmed' ORDER BY p.code LIMIT 2000"
+        )
+    return [(r["code"], r["shown"]) for r in rows]
+
+
 async def candidates(pool: Pool, number: str) -> Sequence[Candidate]:
     """See ivr.ports.orders."""
     async with transaction(pool) as connection:

@@ -256,6 +256,7 @@ class WorkOrder(Wire):
     calls: list[str]
     fields: list[OrderFieldRow]
     blanks: list[BlankField]
+    table_version: str = Field(description="of the code table the order was made with")
     owner: str
     assigned_to: str
     assigned_unit: str

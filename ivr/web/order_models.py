@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from ivr.domain.work_order import MoveName
-from ivr.web.models import Moment, Wire, WorkOrder
+from ivr.web.models import Code, Moment, Wire, WorkOrder
 from ivr.web.query import Query, plain_digits
 
 _WorkNumber = Annotated[str, StringConstraints(pattern=r"^([0-9]{3,6})?$")]
@@ -71,6 +71,14 @@ class OrderCandidates(Wire):
     candidates: list[OrderCandidate]
 
 
+class OrderTables(Wire):
+    """What fields of an order may be set to; codes of the version asked for, or of the one in force."""
+
+    categories: list[Code]
+    matters: list[Code]
+    places: list[Code]
+
+
 class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -102,6 +110,10 @@ class OrderEdit(_Body):
     amount: _Values = Field(default_factory=list, description="yuan")
     date: _Values = Field(default_factory=list, description="e.g. 2026-11-26")
     remark: _Value = ""
+
+
+class TablesQuery(Query):
+    version: Annotated[str, StringConstraints(max_length=40)] = Field("", description="of the code table; an order is edited in its own")
 
 
 class DuplicateQuery(Query):

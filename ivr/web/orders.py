@@ -16,7 +16,7 @@ from ivr.ports.views import PageMark, WorkOrderRecord
 from ivr.web.access import may
 from ivr.web.context import IDENTITY, OPTIONS, SERVICES, answer
 from ivr.web.errors import PreconditionRequired
-from ivr.web.models import WorkOrderList
+from ivr.web.models import Code, WorkOrderList
 from ivr.web.order_access import actor_of, demand_content, known_order
 from ivr.web.order_models import (
     DuplicateQuery,
@@ -27,6 +27,8 @@ from ivr.web.order_models import (
     OrderEdit,
     OrderEvent,
     OrderMove,
+    OrderTables,
+    TablesQuery,
     WorkOrderDetail,
 )
 from ivr.web.present import order_members, work_order
@@ -115,6 +117,16 @@ async def list_candidates(request: web.Request) -> web.Response:
             work_number=c.person.work_number, name=c.person.name, unit=c.person.unit, load=c.load, reasons=list(c.reasons),
         ) for c in ranked
     ]))
+
+
+async def show_tables(request: web.Request) -> web.Response:
+    """GET /api/v1/order-tables: the pick lists of an order's fields."""
+    version = read_query(request, TablesQuery).version
+    services = request.app[SERVICES]
+    categories, matters = services.codes.codes(version, "category"), services.codes.codes(version, "matter")
+    tables = (categories, matters, await services.orders.places())
+    listed = [[Code(code=code, name=name) for code, name in table] for table in tables]
+    return answer(OrderTables(categories=listed[0], matters=listed[1], places=listed[2]))
 
 
 def _version(request: web.Request, order: WorkOrderRecord) -> int:

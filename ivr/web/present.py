@@ -259,6 +259,7 @@ def order_members(
         "calls": list(order.calls),
         "fields": [] if hidden else [_order_field(f) for f in order.fields],
         "blanks": [] if hidden else [models.BlankField(field=b.field, code=b.code, message=b.message) for b in order.blanks],
+        "table_version": order.table_version,
         "owner": order.owner,
         "assigned_to": order.assigned_to,
         "assigned_unit": order.assigned_unit,

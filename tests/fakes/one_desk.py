@@ -52,5 +52,8 @@ class OneDesk:
     async def duplicates(self, number: str, days: int) -> Sequence[str]:
         return []
 
+    async def places(self) -> Sequence[tuple[str, str]]:
+        return [("640105001", "西花园路街道")]
+
     async def candidates(self, number: str) -> Sequence[Candidate]:
         return [Candidate(Person("7001", "赵律师", "司法所"), 2, ("负责本村居", "在办 2 件"))]

@@ -67,6 +67,9 @@ class TwoCodes:
             (version, kind, code)
         )
 
+    def codes(self, version: str, kind: str) -> list[tuple[str, str]]:
+        return [("consult", "法律咨询")] if kind == "category" else [("labour", "劳动争议")]
+
 
 def wav(seconds: float, value: int) -> bytes:
     """A mono 8 kHz WAV of one constant sample."""

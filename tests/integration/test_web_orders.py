@@ -235,3 +235,20 @@ async def test_a_machine_holds_no_orders_and_acts_in_its_roles(web_database: Web
         order = await made(platform, address, move="assign", to="7001")
         assert order["history"][0]["actor"].startswith("token:")
         assert "没有登记工号" in (await made(platform, address, 409, move="accept"))["detail"]
+
+
+async def test_pick_lists_hold_what_fields_take(web_database: WebDatabase) -> None:
+    async with office(web_database) as (s, by):
+        await s.pool.execute(
+            "INSERT INTO place (code, name, kind, town_code, status) VALUES ('640105001', '西花园路街道', 'town', '640105001', 'confirmed'),"
+            " ('640105001-L01', '康庄社区', 'village', '640105001', 'confirmed'), ('640105001-P01', '待定', 'village', '640105001', 'placeholder')"
+        )
+        tables = await told(await by["zhao"].get("/api/v1/order-tables"), 200)
+        assert tables == {
+            "categories": [{"code": "consult", "name": "法律咨询"}], "matters": [{"code": "labour", "name": "劳动争议"}],
+            "places": [{"code": "640105001", "name": "西花园路街道"}, {"code": "640105001-L01", "name": "西花园路街道康庄社区"}],
+        }
+        address = await add_order(s)
+        order = await told(await by["seat"].patch(address, json={"place": "640105001-L01"}, headers={"If-Match": '"1"'}), 200)
+        assert [f["display"] for f in order["fields"] if f["field"] == "place"] == ["西花园路街道康庄社区"]
+        assert order["table_version"] == "v1" and (await told(await by["books"].get("/api/v1/order-tables"), 403))["status"] == 403
