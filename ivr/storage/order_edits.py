@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ivr.domain.order_edits import EditedField, Written, checked, editor_role
 from ivr.domain.work_order import Actor, Event
+from ivr.storage.order_reads import PLACE_NAMES
 
 if TYPE_CHECKING:
     from ivr.ports.web import CodeTables
@@ -72,10 +73,5 @@ async def _write(connection: Connection, order: LockedOrder, field: str, values:
 
 
 async def _place_names(connection: Connection, codes: Sequence[str]) -> dict[str, str]:
-    """Shown names of confirmed places, a village with its town."""
-    rows = await connection.fetch(
-        "SELECT p.code, CASE WHEN p.kind = 'village' THEN coalesce(t.name, '') ELSE '' END || p.name AS shown FROM place p"
-        " LEFT JOIN place t ON t.code = p.town_code AND t.code <> p.code WHERE p.code = ANY($1::text[]) AND p.status = 'confirmed'",
-        list(codes),
-    )
+    rows = await connection.fetch(f"{PLACE_NAMES} AND p.code = ANY($1::text[])", list(codes))
     return {r["code"]: r["shown"] for r in rows}

@@ -19,6 +19,12 @@ _MOST_EVENTS = 1000
 _MOST_CANDIDATES = 200
 _MOST_DUPLICATES = 50
 
+PLACE_NAMES = (
+    "SELECT p.code, CASE WHEN p.kind = 'village' THEN coalesce(t.name, '') ELSE '' END || p.name AS shown FROM place p"
+    " LEFT JOIN place t ON t.code = p.town_code AND t.code <> p.code WHERE p.status = 'confirmed'"
+)
+"""Confirmed places with the names they are shown by, a village with its town."""
+
 
 async def history(pool: Pool, number: str) -> Sequence[OrderEventRecord]:
     """See ivr.ports.orders."""
@@ -60,8 +66,7 @@ async def places(pool: Pool) -> Sequence[tuple[str, str]]:
     """See ivr.ports.orders."""
     async with transaction(pool) as connection:
         rows = await connection.fetch(
-            "SELECT p.code, CASE WHEN p.kind = 'village' THEN coalesce(t.name, '') ELSE '' END || p.name AS shown FROM place p"
-            " LEFT JOIN place t ON t.code = p.town_code AND t.code <> p.code WHERE p.status = 'confirmed' ORDER BY p.code LIMIT 2000"
+            f"{PLACE_NAMES} ORDER BY p.code LIMIT 2000"
         )
     return [(r["code"], r["shown"]) for r in rows]
 

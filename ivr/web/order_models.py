@@ -113,7 +113,9 @@ class OrderEdit(_Body):
 
 
 class TablesQuery(Query):
-    version: Annotated[str, StringConstraints(max_length=40)] = Field("", description="of the code table; an order is edited in its own")
+    version: Annotated[str, StringConstraints(max_length=40)] = Field(
+        "", description="of the code table: an order is edited in the one it was made with; '' for the one in force"
+    )
 
 
 class DuplicateQuery(Query):
