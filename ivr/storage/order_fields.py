@@ -43,7 +43,7 @@ async def write_fields(connection: Connection, order_id: int, linked_id: str, dr
 
 
 async def join_order(connection: Connection, call: Call) -> str:
-    """Put a call-back into the order it serves; its number, '' for any other call and when nobody knows which order that is."""
+    """Put a call-back into the order it serves; its number, '' for any other call and when it is of no job."""
     if call.channel != "callback":
         return ""
     return str(await connection.fetchval(

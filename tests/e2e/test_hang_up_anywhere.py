@@ -79,14 +79,15 @@ CLOSED_WALKS: dict[str, Walk] = {
     "call-again": [("greeting", "9"), ("closed", "0")],
 }
 ELSEWHERE = {
-    "who rings operators, or is rung": {"callback-hello", "callback-hello-again", "callback-operator", "callback-operator-again"},
-    "operators hear these": {"transfer-whom", "transfer-unknown"},
-    "while two people talk": {
-        "transferring", "transfer-failed", "transfer-back", "nuisance-warning-1", "nuisance-warning-2", "nuisance-ends", "duty-telephone",
+    "operators are there (test_hang_up_while_talking)": {
+        "callback-hello", "callback-hello-again", "callback-operator", "callback-operator-again", "transfer-whom", "transfer-unknown",
+        "transferring", "transfer-failed", "transfer-back", "nuisance-warning-1", "nuisance-warning-2", "nuisance-ends",
+        "duty-telephone", "all-busy", "queue-full", "queue-paused",
     },
-    "needs seats that are busy, paused or slow": {
-        "all-busy", "queue-full", "queue-paused", "lawyer-busy", "lawyer-left", "lawyer-none", "wait-expected", "wait-two",
-        "wait-minutes", "wait-long", "queue-next", "queue-place", "queue-place-end", "appointment-taken", "language-any",
+    "somebody waits for a language (test_languages)": {"language-any"},
+    "another caller came before": {"lawyer-busy", "lawyer-left", "lawyer-none", "appointment-taken"},
+    "said by the queue itself, or before it": {
+        "wait-expected", "wait-two", "wait-minutes", "wait-long", "queue-next", "queue-place", "queue-place-end",
     },
     "a menu that is spoken to (test_spoken_choice)": {
         "speak-now", "spoken-is-it", "spoken-confirm",
