@@ -23,8 +23,8 @@ from ivr.cli_languages import language_app
 from ivr.cli_menu import dialplan_app, menu_app
 from ivr.cli_nuisance import nuisance_app
 from ivr.cli_orders import audit_app, orders_app
-from ivr.cli_people import people_app
 from ivr.cli_outbox import outbox_app
+from ivr.cli_people import people_app
 from ivr.cli_places import places_app
 from ivr.cli_prompts import prompts_app
 from ivr.cli_roster import roster_app

@@ -36,8 +36,8 @@ from ivr.ports.views import (
 )
 from ivr.ports.web import DatabaseState, FeedBatch, Identity, LoginRefused, OpenedSession, WebOptions, WebServices
 from tests.fakes.one_desk import OneDesk
-from tests.fakes.one_statistic import OneStatistic
 from tests.fakes.one_partner import ONE_PARTNER
+from tests.fakes.one_statistic import OneStatistic
 from tests.fakes.web_world import FileArchive, TwoCodes
 
 TOKEN = "ivr_contract"

@@ -25,8 +25,8 @@ from ivr.storage.accounts import LoginPolicy, PostgresAccounts
 from ivr.storage.appointments import PostgresAppointments
 from ivr.storage.audit import PostgresAudit
 from ivr.storage.feed import PostgresFeed
-from ivr.storage.order_life import PostgresOrderDesk
 from ivr.storage.inbound import PostgresInbox
+from ivr.storage.order_life import PostgresOrderDesk
 from ivr.storage.outbox import PostgresOutbox
 from ivr.storage.search import PostgresSearch
 from ivr.storage.statistics import PostgresStatistics
