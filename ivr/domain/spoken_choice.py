@@ -10,14 +10,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from ivr.domain.emergency import EMERGENCY
 from ivr.domain.menu import MenuPlan
 
 UNKNOWN = "[unk]"
 HUMAN = ("人工", "人工服务", "转人工", "接线员", "坐席", "客服")
-EMERGENCY = (
-    "救命", "着火", "起火", "失火", "火警", "打人", "杀人", "砍人", "抢劫", "自杀", "报警", "急救", "救护车", "一一零", "幺幺零",
-    "一一九", "幺幺九", "一二零", "幺二零", "家暴",
-)
 YES = ("是", "是的", "对", "对的", "好", "好的", "没错")
 NO = ("不", "不是", "不对", "不要", "没有")
 _EMERGENCY, _YES, _NO = "emergency", "yes", "no"

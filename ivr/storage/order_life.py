@@ -9,11 +9,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from ivr.domain.assignment import Candidate
+from ivr.domain.emergency import alarm_of
 from ivr.domain.errors import NotFound
 from ivr.domain.order_edits import EditedField
 from ivr.domain.work_order import Actor, Event, Life, MoveIncomplete, OrderRules, Wish, move
 from ivr.ports.orders import OrderEventRecord, StaleVersion
 from ivr.storage import order_reads
+from ivr.storage.alarms import clear_alarm
 from ivr.storage.audit import append_row
 from ivr.storage.database import transaction
 from ivr.storage.feed import append
@@ -135,6 +137,7 @@ class PostgresOrderDesk:
             if wish.into:
                 await _absorb(connection, order, wish, event, actor)
             await record_move(connection, wish.move, number)
+            await clear_alarm(connection, alarm_of(number))
             await append(connection, "order", number)
         return kept
 

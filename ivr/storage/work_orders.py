@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from ivr.domain.call import Call
+from ivr.domain.emergency import alarm_of, cry_for_help, note_of
 from ivr.domain.intake import Draft
 from ivr.domain.order_notes import (
     NOTE_RECORDING_MISSING,
@@ -21,6 +22,7 @@ from ivr.domain.order_number import CHANNEL_DIGITS, Channel, compose
 from ivr.domain.recording import OPEN_STATES
 from ivr.domain.transcript import Segment, Transcript, Word
 from ivr.storage import outbox
+from ivr.storage.alarms import raise_alarm
 from ivr.storage.order_fields import (
     fill_joined,
     give_up_joined,
@@ -124,10 +126,8 @@ class WorkOrders:
         if order["joined"] and not states:
             await mark_joined(connection, linked_id)
             return []
-        draft = self._compose(
-            await _transcript(connection, linked_id), order["caller_number"],
-            order["arrived_at"].astimezone(SHANGHAI).date(),
-        )
+        transcript = await _transcript(connection, linked_id)
+        draft = self._compose(transcript, order["caller_number"], order["arrived_at"].astimezone(SHANGHAI).date())
         if order["joined"]:
             await fill_joined(connection, order["id"], linked_id, draft)
             return [order["number"]]
@@ -137,6 +137,9 @@ class WorkOrders:
         )
         if order["outcome"] == "answered" and order["talk_s"] is not None:
             note += note_on_length([r["seconds"] for r in tracks if r["state"] != "quarantined"], order["talk_s"])
+        cry = cry_for_help(transcript) if order["outcome"] == "message" else None
+        if cry is not None:
+            note += note_of(cry)
         human = await human_fields(connection, order["id"])
         await connection.execute(
             "UPDATE work_order SET filled_at = now(), note = $2, blanks = $3, version = version + 1,"
@@ -145,6 +148,8 @@ class WorkOrders:
             " WHERE id = $1", order["id"], note,
             [{"field": r.field, "code": r.code, "message": r.message} for r in draft.reasons if r.field not in human],
         )
+        if cry is not None:
+            await raise_alarm(connection, alarm_of(order["number"]), f"工单 {order['number']} 的{note_of(cry)}")
         return [order["number"]]
 
     async def fill_without_recording(self, connection: Connection, linked_id: str) -> list[str]:

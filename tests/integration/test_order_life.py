@@ -305,3 +305,21 @@ async def test_people_are_imported_whole_and_an_account_moves(pool: Pool) -> Non
     desk = PostgresOrderDesk(pool, RULES, TwoCodes())
     assert await desk.actor("qian", frozenset({"handler"}), "qian") == Actor("qian", frozenset({"handler"}), "7001", "司法所")
     assert (await desk.actor("li", frozenset({"handler"}), "li")).work_number == "", "who is disabled holds nothing"
+
+
+async def test_a_message_that_cries_for_help_stands_as_an_alarm_until_somebody_takes_it_up(pool: Pool) -> None:
+    desk = Desk(pool)
+    for n, text in ((1, "救命"), (2, "您好")):
+        rows = facts(n, file_id=f"m{n}")
+        rows = [r for r in rows if r.kind != "BRIDGE_ENTER"]
+        left = replace(rows[2], kind="user:MESSAGE", position=90, data=rows[2].data | {"extra": "180"})
+        await desk.world.ledger.commit(batch([*rows, left], file_id=f"m{n}"), FOLD)
+        await desk.world.tracks.add(tracks(n))
+        while (job := await desk.world.tracks.take("w", LEASE_S)) is not None:
+            await desk.world.tracks.finish(job, "w", heard(job, text if job.track == "caller" else ""))
+    order = await desk.world.order(1)
+    assert order["outcome"] == "message" and "救命" in str(order["note"]) and "救命" not in str((await desk.world.order(2))["note"])
+    standing = await pool.fetch("SELECT name, text FROM alarm WHERE cleared_at IS NULL AND name LIKE 'emergency-%'")
+    assert [r["name"] for r in standing] == [f"emergency-message:{order['number']}"] and "救命" in standing[0]["text"]
+    await desk.move(str(order["number"]), Wish("submit"))
+    assert await pool.fetchval("SELECT count(*) FROM alarm WHERE cleared_at IS NULL AND name LIKE 'emergency-%'") == 0
