@@ -11,6 +11,7 @@ import { createServer } from 'node:http'
 import { randomBytes } from 'node:crypto'
 import { extname, join, normalize } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { statistics, wall } from './fake_figures.mjs'
 
 const option = (name, fallback) => {
   const at = process.argv.indexOf(`--${name}`)
@@ -219,6 +220,9 @@ function answerApi(req, res, url, body) {
   if (path === 'queues') return json(res, 200, { queues: boards() })
   if (path === 'calls') { const [rows, next] = page(calls, url); return json(res, 200, { calls: rows, next }) }
   if (path === 'work-orders') { const [rows, next] = page(orders, url); return json(res, 200, { orders: rows, next }) }
+  if (path === 'statistics') return json(res, 200, statistics(SCENE, url))
+  if (path === 'statistics/wall') return json(res, 200, wall(SCENE, url))
+  if (path === 'statistics/calls') { const [rows, next] = page(endedCalls, url); return json(res, 200, { calls: rows, next }) }
   const [, kind, id, part] = /^(calls|work-orders)\/([^/]+)(?:\/(\w+))?$/.exec(decodeURIComponent(path)) ?? []
   const found = kind === 'calls' ? calls.find((c) => c.linked_id === id) : calls.find((c) => c.order === id)
   if (!found) return problem(res, 404, 'not_found')

@@ -15,6 +15,7 @@ export const router = createRouter({
   history: createWebHistory(),
   routes: [
     { path: '/login', name: 'login', component: () => import('./rooms/LoginRoom.vue'), meta: { title: 'login.title', open: true } },
+    { path: '/wall', name: 'wall', component: () => import('./rooms/WallRoom.vue'), meta: { title: 'nav.wall' } },
     {
       path: '/',
       component: () => import('./rooms/AppShell.vue'),
@@ -24,6 +25,7 @@ export const router = createRouter({
         { path: 'calls/:id', name: 'call', component: () => import('./rooms/CallRoom.vue'), props: true, meta: { title: 'nav.calls' } },
         { path: 'orders', name: 'orders', component: () => import('./rooms/OrdersRoom.vue'), meta: { title: 'nav.orders' } },
         { path: 'orders/:number', name: 'order', component: () => import('./rooms/OrderRoom.vue'), props: true, meta: { title: 'nav.orders' } },
+        { path: 'dispatch', name: 'dispatch', component: () => import('./rooms/DispatchRoom.vue'), meta: { title: 'nav.dispatch' } },
         { path: ':rest(.*)*', name: 'nowhere', component: () => import('./rooms/NowhereRoom.vue'), meta: { title: 'state.noPage' } },
       ],
     },

@@ -1,4 +1,5 @@
 /** The one door to the server: same origin, cookie session, errors as typed problems (RFC 9457). */
+import type { CountedCalls, Statistics, Wall } from './statistics'
 import type { Call, CallDetail, Order, OrderDetail, Peaks, Queue, User } from './types'
 
 export type ProblemKind = 'unauthenticated' | 'denied' | 'not_found' | 'refused' | 'server' | 'network'
@@ -97,6 +98,11 @@ export const api = {
     request<{ orders: Order[]; next: string | null }>('GET', withFilters('work-orders', filters), undefined, signal),
   order: (number: string, signal?: Signal) =>
     request<OrderDetail>('GET', `work-orders/${id(number)}`, undefined, signal),
+  statistics: (filters: Filters, signal?: Signal) =>
+    request<Statistics>('GET', withFilters('statistics', filters), undefined, signal),
+  countedCalls: (filters: Filters, signal?: Signal) =>
+    request<CountedCalls>('GET', withFilters('statistics/calls', filters), undefined, signal),
+  wall: (filters: Filters, signal?: Signal) => request<Wall>('GET', withFilters('statistics/wall', filters), undefined, signal),
   audioAddress: (linkedId: string, track: 'both' | 'caller' | 'operator'): string =>
     `/api/v1/calls/${id(linkedId)}/audio?track=${track}`,
   liveAddress: '/api/v1/live',

@@ -1,12 +1,16 @@
+import { enFigures } from './en_figures'
 import type { Messages } from './zh'
 
 export const en: Messages = {
+  ...enFigures,
   'app.name': '12348 Hotline',
   'app.place': 'Xixia District Public Legal Services',
   'app.skip': 'Skip to content',
   'nav.floor': 'Floor',
   'nav.calls': 'Calls',
   'nav.orders': 'Orders',
+  'nav.wall': 'Wall',
+  'nav.dispatch': 'Dispatch',
   'nav.signOut': 'Sign out',
   'nav.otherLanguage': '中文',
   'nav.main': 'Main navigation',
@@ -250,6 +254,12 @@ export const en: Messages = {
   'orderState.in_progress': 'In progress',
   'orderState.done': 'Finished',
   'orderState.closed': 'Finished',
+  'orderState.pending_review': 'To be reviewed',
+  'orderState.returned': 'Returned',
+  'orderState.resolved': 'Resolved',
+  'orderState.callback_due': 'Call-back due',
+  'orderState.merged': 'Merged',
+  'orderState.voided': 'Voided',
   'orderState.archived': 'Archived',
 
   'field.category': 'Category',

@@ -1,11 +1,16 @@
 /** Every word of the pages, Chinese first: short, and the citizen's own. `{x}` is filled in by `t`. */
+import { zhFigures } from './zh_figures'
+
 export const zh = {
+  ...zhFigures,
   'app.name': '12348 热线',
   'app.place': '西夏区公共法律服务',
   'app.skip': '跳到正文',
   'nav.floor': '总览',
   'nav.calls': '来电',
   'nav.orders': '工单',
+  'nav.wall': '大屏',
+  'nav.dispatch': '调度',
   'nav.signOut': '退出',
   'nav.otherLanguage': 'English',
   'nav.main': '主导航',
@@ -249,6 +254,12 @@ export const zh = {
   'orderState.in_progress': '承办中',
   'orderState.done': '已办结',
   'orderState.closed': '已办结',
+  'orderState.pending_review': '待审核',
+  'orderState.returned': '已退回',
+  'orderState.resolved': '已办结',
+  'orderState.callback_due': '待回访',
+  'orderState.merged': '已并入',
+  'orderState.voided': '已作废',
   'orderState.archived': '已归档',
 
   'field.category': '类别',

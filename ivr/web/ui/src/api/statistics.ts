@@ -1,0 +1,83 @@
+/** Figures as the server sends them (OpenAPI at /api/openapi.json). A value is null over nothing, never 0. */
+import type { Call, Coded } from './types'
+
+export interface Formula {
+  name: string
+  title: string
+  unit: 'share' | 'seconds'
+  formula: string
+  /** Names of sets of calls, '' where the figure is no quotient of two. */
+  numerator: string
+  denominator: string
+}
+
+export interface Figure {
+  name: string
+  value: number | null
+  numerator: number | null
+  denominator: number
+}
+
+export interface Balance {
+  kind: 'number' | 'queue'
+  name: string
+  arrived: number
+  parts: Record<string, number>
+  under_way: number
+  difference: number
+}
+
+export interface FigureGroup {
+  key: string
+  title: string
+  start: string
+  end: string
+  counts: Record<string, number>
+  figures: Figure[]
+  balances: Balance[]
+  balanced: boolean
+  rolling_24h: Figure | null
+}
+
+export interface Statistics {
+  start: string
+  end: string
+  by: string
+  interval: string | null
+  formulas: Formula[]
+  total: FigureGroup
+  groups: FigureGroup[]
+  on_time: Figure
+  not_recorded: { name: string; title: string; why: string }[]
+}
+
+export interface OrderStateCount {
+  state: string
+  orders: number
+  yellow: number
+  red: number
+}
+
+export interface HeatMap {
+  kind: 'category' | 'matter'
+  days: number
+  columns: Coded[]
+  places: { place: string; name: string; orders: number[]; total: number }[]
+  further_places: number
+}
+
+export interface Wall {
+  as_of: string
+  connection_goal: number
+  formulas: Formula[]
+  today: FigureGroup
+  rolling_24h: Figure
+  on_time: Figure
+  orders: OrderStateCount[]
+  heat: HeatMap
+}
+
+export interface CountedCalls {
+  calls: Call[]
+  next: string | null
+}
