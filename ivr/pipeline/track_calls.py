@@ -22,7 +22,8 @@ log = structlog.get_logger(__name__)
 
 _POLL_S = 0.1
 _BOARD_EVERY_S = 2.0
-_COALESCE_S = 0.1
+_COALESCE_S = 0.01
+_SAVES_APART_S = 0.05
 _CLOSE_AGAIN_S = 5.0
 _MOST_PAUSE_S = 5.0
 
@@ -165,13 +166,17 @@ class LiveTracker:
                     log.warning("live_view_stale", reason=event.reason)
 
     async def _save(self) -> None:
+        """The first change is saved at once, with what came in the same moment; further ones twenty times a second at most."""
+        loop = asyncio.get_running_loop()
+        saved_at = float("-inf")
         while True:
             try:
                 async with asyncio.timeout(_BOARD_EVERY_S):
                     await self._news.wait()
-                    await asyncio.sleep(_COALESCE_S)
+                    await asyncio.sleep(max(_COALESCE_S, saved_at + _SAVES_APART_S - loop.time()))
             except TimeoutError:
                 pass
+            saved_at = loop.time()
             self._news.clear()
             changed, self._changed = self._changed, set()
             boards = {
