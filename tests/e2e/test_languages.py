@@ -234,7 +234,9 @@ async def test_who_is_called_back_is_put_through_to_the_language(speaking: Runni
             await state(client, back["linked_id"], "talking")
             assert not [e for e in one.events if e.get("type") == "CALL_INCOMING"], "any seat was left alone"
             await citizen.hang_up()
-            order = await filled_order(client, promised)
+            await state(client, back["linked_id"], "ended")
+            order = await client.until("both calls of the order", lambda: next(
+                (o for o in client.orders.values() if promised in o["calls"] and len(o["calls"]) == 2), None))
     call = await call_row(client, back["linked_id"])
     assert (call["language"], call["language_by"], call["queue"], call["outcome"]) == ("ningxia", "record", "dialect", "answered")
     assert order["calls"] == [promised, back["linked_id"]]
