@@ -149,12 +149,18 @@ class SipLoad:
         """Answer everything that arrives at ``port`` and play ``sound``; hang up after ``talk_s`` if that is not 0."""
         scenario = self._folder / f"desk-{port}.xml"
         scenario.write_text(desk_scenario(sound or self.sound, talk_s), encoding="utf-8")
-        process = await asyncio.create_subprocess_exec(
-            *self._pin, "sipp", "-sf", str(scenario), "-i", "127.0.0.1", "-p", str(port), "-mp", str(media_port), "-nostdin",
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=self._folder,
-        )
+        errors = self._folder / f"desk-{port}.errors"
+        with errors.open("wb") as told:
+            process = await asyncio.create_subprocess_exec(
+                *self._pin, "sipp", "-sf", str(scenario), "-i", "127.0.0.1", "-p", str(port), "-mp", str(media_port), "-nostdin",
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=told, cwd=self._folder,
+            )
         try:
             yield
         finally:
-            process.kill()
-            await process.wait()
+            ended = process.returncode
+            if ended is None:
+                process.kill()
+                await process.wait()
+        if ended is not None:
+            raise RuntimeError(f"the desk at port {port} ended by itself with {ended}: {errors.read_text(errors='replace')[-400:]}")
