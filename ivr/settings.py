@@ -22,7 +22,7 @@ from pydantic_settings import (
 )
 
 from ivr.domain.errors import BadSetting
-from ivr.settings_partners import DeliverySettings, PartnerSettings
+from ivr.settings_partners import DeliverySettings, NoticeSettings, PartnerSettings
 from ivr.settings_sections import (
     AsteriskSettings,
     CalendarSettings,
@@ -84,6 +84,7 @@ class Settings(BaseSettings):
     calendar: CalendarSettings = Field(default_factory=CalendarSettings)
     partners: list[PartnerSettings] = Field(default_factory=list)
     delivery: DeliverySettings = Field(default_factory=DeliverySettings)
+    notices: NoticeSettings = Field(default_factory=NoticeSettings)
     orders: OrderSettings = Field(default_factory=OrderSettings)
     figures: FigureSettings = Field(default_factory=FigureSettings)
 

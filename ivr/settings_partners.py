@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from datetime import time
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from ivr.domain.delivery import EVENTS, EventName
+from ivr.domain.notices import checked_text
 from ivr.settings_sections import is_loopback
 
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _safe(url: str) -> bool:
+    """Whether an address, if any, keeps what is sent to itself."""
+    parts = urlsplit(url)
+    return not url or bool(parts.hostname and parts.username is None and (
+        parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname))
+    ))
 
 
 class PartnerSettings(_Section):
@@ -29,11 +39,36 @@ class PartnerSettings(_Section):
 
     @model_validator(mode="after")
     def _safe_address(self) -> PartnerSettings:
-        parts = urlsplit(self.url)
-        if self.url and not (parts.hostname and parts.username is None and (
-            parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname))
-        )):
+        if self.name == "notices":
+            raise ValueError("no partner may be called notices: that is the gateway of [notices]")
+        if not _safe(self.url):
             raise ValueError(f"partner {self.name}: url must be https://… without a password in it (http only on loopback)")
+        return self
+
+
+_TEXTS: dict[EventName, str] = {
+    "order.assigned": "【12348】您咨询的事项（编号 {short}）已交专人办理。拨打 12348 可查询进度。",
+    "order.resolved": "【12348】您咨询的事项（编号 {short}）已办结。如有疑问请拨打 12348。",
+}
+
+
+class NoticeSettings(_Section):
+    """Notices to citizens about their orders, by a message gateway."""
+
+    url: str = Field("", max_length=500, description="The gateway, https; empty: citizens get no notices")
+    secret: SecretStr | None = Field(None, description="Shared secret that signs what the gateway gets; at least 32 characters")
+    quiet_from: time = Field(time(21), description="Time in Shanghai from which nobody is told")
+    quiet_until: time = Field(time(8), description="Time in Shanghai until which nobody is told")
+    texts: dict[EventName, Annotated[str, AfterValidator(checked_text)]] = Field(
+        default_factory=lambda: dict(_TEXTS), description="Text by event, with {number} or {short}, what a caller keys; an event without a text is told to nobody",
+    )
+
+    @model_validator(mode="after")
+    def _complete(self) -> NoticeSettings:
+        if self.url and (self.secret is None or len(self.secret.get_secret_value()) < 32):
+            raise ValueError("notices.url needs notices.secret of at least 32 characters")
+        if not _safe(self.url):
+            raise ValueError("notices.url must be https://… without a password in it (http only on loopback)")
         return self
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import structlog
 
@@ -25,12 +25,13 @@ class EventDeliverer:
     """One task of the controller; looks every ``look_every_s``. Nothing of it waits inside a transaction of a fact.
 
     An attempt must end within ``attempt_s`` (the post sees to that); its lease is longer, so that only a controller that
-    died loses one. What was told before a crash and not written down is told again, under the same key.
+    died loses one. What was told before a crash and not written down is told again, under the same key. ``quiet`` says of a
+    partner whether nothing is sent to it now, new or again.
     """
 
     def __init__(
         self, outbox: Outbox, post: PartnerPost, partners: Sequence[Partner], rules: RetryRules, alarms: Alarms, *,
-        attempt_s: float, keep_days: int = 30, look_every_s: float = 1.0,
+        attempt_s: float, keep_days: int = 30, look_every_s: float = 1.0, quiet: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self._outbox = outbox
         self._post = post
@@ -40,6 +41,7 @@ class EventDeliverer:
         self._attempt_s = attempt_s
         self._keep_days = keep_days
         self._look_every_s = look_every_s
+        self._quiet = quiet
 
     async def run(self) -> None:
         """Ends only when cancelled; a database that is away only delays it."""
@@ -68,7 +70,8 @@ class EventDeliverer:
         while True:
             taken = 0
             try:
-                taken = await self.deliver(partner.name)
+                if not self._quiet(partner.name):
+                    taken = await self.deliver(partner.name)
                 if rounds % _HELD_EVERY == 0:
                     await self._tell_held(partner.name)
             except* IvrError as away:

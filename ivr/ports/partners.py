@@ -15,11 +15,15 @@ DeliveryState = Literal["waiting", "sending", "delivered", "held"]
 
 @dataclass(frozen=True, slots=True)
 class Partner:
-    """Whom events are sent to. ``own_only``: only of orders this partner filed."""
+    """Whom events are sent to. ``own_only``: only of orders this partner filed.
+
+    ``citizens``: a gateway that tells citizens, so only of orders that are not confidential and have a mobile telephone.
+    """
 
     name: str
     events: frozenset[EventName]
     own_only: bool = False
+    citizens: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +39,14 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What became of one attempt: ``problem`` is '' when the partner took it, ``status`` None when it never answered."""
+    """What became of one attempt: ``problem`` is '' when the partner took it, ``status`` None when it never answered.
+
+    ``withdrawn``: there is nobody to tell any more, and nothing was sent.
+    """
 
     status: int | None
     problem: str
+    withdrawn: bool = False
 
 
 class Outbox(Protocol):
@@ -53,7 +61,7 @@ class Outbox(Protocol):
         ...
 
     async def settle(self, delivery: Delivery, receipt: Receipt, retry_s: float | None) -> None:
-        """Write what became of it: delivered, to be tried again after ``retry_s``, or held when that is None."""
+        """Write what became of it: delivered, to be tried again after ``retry_s``, held when that is None; or withdrawn: gone."""
         ...
 
     async def held(self, partner: str) -> int:
@@ -66,6 +74,14 @@ class Outbox(Protocol):
 
     async def prune(self, days: int) -> int:
         """Delete events older than that whose deliveries are all done; how many."""
+        ...
+
+
+class Recipients(Protocol):
+    """Whom notices go to."""
+
+    async def telephone(self, order_number: str) -> str:
+        """The mobile telephone of the order's citizen; '' when there is none, or the order is confidential."""
         ...
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ivr.domain.delivery import EventName, event_of
 from ivr.domain.errors import NotFound
+from ivr.domain.notices import MOBILE
 from ivr.domain.work_order import CLOCKED
 from ivr.ports.partners import Delivery, DeliveryRecord, DeliveryState, Partner, Receipt
 from ivr.storage.database import transaction
@@ -59,8 +60,13 @@ async def record_rating(connection: Connection, linked_id: str, rating: int) -> 
         await record(connection, "order.rated", number, once=f"{linked_id}:{rating}", detail={"rating": rating})
 
 
+_TELEPHONE = f"""SELECT n.number FROM work_order o CROSS JOIN LATERAL (SELECT coalesce(nullif((SELECT f.value FROM work_order_field f
+    WHERE f.order_id = o.id AND f.field = 'callback_number' AND f.ordinal = 0), ''), o.caller_number) AS number) n
+    WHERE o.number = outbox.order_number AND NOT o.confidential AND n.number ~ '{MOBILE}'"""
+
+
 class PostgresOutbox:
-    """ivr.ports.partners.Outbox and Deliveries; also what people do by hand."""
+    """ivr.ports.partners.Outbox, Recipients and Deliveries; also what people do by hand."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -76,6 +82,8 @@ class PostgresOutbox:
                 return 0
             for partner in partners:
                 own = " AND order_then ->> 'partner' = $2" if partner.own_only else ""
+                if partner.citizens:
+                    own += f" AND EXISTS (SELECT FROM ({_TELEPHONE}) AS t WHERE t.number <> '')"
                 await connection.execute(
                     "INSERT INTO outbox_delivery (event_id, partner) SELECT id, $2::text FROM outbox"
                     f" WHERE id = ANY($1::bigint[]) AND event = ANY($3::text[]){own} ORDER BY id ON CONFLICT DO NOTHING",
@@ -106,6 +114,10 @@ class PostgresOutbox:
 
     async def settle(self, delivery: Delivery, receipt: Receipt, retry_s: float | None) -> None:
         """See the port; an attempt whose lease ran out and that somebody else took over changes nothing."""
+        if receipt.withdrawn:
+            async with transaction(self._pool) as connection:
+                await connection.execute("DELETE FROM outbox_delivery WHERE id = $1 AND state = 'sending'", delivery.id)
+            return
         state: DeliveryState = "delivered" if not receipt.problem else "held" if retry_s is None else "waiting"
         async with transaction(self._pool) as connection:
             await connection.execute(
@@ -115,6 +127,12 @@ class PostgresOutbox:
                 delivery.id, delivery.attempt, state, receipt.status, receipt.problem[:_PROBLEM_LENGTH],
                 timedelta(seconds=retry_s or 0),
             )
+
+    async def telephone(self, order_number: str) -> str:
+        """See ivr.ports.partners.Recipients."""
+        async with transaction(self._pool) as connection:
+            named = _TELEPHONE.replace("outbox.order_number", "$1")
+            return str(await connection.fetchval(named, order_number) or "")
 
     async def held(self, partner: str) -> int:
         """See the port."""

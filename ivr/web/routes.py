@@ -368,6 +368,7 @@ ROUTES: tuple[Route, ...] = (
 def problems_of(route: Route) -> set[int]:
     """Every problem status a route can answer with."""
     found = set(route.problems)
+    found.add(414)
     if route.path == "/healthz":
         return found
     found |= {400, 503}

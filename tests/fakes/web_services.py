@@ -34,7 +34,7 @@ from ivr.ports.views import (
     WaitingCaller,
     WorkOrderRecord,
 )
-from ivr.ports.web import DatabaseState, FeedBatch, Identity, LoginRefused, OpenedSession, WebOptions, WebServices
+from ivr.ports.web import ROLES, DatabaseState, FeedBatch, Identity, LoginRefused, OpenedSession, WebOptions, WebServices
 from tests.fakes.one_desk import OneDesk
 from tests.fakes.one_partner import ONE_PARTNER
 from tests.fakes.one_statistic import OneStatistic
@@ -113,8 +113,16 @@ class OneCall:
         return Health(True, False)
 
 
+def token_of(*roles: str) -> str:
+    """The secret of a machine with exactly these roles."""
+    return "_".join([TOKEN, *roles])
+
+
+_ROLES_OF = {token_of(*roles): frozenset(roles) for roles in [ROLES, *((role,) for role in ROLES)]}
+
+
 class OneToken:
-    """Accounts that know one machine and refuse every login."""
+    """Accounts that know one machine as administrator, one of each role, one of all roles, and refuse every login."""
 
     async def sign_in(self, name: str, password: str) -> OpenedSession:
         raise LoginRefused
@@ -126,9 +134,8 @@ class OneToken:
         return None
 
     async def token(self, secret: str) -> Identity | None:
-        if secret != TOKEN:
-            return None
-        return Identity("token", "contract", "contract", frozenset({"administrator"}), sha256(secret.encode()).digest())
+        roles = frozenset({"administrator"}) if secret == TOKEN else _ROLES_OF.get(secret)
+        return Identity("token", "contract", "contract", roles, sha256(secret.encode()).digest()) if roles else None
 
     async def end_session(self, secret: str) -> None:
         return None
