@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Annotated, TypeVar
@@ -13,8 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from ivr import bootstrap
-from ivr.cli_terminal import out, plain_errors
-from ivr.domain.errors import BadSetting, NotFound
+from ivr.cli_terminal import out, plain_errors, system_user
+from ivr.domain.errors import NotFound
 from ivr.domain.work_order import MOVES, STATE_TITLES, Actor, Wish, card, choices, may_read
 from ivr.domain.worktime import SHANGHAI
 from ivr.order_setup import order_desk, work_time
@@ -141,10 +140,7 @@ async def _order(views: PostgresViews, number: str) -> WorkOrderRecord:
 
 def _actor(roles: frozenset[str] = _MOVERS, work_number: str = "", unit: str = "") -> Actor:
     """Who sits at this terminal, as the audit trail names them."""
-    try:
-        return Actor(f"cli:{getpass.getuser()}", roles, work_number, unit)
-    except (KeyError, OSError) as nobody:
-        raise BadSetting("this system user has no name; the audit trail needs one: set USER") from nobody
+    return Actor(system_user(), roles, work_number, unit)
 
 
 def _print(order: WorkOrderRecord, desk: PostgresOrderDesk) -> None:

@@ -13,7 +13,7 @@ from rich.text import Text
 from ivr import bootstrap
 from ivr.cli_places import read_text
 from ivr.cli_roster import specialities
-from ivr.cli_terminal import err, out, plain_errors
+from ivr.cli_terminal import err, out, plain_errors, system_user
 from ivr.domain.assignment import COLUMNS, PeopleDiff, Person, parse_people
 from ivr.domain.csv_cells import csv_text
 from ivr.domain.errors import BadSetting
@@ -84,4 +84,4 @@ async def _import(settings: Settings, text: str, dry_run: bool) -> PeopleDiff:
             err.print(bad.reason, markup=False, soft_wrap=True)
         if read.bad:
             raise BadSetting(f"{len(read.bad)} 处有误，没有导入任何内容；改正后再试")
-        return await PostgresPeople(pool).apply(read, dry_run=dry_run)
+        return await PostgresPeople(pool).apply(read, actor=system_user(), dry_run=dry_run)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from ivr.domain.errors import IvrError
+from ivr.domain.errors import BadSetting, IvrError
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -24,6 +25,14 @@ def plain_errors() -> Iterator[None]:
         for error in _leaves(group):
             err.print(Text("✗ ", style="red") + Text(str(error), style="default"), soft_wrap=True)
         raise typer.Exit(1) from None
+
+
+def system_user() -> str:
+    """Who sits at this terminal, as the audit trail names them: ``cli:`` and the system's user. BadSetting when it has no name."""
+    try:
+        return f"cli:{getpass.getuser()}"
+    except (KeyError, OSError) as nobody:
+        raise BadSetting("this system user has no name, and the audit trail needs one; set USER") from nobody
 
 
 def _leaves(group: BaseExceptionGroup[IvrError]) -> Iterator[IvrError]:

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+import asyncpg
+
 from ivr.domain.assignment import Candidate
 from ivr.domain.emergency import alarm_of
-from ivr.domain.errors import NotFound
+from ivr.domain.errors import NotFound, Unavailable
 from ivr.domain.order_edits import EditedField
 from ivr.domain.work_order import Actor, Event, Life, MoveIncomplete, OrderRules, Wish, move
 from ivr.ports.orders import OrderEventRecord, StaleVersion
@@ -116,9 +118,8 @@ class PostgresOrderDesk:
     async def move(self, number: str, wish: Wish, actor: Actor, version: int) -> int:
         """See the port."""
         async with transaction(self._pool) as connection:
-            if wish.into:  # rows are locked in the order of their numbers: two merges across cannot wait for each other
-                both = [number, wish.into]
-                await connection.fetch("SELECT 1 FROM work_order WHERE number = ANY($1) ORDER BY number FOR UPDATE", both)
+            if wish.into:
+                await _lock_both(connection, number, wish.into)
             order = await locked_order(connection, number, version)
             life, event = move(order.life, wish, actor, order.now, self._rules)
             await _check_people(connection, wish)
@@ -169,6 +170,19 @@ class PostgresOrderDesk:
     async def candidates(self, number: str) -> Sequence[Candidate]:
         """See the port."""
         return await order_reads.candidates(self._pool, number)
+
+
+async def _lock_both(connection: Connection, one: str, other: str) -> None:
+    """Lock two orders: in the order of their numbers, and the second without waiting, so that nobody is waited for in a ring.
+
+    Unavailable while a call or a person is at the second.
+    """
+    first, second = sorted((one, other))
+    await connection.execute("SELECT FROM work_order WHERE number = $1 FOR UPDATE", first)
+    try:
+        await connection.execute("SELECT FROM work_order WHERE number = $1 FOR UPDATE NOWAIT", second)
+    except asyncpg.LockNotAvailableError as held:
+        raise Unavailable("One of the two orders is being changed just now; try again in a moment.") from held
 
 
 async def _check_people(connection: Connection, wish: Wish) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ivr.domain.assignment import PeopleDiff, PeopleFile, Person, diff_people
+from ivr.storage.audit import append_row
 from ivr.storage.database import transaction
 
 if TYPE_CHECKING:
@@ -31,8 +32,8 @@ class PostgresPeople:
         async with transaction(self._pool) as connection:
             return await load_people(connection)
 
-    async def apply(self, file: PeopleFile, *, dry_run: bool = False) -> PeopleDiff:
-        """Write what the file says in one transaction; ``dry_run`` only tells what would change.
+    async def apply(self, file: PeopleFile, *, actor: str = "system", dry_run: bool = False) -> PeopleDiff:
+        """Write what the file says in one transaction, its audit row too; ``dry_run`` only tells what would change.
 
         An account moves to whom the file gives it, also from somebody the file does not name.
         """
@@ -52,4 +53,6 @@ class PostgresPeople:
                 " account = nullif($4, ''), specialities = $5, places = $6, enabled = $7",
                 [(p.work_number, p.name, p.unit, p.account, list(p.specialities), list(p.places), p.enabled) for p in wanted],
             )
+            changed = {"added": len(diff.added), "changed": len(diff.changed), "units": len(diff.new_units)}
+            await append_row(connection, actor, "people.import", "person", changed)
         return diff

@@ -115,7 +115,9 @@ class WorkOrders:
             "       (c.answered_at IS NOT NULL OR c.outcome = 'message') AND NOT c.recording_refused"
             "       AND c.recording_name <> '' AS expected"
             " FROM work_order_call oc JOIN work_order o ON o.id = oc.order_id JOIN call c ON c.linked_id = oc.linked_id"
-            " WHERE oc.linked_id = $1 AND c.state = 'ended'", linked_id,
+            " WHERE oc.linked_id = $1 AND c.state = 'ended'"
+            # A person who edits it now waits here, before either has touched a field: neither can hold what the other needs.
+            " FOR NO KEY UPDATE OF o", linked_id,
         )
         if order is None or order["filled_at"] is not None:
             return []

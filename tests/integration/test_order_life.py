@@ -91,7 +91,7 @@ async def test_a_move_writes_order_history_audit_and_feed_or_nothing(pool: Pool)
         "chief", "dispatcher", "assign", "draft", "assigned", "当事人点名", version
     )
     assert event.detail["to"] == "7001" and event.detail["chosen"] is True
-    audit = await pool.fetchrow("SELECT actor, action, object, detail FROM audit_event")
+    audit = await pool.fetchrow("SELECT actor, action, object, detail FROM audit_event WHERE object = $1", number)
     assert (audit["actor"], audit["action"], audit["object"]) == ("chief", "order.assign", number)
     assert audit["detail"] == {"from": "draft", "to": "assigned", "version": version}
     assert await pool.fetchval("SELECT count(*) FROM feed") == feed + 1
@@ -237,6 +237,36 @@ async def test_what_a_person_wrote_stays_and_the_machines_value_is_kept_beside(p
     assert stored["amount", 0]["value"] == "" and stored["amount", 0]["machine_value"] == "3000"
     detail = (await d.desk.history(number))[-1].detail
     assert detail == {"caller_name": "机器马建国 → 马建军", "amount": "4000.5元 → 空"}
+
+
+async def test_a_transcript_and_a_person_at_once_never_wait_in_a_ring_and_the_person_wins(pool: Pool) -> None:
+    d = await desk_of(pool)
+
+    def compose(transcript: Transcript, number: str, day: date) -> Draft:
+        return Draft("v1", tuple(_field(n, "机器") for n in ("caller_name", "amount", "date")), ())  # type: ignore[arg-type]
+
+    orders = WorkOrders(compose, "v1")
+    store = PostgresTracks(pool, orders)
+    for n in range(20):
+        await PostgresLedger(pool, orders).commit(batch(facts(n, file_id=f"f{n}"), file_id=f"f{n}"), FOLD)
+        number = str((await d.world.order(n))["number"])
+        await store.add(tracks(n))
+        first, second = await store.take("w", LEASE_S), await store.take("w", LEASE_S)
+        assert first is not None and second is not None and await store.finish(first, "w", heard(first))
+        version = await d.version(number)
+        async with asyncio.timeout(20):
+            filled, edited = await asyncio.gather(
+                store.finish(second, "w", heard(second)),
+                d.desk.edit(number, {"date": ["2026-11-20"], "caller_name": ["马建国"]}, CHIEF, version), return_exceptions=True,
+            )
+        assert filled is True and isinstance(edited, int | StaleVersion), (filled, edited)
+        if isinstance(edited, StaleVersion):
+            await d.edit(number, date=["2026-11-20"], caller_name=["马建国"])
+        stored = {r["field"]: r for r in await pool.fetch(
+            "SELECT f.* FROM work_order_field f JOIN work_order o ON o.id = f.order_id WHERE o.number = $1", number
+        )}
+        assert (stored["caller_name"]["value"], stored["caller_name"]["machine_value"]) == ("马建国", "机器")
+        assert stored["date"]["source"] == "human" and stored["amount"]["source"] == "machine"
 
 
 @pytest.mark.parametrize(("field", "value"), [
