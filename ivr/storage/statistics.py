@@ -203,11 +203,12 @@ class PostgresStatistics:
         ]
 
     async def _orders(self, connection: Connection, now: datetime) -> list[OrderCount]:
-        """Orders by state, with their cards. Due times are few: closing times of working days."""
+        """Orders in hand by state, with their cards, and those closed lately. Due times are few: closing times of working days."""
         rows = await connection.fetch(
             "SELECT state, CASE WHEN state = ANY($1::text[]) THEN due_at END AS due_at, count(*)::int AS orders FROM work_order"
-            " WHERE state NOT IN ('archived', 'merged', 'voided') AND (state <> 'closed' OR opened_at > now() - interval '30 days')"
-            " GROUP BY 1, 2", sorted(CLOCKED),
+            " WHERE state NOT IN ('closed', 'archived', 'merged', 'voided') GROUP BY 1, 2"
+            " UNION ALL SELECT state, NULL, count(*)::int FROM work_order"
+            " WHERE state = 'closed' AND opened_at > $2 GROUP BY 1", sorted(CLOCKED), now - timedelta(days=HEAT_DAYS),
         )
         found: dict[str, OrderCount] = {}
         for r in rows:

@@ -216,7 +216,7 @@ async def test_the_wall_counts_today_the_last_day_cards_and_places(pool: Pool) -
     await pool.execute("INSERT INTO place (code, name, kind, town_code, status) VALUES ('v1', '康庄社区', 'village', 't1', 'confirmed')")
     for number, state, due in (
         ("late", "assigned", now - timedelta(hours=1)), ("soon", "assigned", now + timedelta(minutes=1)),
-        ("far", "assigned", now + timedelta(days=30)), ("done", "resolved", now - timedelta(hours=1)), ("none", "draft", None),
+        ("far", "assigned", now + timedelta(days=30)), ("done", "resolved", now - timedelta(hours=1)), ("none", "draft", None), ("over", "closed", None), ("gone", "voided", now),
     ):  # fmt: skip
         order_id = await pool.fetchval(
             "INSERT INTO work_order (number, channel, state, due_at, category, category_table_version)"
@@ -230,7 +230,7 @@ async def test_the_wall_counts_today_the_last_day_cards_and_places(pool: Pool) -
     assert found.today.tally.counts["arrived"] == 1 + (now - timedelta(hours=23) >= midnight)
     assert (found.rolling.answered, found.rolling.settled) == (2, 3), "the last 24 hours reach back over midnight"
     assert [(o.state, o.orders, o.yellow, o.red) for o in found.orders] == [
-        ("assigned", 3, 1, 1), ("draft", 1, 0, 0), ("resolved", 1, 0, 0)
+        ("assigned", 3, 1, 1), ("closed", 1, 0, 0), ("draft", 1, 0, 0), ("resolved", 1, 0, 0)
     ]
-    assert (found.on_time.finished_in_time, found.on_time.due) == (0, 2)
-    assert [(h.place_name, h.code, h.orders) for h in found.heat] == [("康庄社区", "legal_aid", 4)], "a confidential order gives no place away"
+    assert (found.on_time.finished_in_time, found.on_time.due) == (0, 2), "what is due this moment is not due yet"
+    assert [(h.place_name, h.code, h.orders) for h in found.heat] == [("康庄社区", "legal_aid", 5)], "a confidential order gives no place away"

@@ -1,4 +1,4 @@
-"""statistics."""
+"""Orders in hand are counted from an index of their own."""
 
 from __future__ import annotations
 
