@@ -1,8 +1,12 @@
-"""Take the README's screenshots from the running product, with real calls on the board: `make screenshots`."""
+"""Take the documentation's screenshots from the running product, with real calls on the board: `make screenshots`.
+
+``python -m tests.e2e.screenshots wall dispatch`` takes only those.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -81,7 +85,10 @@ async def _pages(hotline: RunningHotline, link: str, linked_id: str, images: Pat
         await page.get_by_test_id("queue-card").first.wait_for()
         for name, path, awaited in (
             ("floor", "/", "call-row"), ("review", f"/calls/{linked_id}", "transcript-segment"), ("orders", "/orders", "order-row"),
+            ("dispatch", "/dispatch?figure=arrived", "call-row"), ("wall", "/wall", "tile-value"),
         ):
+            if sys.argv[1:] and name not in sys.argv[1:]:
+                continue
             await page.goto(hotline.url + path)
             await page.get_by_test_id(awaited).first.wait_for()
             await page.wait_for_timeout(1200)  # fonts and the waveform's drawing have no event of their own
