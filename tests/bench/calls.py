@@ -46,7 +46,7 @@ async def _measure(folder: Path, full: bool) -> list[Figure]:
     async with (
         exchange("ours", seats=_SEATS, rtp=22000) as ours, load.desk(ours.desk_port),
         exchange("bare", bare=True, then=_AGAIN, rtp=26000) as bare,
-        exchange("dial", bare=True, then="Dial(PJSIP/seat-n0,30)", rtp=30000) as dial, load.desk(dial.desk_port),
+        exchange("dial", bare=True, then="Dial(PJSIP/seat-n0,30)", rtp=30000) as dial, load.desk(dial.desk_port, media_port=52_000),
     ):
         async def cost(who: Exchange, seconds: float, key: str, speaking: bool) -> float:
             """CPU-seconds per call of Asterisk and controller, from the first call to the last fact stored."""
