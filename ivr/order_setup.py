@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ivr.china_holidays import working_days
 from ivr.domain.call import Call
+from ivr.domain.errors import BadSetting
 from ivr.domain.evidence import Thresholds
 from ivr.domain.work_order import OrderRules
 from ivr.domain.worktime import WorkTime
@@ -26,8 +27,11 @@ def work_time(settings: Settings) -> WorkTime:
 
 
 def order_rules(settings: Settings) -> OrderRules:
-    """The limits of the life of orders in force."""
+    """The limits of the life of orders in force; BadSetting for a term of a category there is none of."""
     orders = settings.orders
+    known = {code.code for code in shipped_tables().current.of("category")}
+    if unknown := sorted(set(orders.terms) - known):
+        raise BadSetting(f"orders.terms names the category {unknown[0]}; there are {', '.join(sorted(known))}")
     return OrderRules(
         work_time(settings), dict(orders.terms), orders.term_days, orders.extension_days, orders.return_days,
         orders.most_returns, orders.decider,
