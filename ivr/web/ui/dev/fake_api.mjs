@@ -120,6 +120,11 @@ const filledFields = [
   field('amount', '80000', '80000 元', { ...find('caller', '八万', '元'), confidence: 0.52 }, 'amount'),
   field('date', '2026-06-30', '2026-06-30', find('caller', '今年', '号'), 'this_year'),
 ]
+const MOVES = [
+  { move: 'submit', title: '提交审核', allowed: true, why: '', needs: [] },
+  { move: 'assign', title: '指派', allowed: true, why: '', needs: ['assignee'] },
+  { move: 'extend', title: '延期', allowed: false, why: worst ? LONG.repeat(3) : '工单现在是待核对，不能延期', needs: ['days', 'reason'] },
+]
 const order = (c, full) => {
   const answered = c.outcome === 'answered'
   const fields = answered ? filledFields.map((f) => ({ ...f, linked_id: c.linked_id })) : []
@@ -129,6 +134,9 @@ const order = (c, full) => {
     matter: answered ? { code: 'debt', name: worst ? LONG : '债务' } : { code: '', name: '' },
     opened_at: c.ended_at, filled_at: answered ? c.ended_at : null, version: answered ? 2 : 1, calls: [c.linked_id],
     note: c.outcome === 'abandoned' ? '来电人在有人接听前挂断，没有录音。' : worst ? LONG.repeat(4) : '', fields: full || answered ? fields : [], blanks: [],
+    due_at: answered ? iso(-86_400) : null, asked_about: '', table_version: '1', owner: answered ? '8001' : '', assigned_to: '', assigned_unit: '',
+    card: worst ? 'red' : answered ? 'yellow' : '', urged: worst ? 3 : 0, returns: 0, extended: false, confidential: false, merged_into: '',
+    ...(full ? { hidden: false, assigned_at: null, decision_by: '', conflicts: [], merged: [], moves: MOVES, history: [] } : {}),
   }
 }
 const orders = SCENE === 'empty' ? [] : endedCalls.map((c) => order(c))
@@ -223,9 +231,12 @@ function answerApi(req, res, url, body) {
   if (path === 'statistics') return json(res, 200, statistics(SCENE, url))
   if (path === 'statistics/wall') return json(res, 200, wall(SCENE, url))
   if (path === 'statistics/calls') { const [rows, next] = page(endedCalls, url); return json(res, 200, { calls: rows, next }) }
+  if (path === 'order-tables') return json(res, 200, { categories: [{ code: 'consultation', name: '法律咨询' }], matters: [{ code: 'debt', name: '债务' }], places: [{ code: '640105001', name: '西花园路街道' }] })
   const [, kind, id, part] = /^(calls|work-orders)\/([^/]+)(?:\/(\w+))?$/.exec(decodeURIComponent(path)) ?? []
   const found = kind === 'calls' ? calls.find((c) => c.linked_id === id) : calls.find((c) => c.order === id)
   if (!found) return problem(res, 404, 'not_found')
+  if (part === 'candidates') return json(res, 200, { candidates: [{ work_number: '7001', name: worst ? LONG : '赵律师', unit: '司法所', load: 2, reasons: ['负责本村居', '在办 2 件'] }] })
+  if (part === 'duplicates') return json(res, 200, { days: 30, orders: [] })
   if (kind === 'work-orders') return json(res, 200, order(found, true))
   if (part === 'peaks') return json(res, 200, peaks(Number(url.searchParams.get('points') ?? 1000)))
   if (part === 'audio') {

@@ -12,7 +12,8 @@ const call = (linked_id: string, state: Call['state'], arrived_at: string): Call
 const at = (second: number): string => new Date(Date.UTC(2026, 10, 24, 0, 0, second)).toISOString()
 const order = (number: string, opened_at: string): Order => ({
   number, opened_at, due_at: null, state: 'draft', channel: 'hotline', outcome: '', category: { code: '', name: '' },
-  matter: { code: '', name: '' }, caller_number: '', filled_at: null, note: '', version: 1, calls: [],
+  matter: { code: '', name: '' }, caller_number: '', filled_at: null, note: '', version: 1, calls: [], table_version: '', owner: '', assigned_to: '',
+  assigned_unit: '', card: '', urged: 0, returns: 0, extended: false, confidential: false, merged_into: '',
 })
 const empty = { queues: [], calls: [], orders: [] }
 

@@ -1,6 +1,8 @@
 /** The one door to the server: same origin, cookie session, errors as typed problems (RFC 9457). */
 import type { CountedCalls, Statistics, Wall } from './statistics'
-import type { Call, CallDetail, Order, OrderDetail, Peaks, Queue, User } from './types'
+import type {
+  Call, CallDetail, Order, OrderCandidate, OrderDetail, OrderEditBody, OrderMoveBody, OrderTables, Peaks, Queue, User,
+} from './types'
 
 export type ProblemKind = 'unauthenticated' | 'denied' | 'not_found' | 'refused' | 'server' | 'network'
 
@@ -41,12 +43,16 @@ async function problemFrom(response: Response): Promise<Problem> {
   return new Problem(kindOf(response.status), response.status, text('code'), text('detail') || text('title'))
 }
 
-async function request<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
+async function request<T>(method: string, path: string, body?: unknown, signal?: AbortSignal, version?: number): Promise<T> {
   const limit = AbortSignal.timeout(TIME_LIMIT_MS)
   const init: RequestInit = {
     method,
     credentials: 'same-origin',
-    headers: { Accept: 'application/json', ...(body === undefined ? {} : { 'Content-Type': 'application/json' }) },
+    headers: {
+      Accept: 'application/json',
+      ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
+      ...(version === undefined ? {} : { 'If-Match': `"${version}"` }),
+    },
     signal: signal ? AbortSignal.any([signal, limit]) : limit,
   }
   if (body !== undefined) init.body = JSON.stringify(body)
@@ -98,6 +104,14 @@ export const api = {
     request<{ orders: Order[]; next: string | null }>('GET', withFilters('work-orders', filters), undefined, signal),
   order: (number: string, signal?: Signal) =>
     request<OrderDetail>('GET', `work-orders/${id(number)}`, undefined, signal),
+  moveOrder: (order: Order, body: OrderMoveBody) =>
+    request<OrderDetail>('POST', `work-orders/${id(order.number)}/moves`, body, undefined, order.version),
+  editOrder: (order: Order, body: OrderEditBody) =>
+    request<OrderDetail>('PATCH', `work-orders/${id(order.number)}`, body, undefined, order.version),
+  orderTables: (version: string) => request<OrderTables>('GET', withFilters('order-tables', { version })),
+  candidates: (number: string) =>
+    request<{ candidates: OrderCandidate[] }>('GET', `work-orders/${id(number)}/candidates`),
+  duplicates: (number: string) => request<{ orders: Order[] }>('GET', `work-orders/${id(number)}/duplicates`),
   statistics: (filters: Filters, signal?: Signal) =>
     request<Statistics>('GET', withFilters('statistics', filters), undefined, signal),
   countedCalls: (filters: Filters, signal?: Signal) =>

@@ -111,7 +111,7 @@ export interface Coded {
   name: string
 }
 
-export const FIELDS = ['category', 'matter', 'caller_name', 'callback_number', 'place', 'amount', 'date'] as const
+export const FIELDS = ['category', 'matter', 'caller_name', 'callback_number', 'place', 'amount', 'date', 'remark'] as const
 export type FieldName = (typeof FIELDS)[number]
 
 export interface Evidence {
@@ -133,6 +133,10 @@ export interface OrderField {
   /** A range, or a figure the caller only estimated. */
   approximate: boolean
   evidence: Evidence | null
+  /** What the machine had found where a person wrote. */
+  machine_display?: string | null
+  set_by?: string
+  set_at?: string | null
 }
 
 /** A field left to a person, and why, in the citizen's language. */
@@ -156,12 +160,80 @@ export interface Order {
   note: string
   version: number
   calls: string[]
+  table_version: string
+  owner: string
+  assigned_to: string
+  assigned_unit: string
+  card: '' | 'yellow' | 'red'
+  urged: number
+  returns: number
+  extended: boolean
+  confidential: boolean
+  merged_into: string
+}
+
+export type MoveNeed = 'reason' | 'assignee' | 'days' | 'into' | 'person'
+
+/** One move as it stands for who asks; `why` is '' when it is allowed. */
+export interface MoveChoice {
+  move: string
+  title: string
+  allowed: boolean
+  why: string
+  needs: MoveNeed[]
+}
+
+export interface OrderEvent {
+  at: string
+  actor: string
+  role: string
+  work_number: string
+  move: string
+  from_state: string
+  to_state: string
+  reason: string
+  detail: Record<string, string | number | boolean>
+  version: number
 }
 
 export interface OrderDetail extends Order {
   fields: OrderField[]
   blanks: Blank[]
+  /** Confidential, and sent without content. */
+  hidden: boolean
+  assigned_at: string | null
+  decision_by: string
+  conflicts: string[]
+  merged: string[]
+  moves: MoveChoice[]
+  history: OrderEvent[]
 }
+
+export interface OrderTables {
+  categories: Coded[]
+  matters: Coded[]
+  places: Coded[]
+}
+
+export interface OrderCandidate {
+  work_number: string
+  name: string
+  unit: string
+  load: number
+  reasons: string[]
+}
+
+export interface OrderMoveBody {
+  move: string
+  reason?: string
+  to?: string
+  unit?: string
+  days?: number
+  into?: string
+  chosen?: boolean
+}
+
+export type OrderEditBody = Partial<Record<FieldName, string | string[]>>
 
 /** Something that must be seen now; no longer `active`, it is over. */
 export interface Alarm {

@@ -1,8 +1,10 @@
 import { enFigures } from './en_figures'
+import { enOrders } from './en_orders'
 import type { Messages } from './zh'
 
 export const en: Messages = {
   ...enFigures,
+  ...enOrders,
   'app.name': '12348 Hotline',
   'app.place': 'Xixia District Public Legal Services',
   'app.skip': 'Skip to content',

@@ -1,8 +1,10 @@
 /** Every word of the pages, Chinese first: short, and the citizen's own. `{x}` is filled in by `t`. */
 import { zhFigures } from './zh_figures'
+import { zhOrders } from './zh_orders'
 
 export const zh = {
   ...zhFigures,
+  ...zhOrders,
   'app.name': '12348 热线',
   'app.place': '西夏区公共法律服务',
   'app.skip': '跳到正文',
@@ -249,11 +251,11 @@ export const zh = {
 
   'orderState.draft': '待核对',
   'orderState.open': '已受理',
-  'orderState.accepted': '已受理',
+  'orderState.accepted': '已接单',
   'orderState.assigned': '已指派',
   'orderState.in_progress': '承办中',
   'orderState.done': '已办结',
-  'orderState.closed': '已办结',
+  'orderState.closed': '已结案',
   'orderState.pending_review': '待审核',
   'orderState.returned': '已退回',
   'orderState.resolved': '已办结',
