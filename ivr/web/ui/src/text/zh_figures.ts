@@ -48,11 +48,11 @@ export const zhFigures = {
   'dispatch.listMore': '{figure} · 前 {n} 个来电',
   'dispatch.listNone': '没有这样的来电',
   'dispatch.listHelp': '点上面任何一个数，这里列出它数的来电。',
-  'dispatch.close': '收起名单 Esc',
+  'dispatch.close': '收起名单',
   'dispatch.unbalanced': '{kind} {name}：{n} 个来电的记录自相矛盾，不在任何一项里',
   'dispatch.number': '号码',
   'dispatch.queue': '队列',
-  'dispatch.keys': '方向键走格 · 回车看名单 · Esc 收起 · R 重新读取',
+  'dispatch.keys': '方向键走格 · 回车看名单 · 退出键收起 · R 重新读取',
   'dispatch.readAt': '统计读于 {time}',
   'dispatch.refresh': '重新读取',
 
