@@ -96,10 +96,10 @@ class PostgresOrderDesk:
 
     async def actor(self, name: str, roles: frozenset[str], account: str) -> Actor:
         """See the port."""
+        if not account:
+            return Actor(name, roles)
         async with transaction(self._pool) as connection:
-            row = await connection.fetchrow(
-                "SELECT work_number, unit FROM person WHERE account = $1 AND enabled", account
-            ) if account else None
+            row = await connection.fetchrow("SELECT work_number, unit FROM person WHERE account = $1 AND enabled", account)
         return Actor(name, roles, row["work_number"] if row else "", row["unit"] if row else "")
 
     async def unit_of(self, work_number: str) -> str:
