@@ -13,7 +13,7 @@ say() { printf '%02d:%02d  %s\n' $(((SECONDS - began) / 60)) $(((SECONDS - began
 
 packages=(baresip-core ca-certificates espeak-ng fonts-noto-cjk libgomp1 python3-venv)
 [ "$purpose" != demo ] && packages+=(chromium gcc iproute2 libc6-dev sip-tester)
-[ "$purpose" = bench ] && packages+=(ffmpeg)
+[ "$purpose" = bench ] && packages+=(ffmpeg postgresql-15)
 missing=()
 for package in "${packages[@]}"; do
   dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
@@ -25,6 +25,11 @@ if [ ${#missing[@]} -gt 0 ]; then
   fi
   say "安装系统软件包：${missing[*]}"
   apt-get -qq update
+  if [[ " ${missing[*]} " == *" postgresql-15 "* ]]; then
+    # Its programs are wanted, not a cluster that listens on this machine.
+    apt-get -qq -y --no-install-recommends install postgresql-common >/dev/null
+    sed -ri 's/^#?(create_main_cluster) .*/\1 = false/' /etc/postgresql-common/createcluster.conf
+  fi
   apt-get -qq -y --no-install-recommends install "${missing[@]}" >/dev/null
 fi
 

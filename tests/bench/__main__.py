@@ -18,7 +18,7 @@ from rich.table import Table
 
 from tests.bench.figure import Figure, quick
 
-BENCHES = ("ami", "speech", "memory", "hangup", "calls", "growth", "journey", "live")
+BENCHES = ("ami", "speech", "memory", "hangup", "calls", "growth", "journey", "live", "search")
 """Modules of this package; each has one public function ``measure(full) -> list[Figure]``."""
 
 
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Figures as ratios to a peer, in one run.")
     parser.add_argument("--only", choices=BENCHES, action="append", help="run this one (may be repeated)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
-    parser.add_argument("--full", action="store_true", help="longer: growth to a million calls, more rounds")
+    parser.add_argument("--full", action="store_true", help="longer: growth to a million calls, search in a million transcripts, more rounds")
     given = parser.parse_args(arguments)
     console = Console(width=None if sys.stdout.isatty() else 150)
     console.print(
