@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from ivr.domain.intake import Draft
 from ivr.domain.order_edits import BadEdit
 from ivr.domain.recording import LEASE_S
 from ivr.domain.transcript import Transcript
-from ivr.domain.work_order import Actor, MoveIncomplete, MoveRefused, OrderRules, Wish
+from ivr.domain.work_order import MOVES, Actor, MoveIncomplete, MoveRefused, OrderRules, Wish, choices, move
 from ivr.domain.working_days import WorkingDays
 from ivr.domain.worktime import WorkTime
 from ivr.intake_tables import shipped_places
@@ -29,6 +30,7 @@ from ivr.storage.people import PostgresPeople
 from ivr.storage.places import seed_places
 from ivr.storage.progress import PostgresProgress
 from ivr.storage.recordings import PostgresTracks
+from ivr.storage.views import PostgresViews
 from ivr.storage.work_orders import WorkOrders
 from tests.fakes.web_world import TwoCodes
 from tests.integration.storage_world import FOLD, World, batch, facts, heard, linked, tracks
@@ -353,3 +355,37 @@ async def test_a_message_that_cries_for_help_stands_as_an_alarm_until_somebody_t
     assert [r["name"] for r in standing] == [f"emergency-message:{order['number']}"] and "救命" in standing[0]["text"]
     await desk.move(str(order["number"]), Wish("submit"))
     assert await pool.fetchval("SELECT count(*) FROM alarm WHERE cleared_at IS NULL AND name LIKE 'emergency-%'") == 0
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_what_is_stored_after_a_walk_is_what_the_table_says(pool: Pool, seed: int) -> None:
+    d = await desk_of(pool)
+    views, chance = PostgresViews(pool), random.Random(seed)
+    number, target = await d.open(1), await d.open(2)
+    actors = (CHIEF, ZHAO, Actor("qian", frozenset({"handler"}), "7002", "司法所"), Actor("seat", frozenset({"operator"}), "7003", "调解中心"))
+    given = {"reason": {"reason": "因为"}, "days": {"days": 2}, "into": {"into": target}, "person": {"to": "7003"}}
+    made = 0
+    for _ in range(60):
+        (before,) = await views.work_orders_named([number])
+        actor = chance.choice(actors)
+        open_now = [c.move for c in choices(before.life, actor, datetime.now(UTC), RULES) if c.allowed and c.move not in ("merge", "void", "archive")]
+        name = chance.choice(open_now if open_now and chance.random() < 0.8 else [m for m in MOVES if m != "merge"])
+        told: dict[str, object] = {"to": chance.choice(["7001", "7002"])} if "assignee" in MOVES[name].needs else {}
+        for need in MOVES[name].needs:
+            told |= given.get(need, {})
+        wish = Wish(name, **told)  # type: ignore[arg-type]
+        try:
+            version = await d.desk.move(number, wish, actor, before.version)
+        except (MoveRefused, MoveIncomplete) as refused:
+            assert (await views.work_orders_named([number]))[0] == before
+            assert isinstance(refused, MoveIncomplete) or name not in refused.possible
+            continue
+        made += 1
+        (after,) = await views.work_orders_named([number])
+        event = (await d.desk.history(number))[-1]
+        life, expected = move(before.life, wish, actor, event.at, RULES)
+        assert after.life == life and after.version == version == event.version
+        assert (event.move, event.role, event.from_state, event.to_state, event.reason, event.detail) == (
+            expected.move, expected.role, expected.from_state, expected.to_state, expected.reason, expected.detail
+        )
+    assert made > 15
