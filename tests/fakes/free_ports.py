@@ -10,8 +10,8 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-_FIRST, _LANES, _WIDTH = 10_000, 4, 5_000  # below what the system gives out by itself, and below the scripted phones' media
-_SERVICES, _RTP_BLOCK, _SIPP = 600, 1_000, 4_600  # within a lane: services, then four blocks for Asterisk's RTP, then SIPp's
+_FIRST, _LANES, _WIDTH = 10_000, 6, 3_300  # below what the system gives out by itself, and below the scripted phones' media
+_SERVICES, _RTP_LAST, _SIPP = 500, 2_899, 2_900  # within a lane: services, then Asterisks' RTP, then SIPp's
 
 
 @cache
@@ -31,7 +31,6 @@ def _lane() -> int:
 
 
 _services = itertools.count()
-_rtp_blocks = itertools.count()
 _sipp_blocks = itertools.count()
 
 
@@ -51,9 +50,8 @@ def free_ports(count: int) -> list[int]:
 
 
 def rtp_ports() -> tuple[int, int]:
-    """First and last media port for one Asterisk of this process; of more than four at once, two share theirs."""
-    first = _lane() + _SERVICES + next(_rtp_blocks) % 4 * _RTP_BLOCK
-    return first, first + _RTP_BLOCK - 1
+    """First and last media port for the Asterisks of this process; each takes those nobody has."""
+    return _lane() + _SERVICES, _lane() + _RTP_LAST
 
 
 def sipp_media_port() -> int:
