@@ -23,7 +23,8 @@ from ivr.web.errors import AddressTooLong, BadRequest, problem, problem_of, prob
 from ivr.web.live import HUB, LiveHub
 from ivr.web.openapi import document
 from ivr.web.resources import HEALTH, HealthCheck
-from ivr.web.routes import ROUTES, Route
+from ivr.web.route import Route
+from ivr.web.routes import ROUTES
 from ivr.web.statistics import DESK, StatisticsDesk
 
 _ADDRESS_LIMIT = 4096

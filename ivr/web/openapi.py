@@ -14,7 +14,7 @@ from ivr import __version__
 from ivr.domain.delivery import SIGNATURE_HEADER
 from ivr.web import models
 from ivr.web.errors import PROBLEM_TYPE
-from ivr.web.routes import Route, problems_of
+from ivr.web.route import Route, problems_of
 
 _REF = "#/components/schemas/{model}"
 _STREAMED = (models.LiveSnapshot, models.Alarm, models.LiveClock)

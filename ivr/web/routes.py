@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
-
 from aiohttp import web
-from pydantic import BaseModel
 
 from ivr.web import (
     appointments,
@@ -24,7 +20,6 @@ from ivr.web import (
     statistics_models,
     stream,
 )
-from ivr.web.access import Permission
 from ivr.web.context import OPENAPI
 from ivr.web.query import (
     AudioQuery,
@@ -33,38 +28,10 @@ from ivr.web.query import (
     NoQuery,
     OrderQuery,
     PeaksQuery,
-    Query,
     RosterQuery,
     read_query,
 )
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-@dataclass(frozen=True)
-class Route:
-    """One method on one path. ``permission`` None with ``open`` False: any login will do.
-
-    ``signed``: open to whoever proves by a signature to be a partner; the handler sees to that.
-
-    ``answers`` maps a status to its model, or to a media type when the answer is no JSON, or to None for no body.
-    ``activity`` False: the request does not restart a session's idle clock.
-    """
-
-    method: str
-    path: str
-    handler: Handler
-    summary: str
-    answers: Mapping[int, type[BaseModel] | str | None]
-    permission: Permission | None = None
-    open: bool = False
-    signed: bool = False
-    activity: bool = True
-    documented: bool = True
-    query: type[Query] = NoQuery
-    bodies: tuple[type[BaseModel], ...] = ()
-    headers: Mapping[str, str] = field(default_factory=dict)
-    problems: frozenset[int] = frozenset()
+from ivr.web.route import Route
 
 
 async def show_openapi(request: web.Request) -> web.Response:
@@ -324,9 +291,10 @@ ROUTES: tuple[Route, ...] = (
         "GET",
         "/api/v1/statistics",
         statistics.show_statistics,
-        "Figures with numerator, denominator, formula and balance, in total and by group",
+        "Figures with numerator, denominator, formula and balance, in total and by group; does not restart the idle clock",
         {200: statistics_models.StatisticsAnswer},
         permission="statistics.read",
+        activity=False,
         query=statistics_models.StatisticsQuery,
     ),
     Route(
@@ -363,19 +331,3 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/favicon.svg", pages.favicon, "The icon", {200: "image/svg+xml"}, open=True, documented=False),
     Route("GET", "/assets/{name}", pages.asset, "Scripts and styles", {200: "*/*"}, open=True, documented=False),
 )
-
-
-def problems_of(route: Route) -> set[int]:
-    """Every problem status a route can answer with."""
-    found = set(route.problems)
-    found.add(414)
-    if route.path == "/healthz":
-        return found
-    found |= {400, 503}
-    if not route.open:
-        found.add(401)
-    if route.permission is not None:
-        found.add(403)
-    if "{" in route.path:
-        found.add(404)
-    return found

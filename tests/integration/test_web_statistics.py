@@ -11,7 +11,7 @@ from ivr.domain.counted_call import SETS
 from ivr.domain.intervals import SHANGHAI
 from tests.fakes.web_world import add_call
 from tests.integration.web_database import WebDatabase, web_database
-from tests.integration.web_site import Site, site
+from tests.integration.web_site import PASSWORD, Site, site
 
 __all__ = ["web_database"]
 pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(60)]
@@ -143,3 +143,17 @@ async def test_the_wall_is_today_and_a_map_of_places(web_database: WebDatabase) 
         assert [c["name"] for c in wall["heat"]["columns"]] == ["劳动争议", "unheard-of"]
         assert wall["heat"]["places"] == [{"place": "v1", "name": "康庄社区", "orders": [2, 1], "total": 3}]
         assert wall["on_time"]["value"] is None
+
+
+async def test_figures_that_a_page_reads_by_itself_keep_no_session_alive(web_database: WebDatabase) -> None:
+    async with site(web_database) as s:
+        await s.accounts.add_user("li", roles=["dispatcher"], password=PASSWORD)
+        async with s.browser("li") as client:
+            stamp = "SELECT last_seen_at FROM app_session"
+            await s.pool.execute("UPDATE app_session SET last_seen_at = now() - interval '10 minutes'")
+            before = await s.pool.fetchval(stamp)
+            for path in ("statistics", "statistics/wall"):
+                await told(client, path)
+            assert await s.pool.fetchval(stamp) == before
+            await told(client, "statistics/calls")
+            assert await s.pool.fetchval(stamp) > before
