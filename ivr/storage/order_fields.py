@@ -49,7 +49,8 @@ async def join_order(connection: Connection, call: Call) -> str:
     return str(await connection.fetchval(
         "WITH joined AS (INSERT INTO work_order_call (linked_id, order_id) SELECT a.linked_id, j.order_id FROM callback_attempt a"
         " JOIN callback_job j ON j.id = a.job_id WHERE a.linked_id = $1 RETURNING order_id)"
-        " UPDATE work_order o SET version = version + 1 FROM joined WHERE joined.order_id = o.id RETURNING o.number", call.linked_id,
+        " UPDATE work_order o SET version = version + 1 FROM joined WHERE joined.order_id = o.id RETURNING o.number",
+        call.linked_id,
     ) or "")
 
 
