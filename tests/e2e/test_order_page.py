@@ -32,6 +32,7 @@ async def office(database: WebDatabase) -> AsyncIterator[Site]:
     async with site(database, static_dir=PROJECT_ROOT / "ivr/web/static") as s:
         for name, shown, role in (("chief", "张班长", "supervisor"), ("desk", "刘调度", "dispatcher"), ("root", "管理员", "administrator")):
             await s.accounts.add_user(name, roles=(role,), display_name=shown, password=PASSWORD)
+        await s.accounts.add_user("zhao", roles=("handler",), display_name="赵律师", password=PASSWORD)
         await PostgresPeople(s.pool).apply(PeopleFile((
             Person("7001", "赵律师", "司法所", "zhao", ("labour",)), Person("7002", HOSTILE[:40], "司法所"),
             Person("7003", "孙调解", "调解中心"),
@@ -59,7 +60,7 @@ async def sign_in(s: Site, page: Page, name: str) -> None:
     await page.get_by_test_id("login-name").fill(name)
     await page.get_by_test_id("login-password").fill(PASSWORD)
     await page.get_by_test_id("login-submit").click()
-    await expect(page.get_by_test_id("live-state")).to_contain_text("实时", timeout=15_000)
+    await expect(page.get_by_test_id("sign-out")).to_be_visible(timeout=15_000)
 
 
 async def shot(page: Page, name: str) -> None:
@@ -151,3 +152,18 @@ async def test_a_confidential_order_is_empty_for_who_may_not_see_it(web_database
             await page.goto(f"{s.origin}/orders/{NUMBER}")
             await expect(page.get_by_text("这是保密工单")).to_be_visible()
             await shot(page, "order-hidden")
+
+
+async def test_a_handler_has_the_own_orders_and_takes_one(web_database: WebDatabase) -> None:
+    async with office(web_database) as s, browser_page() as page:
+        await sign_in(s, page, "zhao")
+        await expect(page).to_have_url(re.compile("/orders$"))
+        await expect(page.get_by_text("没有工单").first).to_be_visible()
+        await expect(page.get_by_role("link", name="来电")).to_have_count(0)
+        await s.pool.execute("UPDATE work_order SET state = 'assigned', assigned_to = '7001', assigned_at = now(), version = version + 1")
+        await page.reload()
+        await page.get_by_test_id("order-row").click()
+        await page.get_by_test_id("move-accept").click()
+        await expect(page.get_by_test_id("order-state")).to_have_text("已接单")
+        await expect(page.get_by_test_id("order-event")).to_contain_text("zhao 7001")
+        await shot(page, "order-handler")

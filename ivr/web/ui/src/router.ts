@@ -65,6 +65,7 @@ router.beforeEach(async (to) => {
     const user = await session.know()
     if (!user && !to.meta.open) return { name: 'login', query: to.fullPath === '/' ? {} : { next: to.fullPath } }
     if (user && to.name === 'login') return nextPath(to)
+    if (session.onlyOwn && to.name === 'floor') return { name: 'orders', replace: true }
   } catch {
     if (!to.meta.open) return { name: 'login', query: { next: to.fullPath, reason: 'network' } }
   }

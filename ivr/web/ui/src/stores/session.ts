@@ -1,5 +1,5 @@
 import { defineStore } from 'pinia'
-import { ref } from 'vue'
+import { computed, ref } from 'vue'
 import { api, Problem, type Credentials } from '../api/client'
 import type { User } from '../api/types'
 
@@ -7,6 +7,8 @@ import type { User } from '../api/types'
 export const useSession = defineStore('session', () => {
   const user = ref<User | null>(null)
   const asked = ref(false)
+  /** Handlers and advisers: the server gives them their own orders, and nothing that is live. */
+  const onlyOwn = computed(() => !!user.value?.roles.length && user.value.roles.every((role) => role === 'handler' || role === 'adviser'))
 
   /** Ask once; a server that does not answer throws, so that "signed out" is never guessed. */
   async function know(): Promise<User | null> {
@@ -36,5 +38,5 @@ export const useSession = defineStore('session', () => {
     asked.value = true
   }
 
-  return { user, know, signIn, signOut, forget }
+  return { user, onlyOwn, know, signIn, signOut, forget }
 })
