@@ -80,7 +80,7 @@ def move_order(
     reason: str = "",
     to: Annotated[str, typer.Option(help="Work number.")] = "",
     unit: str = "",
-    days: Annotated[int, typer.Option(min=0, max=99)] = 0,
+    days: Annotated[int, typer.Option(min=0, max=365)] = 0,
     into: Annotated[str, typer.Option(help="Number of the order that goes on.")] = "",
     chosen: Annotated[bool, typer.Option("--chosen", help="The citizen asked for this person.")] = False,
     role: Annotated[list[str] | None, typer.Option(help="Act in this role; default: supervisor and dispatcher.")] = None,

@@ -90,7 +90,7 @@ class OrderMove(_Body):
     reason: Annotated[str, StringConstraints(max_length=500)] = ""
     to: _WorkNumber = Field("", description="work number of the assignee, or of who must not get the order (recuse)")
     unit: Annotated[str, StringConstraints(max_length=40)] = Field("", description="unit it is assigned to")
-    days: int = Field(0, ge=0, le=99, description="working days of an extension")
+    days: int = Field(0, ge=0, le=365, description="working days of an extension")
     into: Annotated[str, StringConstraints(pattern=r"^([0-9]{19})?$")] = Field("", description="number of the order that goes on")
     chosen: bool = Field(False, description="the citizen asked for this person (点援制); needs a reason")
 
