@@ -45,6 +45,7 @@ class SearchHit:
     start_s: float | None = None
     end_s: float | None = None
     words_at_s: float | None = None
+    confidential: bool = False
 
 
 class Search(Protocol):

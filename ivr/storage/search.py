@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _MOST_WEEKS = 64
 
 _FIND = """
-    SELECT h.*, o.number, s.speaker, s.start_s, s.end_s, s.words::text AS words
+    SELECT h.*, o.number, coalesce(o.confidential, false) AS confidential, s.speaker, s.start_s, s.end_s, s.words::text AS words
       FROM (SELECT f.* FROM unnest($1::int[]) AS week
              CROSS JOIN LATERAL (SELECT array_agg((week::bigint << 42) | pair) AS keys FROM unnest($2::bigint[]) AS pair) AS wanted
              CROSS JOIN LATERAL (
@@ -116,11 +116,13 @@ def _statement(wanted: SearchFilter) -> tuple[str, list[Any]]:
 
 def _hit(row: asyncpg.Record, words: Sequence[str]) -> SearchHit:
     if row["track_id"] is None:
-        return SearchHit(row["id"], row["at"], row["part"], row["text"], row["number"] or "")
+        return SearchHit(
+            row["id"], row["at"], row["part"], row["text"], row["number"] or "", confidential=row["confidential"]
+        )
     spans = found_in(row["text"], words)
     return SearchHit(
         row["id"], row["at"], "segment", row["text"], row["number"] or "", row["linked_id"], row["speaker"], row["start_s"],
-        row["end_s"], _second_of(spans[0].start, row) if spans else None,
+        row["end_s"], _second_of(spans[0].start, row) if spans else None, row["confidential"],
     )
 
 

@@ -84,6 +84,8 @@ async def find(request: web.Request) -> web.Response:
     detail = {name: value for name, value in asked.model_dump(mode="json", exclude={"q", "cursor"}).items() if value is not None}
     detail |= {"hits": len(hits), "further": asked.cursor is not None}
     await services.audit.append(identity.actor, "search", asked.q, detail)
+    for number in sorted({hit.order_number for hit in hits if hit.confidential}):
+        await services.audit.append(identity.actor, "order.read_confidential", number, {"search": asked.q})
     last = hits[-1] if len(hits) == wanted.limit else None
     mark = cursor_of(PageMark(last.at, str(last.id))) if last is not None else None
     return answer(SearchAnswer(hits=[_shown(hit, wanted.words) for hit in hits], next=mark))

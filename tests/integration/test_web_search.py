@@ -80,6 +80,8 @@ async def test_confidential_texts_are_found_by_supervisors_alone(web_database: W
             for name, client in (("operator", operator), ("supervisor", supervisor))
         }
         assert found == {"operator": 0, "supervisor": 1}
+        rows = await s.pool.fetch("SELECT actor, object FROM audit_event WHERE action = 'order.read_confidential'")
+        assert [tuple(r) for r in rows] == [("token:m-1", "1")], "what a supervisor finds of it was read"
 
 
 @pytest.mark.parametrize(
