@@ -1,4 +1,4 @@
-"""Search over the pairs of characters kept by triggers (migration 0013): a few newest weeks first, then twice as many, …
+"""Search over the pairs of characters kept by triggers (migration 0013): the newest week first, then four times as many, …
 
 A word that everybody says is found in the newest week, a word nobody ever said in no week at all: both cost a few
 milliseconds, however many texts there are.
@@ -27,8 +27,10 @@ _FIND = """
              CROSS JOIN LATERAL (SELECT array_agg((week::bigint << 42) | pair) AS keys FROM unnest($2::bigint[]) AS pair) AS wanted
              CROSS JOIN LATERAL (
                 SELECT t.id, t.at, t.linked_id, t.track_id, t.ordinal, t.part, t.text, coalesce(t.order_id, oc.order_id) AS order_id
-                  FROM search_text t LEFT JOIN work_order_call oc ON oc.linked_id = t.linked_id
-                 WHERE search_keys(t.week, t.text) @> wanted.keys{where}
+                  FROM (SELECT * FROM search_text t WHERE search_keys(t.week, t.text) @> wanted.keys{text}
+                         ORDER BY t.at DESC, t.id DESC) AS t
+                  LEFT JOIN work_order_call oc ON oc.linked_id = t.linked_id
+                 WHERE true{order}
                  ORDER BY t.at DESC, t.id DESC LIMIT {limit}) AS f
              ORDER BY f.at DESC, f.id DESC LIMIT {limit}) AS h
       LEFT JOIN work_order o ON o.id = h.order_id
@@ -49,8 +51,12 @@ class PostgresSearch:
             connected(self._pool) as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
-            # The keys are not known when the plan is made; whatever is guessed of them, the index is the way.
-            await connection.execute("SET LOCAL enable_seqscan = off; SET LOCAL jit = off")
+            # The keys are not known when the plan is made. Whatever is guessed of them, the index is the way, and the orders of
+            # what it finds are looked at one by one, the newest first, until the page is full.
+            await connection.execute(
+                "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off;"
+                " SET LOCAL jit = off"
+            )
             hits: list[SearchHit] = []
             for weeks in _portions(await _weeks(connection, wanted)):
                 rows = await connection.fetch(sql, list(weeks), pairs_of(wanted.words), *values, wanted.limit - len(hits))
@@ -75,43 +81,42 @@ async def _weeks(connection: PoolConnectionProxy[asyncpg.Record], wanted: Search
 
 
 def _portions(weeks: range) -> Iterator[range]:
-    """1, 2, 4, … weeks at a time, at most 64."""
+    """1, 4, 16, then 64 weeks at a time."""
     size, at = 1, 0
     while at < len(weeks):
         yield weeks[at : at + size]
-        at, size = at + size, min(size * 2, _MOST_WEEKS)
+        at, size = at + size, min(size * 4, _MOST_WEEKS)
 
 
 def _statement(wanted: SearchFilter) -> tuple[str, list[Any]]:
     """The query and its values from $3 on; the last one, the limit, is the caller's."""
     values: list[Any] = []
-    where = ""
 
-    def add(condition: str, value: Any) -> None:
-        nonlocal where
-        values.append(value)
-        where += f" AND {condition.format(f'${len(values) + 2}')}"
+    def said(condition: str, *given: Any) -> str:
+        values.extend(given)
+        return " AND " + condition.format(*(f"${len(values) - len(given) + n + 3}" for n in range(len(given))))
 
+    text = ""
     for word in wanted.words:
-        add("position({}::text IN search_fold(t.text)) > 0", word)
+        if len(word) > 2:  # of two characters the index says all there is to say
+            text += said("(position({0}::text IN t.text) > 0 OR position({0}::text IN search_fold(t.text)) > 0)", word)
     if wanted.start is not None:
-        add("t.at >= {}", wanted.start)
+        text += said("t.at >= {}", wanted.start)
     if wanted.end is not None:
-        add("t.at < {}", wanted.end)
+        text += said("t.at < {}", wanted.end)
     if wanted.after is not None:
-        values.append(wanted.after.at)
-        add(f"(t.at, t.id) < (${len(values) + 2}::timestamptz, {{}}::bigint)", int(wanted.after.key))
-    order = "SELECT FROM work_order o WHERE o.id = coalesce(t.order_id, oc.order_id)"
+        text += said("(t.at, t.id) < ({}::timestamptz, {}::bigint)", wanted.after.at, int(wanted.after.key))
+    order, which = "", "SELECT FROM work_order o WHERE o.id = coalesce(t.order_id, oc.order_id)"
     if not wanted.confidential:
-        where += f" AND NOT EXISTS ({order} AND o.confidential)"
+        order += f" AND NOT EXISTS ({which} AND o.confidential)"
     if wanted.category is not None:
-        add(f"EXISTS ({order} AND o.category = {{}})", wanted.category)
+        order += said(f"EXISTS ({which} AND o.category = {{}})", wanted.category)
     if wanted.town is not None:
-        add(
+        order += said(
             "EXISTS (SELECT FROM work_order_field p WHERE p.order_id = coalesce(t.order_id, oc.order_id) AND p.field = 'place'"
             " AND (p.value = {0} OR p.value IN (SELECT code FROM place WHERE town_code = {0})))", wanted.town,
         )
-    return _FIND.format(where=where, limit=f"${len(values) + 3}"), values
+    return _FIND.format(text=text, order=order, limit=f"${len(values) + 3}"), values
 
 
 def _hit(row: asyncpg.Record, words: Sequence[str]) -> SearchHit:
