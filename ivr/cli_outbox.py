@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from ivr import bootstrap
@@ -34,7 +34,7 @@ def list_deliveries(
     """Show deliveries, the newest first."""
     with plain_errors():
         found = asyncio.run(_listed(load_settings(), "held" if held else None, partner, limit))
-    table = Table("id", "对方", "事件", "工单", "状态", "次数", "发生于", "下次不早于", "情况")
+    table = Table("id", "对方", "事件", Column("工单", no_wrap=True), Column("状态", no_wrap=True), "次数", "发生于", "下次不早于", "情况")
     for one in found:
         later = f"{one.not_before.astimezone(SHANGHAI):%m-%d %H:%M:%S}" if one.state == "waiting" else ""
         table.add_row(

@@ -9,7 +9,7 @@ from datetime import datetime, time
 from typing import Annotated
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from ivr import bootstrap
@@ -37,7 +37,7 @@ def search(
         query = " ".join(words)
         wanted = SearchFilter(words_of(query), _midnight(start), _midnight(end), category, town, limit)
         hits = asyncio.run(_found(load_settings(), query, wanted))
-    table = Table("时间", "工单", "来电", "秒", "", "")
+    table = Table("时间", *(Column(title, no_wrap=True) for title in ("工单", "来电", "秒")), "", "")
     for hit in hits:
         around = excerpt(hit.text, wanted.words)
         text = Text(around.text)

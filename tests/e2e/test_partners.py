@@ -39,7 +39,7 @@ async def shared() -> AsyncIterator[Shared]:
             for name, secret, site in (("region", SECRET, well), ("hung", OTHER, hung))
         )
         settings = f"{partners}\n[delivery]\ntimeout_s = 60\nurgent_accept_minutes = 0.05\n"
-        async with running_hotline(settings) as running, running.client() as client:
+        async with running_hotline(settings, environment={"COLUMNS": "200"}) as running, running.client() as client:
             yield Shared(running, client, well, hung)
 
 
