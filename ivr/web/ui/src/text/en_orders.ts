@@ -47,6 +47,7 @@ export const enOrders: Record<keyof typeof zhOrders, string> = {
   'order.history': 'History',
   'order.noHistory': 'Nobody has touched it yet',
   'order.edit': 'Edit',
+  'order.confirmed': '{value} (correct)',
   'order.save': 'Save',
   'order.confirmAll': 'All correct',
   'order.several': 'Several are parted by 、',

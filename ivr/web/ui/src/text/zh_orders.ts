@@ -46,6 +46,7 @@ export const zhOrders = {
   'order.history': '经过',
   'order.noHistory': '还没有人动过',
   'order.edit': '修改',
+  'order.confirmed': '{value}（核对无误）',
   'order.save': '保存',
   'order.confirmAll': '核对无误',
   'order.several': '几个之间用顿号隔开',
