@@ -34,7 +34,8 @@ def list_deliveries(
     """Show deliveries, the newest first."""
     with plain_errors():
         found = asyncio.run(_listed(load_settings(), "held" if held else None, partner, limit))
-    table = Table("id", "对方", "事件", Column("工单", no_wrap=True), Column("状态", no_wrap=True), "次数", "发生于", "下次不早于", "情况")
+    number, state = Column("工单", no_wrap=True), Column("状态", no_wrap=True)
+    table = Table("id", "对方", "事件", number, state, "次数", "发生于", "下次不早于", "情况")
     for one in found:
         later = f"{one.not_before.astimezone(SHANGHAI):%m-%d %H:%M:%S}" if one.state == "waiting" else ""
         table.add_row(

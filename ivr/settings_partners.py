@@ -60,7 +60,8 @@ class NoticeSettings(_Section):
     quiet_from: time = Field(time(21), description="Time in Shanghai from which nobody is told")
     quiet_until: time = Field(time(8), description="Time in Shanghai until which nobody is told")
     texts: dict[EventName, Annotated[str, AfterValidator(checked_text)]] = Field(
-        default_factory=lambda: dict(_TEXTS), description="Text by event, with {number} or {short}, what a caller keys; an event without a text is told to nobody",
+        default_factory=lambda: dict(_TEXTS),
+        description="Text by event, with {number} or {short}, what a caller keys; an event without a text is told to nobody",
     )
 
     @model_validator(mode="after")

@@ -60,7 +60,8 @@ async def record_rating(connection: Connection, linked_id: str, rating: int) -> 
         await record(connection, "order.rated", number, once=f"{linked_id}:{rating}", detail={"rating": rating})
 
 
-_TELEPHONE = f"""SELECT n.number FROM work_order o CROSS JOIN LATERAL (SELECT coalesce(nullif((SELECT f.value FROM work_order_field f
+_TELEPHONE = f"""SELECT n.number FROM work_order o
+    CROSS JOIN LATERAL (SELECT coalesce(nullif((SELECT f.value FROM work_order_field f
     WHERE f.order_id = o.id AND f.field = 'callback_number' AND f.ordinal = 0), ''), o.caller_number) AS number) n
     WHERE o.number = outbox.order_number AND NOT o.confidential AND n.number ~ '{MOBILE}'"""
 
