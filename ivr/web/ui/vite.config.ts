@@ -11,13 +11,14 @@ export default defineConfig({
     emptyOutDir: true,
     assetsInlineLimit: 0,
     target: ['chrome109', 'firefox115', 'safari16'],
-    chunkSizeWarningLimit: 400,
+    chunkSizeWarningLimit: 500,
     rolldownOptions: {
       output: {
         codeSplitting: {
           groups: [
             { name: 'vue', test: /node_modules[\\/](@vue|vue|vue-router|pinia)[\\/]/, priority: 20 },
             { name: 'wavesurfer', test: /node_modules[\\/]wavesurfer\.js[\\/]/, priority: 20 },
+            { name: 'echarts', test: /node_modules[\\/]echarts[\\/]/, priority: 20 },
           ],
         },
       },

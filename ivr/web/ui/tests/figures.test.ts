@@ -10,6 +10,8 @@ describe('figures as text', () => {
     expect(seconds(null)).toBe('—')
     expect(tell(undefined, 'share')).toBe('—')
     expect(share(0)).toBe('0.0%')
+    expect(share(1)).toBe('100%')
+    expect(share(0.9999)).toBe('100.0%')
   })
   test('shares and seconds', () => {
     expect(share(15395 / 15875, 2)).toBe('96.98%')
@@ -19,8 +21,8 @@ describe('figures as text', () => {
     expect(tell(figure(0.5, 1, 2), 'share')).toBe('50.0%')
   })
   test('what it was made of', () => {
-    expect(madeOf(figure(0.5, 7, 14), 'share')).toBe('7 / 14')
+    expect(madeOf(figure(0.5, 7, 14), 'share')).toBe('7/14')
     expect(madeOf(figure(11, null, 14), 'seconds')).toBe('共 14 个接通')
-    expect(madeOf(figure(9, 90, 10), 'seconds')).toBe('1′30″ / 10')
+    expect(madeOf(figure(9, 90, 10), 'seconds')).toBe('1′30″/10')
   })
 })

@@ -4,7 +4,7 @@ import { t } from '../text'
 import { duration } from '../time/format'
 
 export const share = (value: number | null, digits = 1): string =>
-  value === null ? t('figure.none') : `${(100 * value).toFixed(digits)}%`
+  value === null ? t('figure.none') : value === 1 ? '100%' : `${(100 * value).toFixed(digits)}%`
 
 /** Seconds to a tenth below a minute, above it as `3′05″`. */
 export const seconds = (value: number | null): string =>

@@ -3,7 +3,7 @@ import type { zhFigures } from './zh_figures'
 
 export const enFigures: Record<keyof typeof zhFigures, string> = {
   'figure.none': '—',
-  'figure.of': '{a} / {b}',
+  'figure.of': '{a}/{b}',
   'figure.seconds': '{n} s',
   'figure.open': 'See these calls',
   'figure.percentile': 'of {n} answered',
@@ -13,7 +13,7 @@ export const enFigures: Record<keyof typeof zhFigures, string> = {
   'wall.todayFormula': 'arrived since midnight, call-backs of ours left out',
   'wall.todayUnderWay': '{a} answered · {n} under way',
   'wall.rolling': 'Connection rate, 24 hours',
-  'wall.goal': 'goal ≥ {n}',
+  'wall.goal': '≥ {n}',
   'wall.satisfaction': 'Satisfied · rated',
   'wall.onTime': 'Finished in time, {n} days',
   'wall.noQueues': 'No queue yet',

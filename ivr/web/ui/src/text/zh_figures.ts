@@ -1,7 +1,7 @@
 /** The words of figures, wall and dispatch. */
 export const zhFigures = {
   'figure.none': '—',
-  'figure.of': '{a} / {b}',
+  'figure.of': '{a}/{b}',
   'figure.seconds': '{n} 秒',
   'figure.open': '看这些来电',
   'figure.percentile': '共 {n} 个接通',
@@ -11,7 +11,7 @@ export const zhFigures = {
   'wall.todayFormula': '今天 0 点起到达的来电，不含回拨',
   'wall.todayUnderWay': '接通 {a} · 进行中 {n}',
   'wall.rolling': '接通率 · 近 24 小时',
-  'wall.goal': '标准 ≥ {n}',
+  'wall.goal': '≥ {n}',
   'wall.satisfaction': '满意率 · 测评率',
   'wall.onTime': '按时办结率 · 近 {n} 天',
   'wall.noQueues': '还没有队列',
@@ -28,7 +28,7 @@ export const zhFigures = {
   'wall.category': '类别',
   'wall.matter': '事项',
   'wall.figuresStale': '指标停在 {time}',
-  'wall.unbalanced': '有来电对不上，请到调度页查看',
+  'wall.unbalanced': '有来电对不上，见调度',
   'wall.back': '返回总览',
 
   'dispatch.title': '调度',
