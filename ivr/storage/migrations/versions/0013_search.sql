@@ -117,3 +117,51 @@ END $$;
 CREATE TRIGGER search_call AFTER INSERT ON call FOR EACH ROW EXECUTE FUNCTION search_follow_call();
 CREATE TRIGGER search_call_moved AFTER UPDATE OF arrived_at ON call
     FOR EACH ROW WHEN (OLD.arrived_at IS DISTINCT FROM NEW.arrived_at) EXECUTE FUNCTION search_follow_call();
+
+-- The newest texts that hold every word: the newest week first, then 4, 16 and 64 weeks at a time, until there are enough.
+-- The keys are not known when the plan is made. Whatever is guessed of them, the index is the way, and the orders of what it
+-- finds are looked at one by one, the newest first. ``words`` are those of three characters or more: of two the pairs say all.
+CREATE FUNCTION search_find(
+    pairs bigint[], words text[], first_week integer, last_week integer, since timestamptz, before timestamptz,
+    after_at timestamptz, after_id bigint, wanted_category text, wanted_town text, with_confidential boolean, most integer
+) RETURNS TABLE (id bigint, at timestamptz, linked_id text, track_id bigint, ordinal integer, part text, text text, order_id bigint)
+LANGUAGE plpgsql STABLE ROWS 20
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
+#variable_conflict use_column
+DECLARE
+    newest integer;
+    oldest integer;
+    width integer := 1;
+    found_now integer;
+BEGIN
+    SELECT least(max(s.week), last_week), greatest(min(s.week), first_week) INTO newest, oldest FROM search_text s;
+    WHILE newest >= oldest AND most > 0 LOOP
+        RETURN QUERY
+            SELECT f.* FROM generate_series(newest, greatest(newest - width + 1, oldest), -1) AS w (week)
+             CROSS JOIN LATERAL (SELECT array_agg((w.week::bigint << 42) | pair) AS keys FROM unnest(pairs) AS pair) AS wanted
+             CROSS JOIN LATERAL (
+                SELECT t.id, t.at, t.linked_id, t.track_id, t.ordinal, t.part, t.text, coalesce(t.order_id, oc.order_id) AS order_id
+                  FROM (SELECT * FROM search_text t
+                         WHERE search_keys(t.week, t.text) @> wanted.keys
+                           AND NOT EXISTS (SELECT FROM unnest(words) AS word
+                                            WHERE position(word IN t.text) = 0 AND position(word IN search_fold(t.text)) = 0)
+                           AND (since IS NULL OR t.at >= since) AND (before IS NULL OR t.at < before)
+                           AND (after_at IS NULL OR (t.at, t.id) < (after_at, after_id))
+                         ORDER BY t.at DESC, t.id DESC) AS t
+                  LEFT JOIN work_order_call oc ON oc.linked_id = t.linked_id
+                 WHERE (with_confidential OR NOT EXISTS (
+                        SELECT FROM work_order o WHERE o.id = coalesce(t.order_id, oc.order_id) AND o.confidential))
+                   AND (wanted_category IS NULL OR EXISTS (
+                        SELECT FROM work_order o WHERE o.id = coalesce(t.order_id, oc.order_id) AND o.category = wanted_category))
+                   AND (wanted_town IS NULL OR EXISTS (
+                        SELECT FROM work_order_field p
+                         WHERE p.order_id = coalesce(t.order_id, oc.order_id) AND p.field = 'place' AND (p.value = wanted_town
+                            OR p.value IN (SELECT code FROM place WHERE town_code = wanted_town))))
+                 ORDER BY t.at DESC, t.id DESC LIMIT most) AS f
+             ORDER BY f.at DESC, f.id DESC LIMIT most;
+        GET DIAGNOSTICS found_now = ROW_COUNT;
+        most := most - found_now;
+        newest := newest - width;
+        width := least(width * 4, 64);
+    END LOOP;
+END $$;
