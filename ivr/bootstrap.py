@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from ivr.desk_setup import command_carrier, desk_services, seat_keeper
 from ivr.domain.appointment import SERVICES
 from ivr.domain.callback import CallbackRules
 from ivr.domain.counted_call import Limits
@@ -168,7 +169,8 @@ async def run_controller(settings: Settings) -> None:
         client = AmiClient("127.0.0.1", ami_port, "controller", secret)
         titles = {q["name"]: q["title"] for q in waiting_lines(settings)}
         exchange = AsteriskExchange(client)
-        live = LiveTracker(exchange, PostgresQueueLive(pool), calls, titles)
+        seats = seat_keeper(settings, exchange)
+        live = LiveTracker(exchange, PostgresQueueLive(pool), calls, titles, also=seats.see)
         dialler = CallBackDialler(
             PostgresCallbacks(pool, rules), exchange, lambda: live.board, calls.read_to_end, outgoing_lines(settings), instance,
             rules, ring_s=settings.callback.ring_s, in_hours=partial(may_call, settings),
@@ -186,6 +188,8 @@ async def run_controller(settings: Settings) -> None:
                 tasks.create_task(ear.run(), name=type(ear).__name__)
             for part in (client, calls, queue_log, live, collector, reconciler, dialler, waits, questions(settings, pool, spoken)):
                 tasks.create_task(part.run(), name=type(part).__name__)
+            for desk_part in (seats, *command_carrier(settings, pool, exchange)):
+                tasks.create_task(desk_part.run(), name=type(desk_part).__name__)
             carried = {"nuisance": listed(PostgresListings(pool)), "language": languages_of(PostgresCallerLanguages(pool))}
             for family, wanted in carried.items():
                 tasks.create_task(RecordCarrier(family, wanted, AsteriskTable(console, family)).run(), name=family)
@@ -346,6 +350,7 @@ async def run_web(settings: Settings, stop: asyncio.Event) -> None:
         wss = settings.asterisk.wss_port
         options = WebOptions(
             recordings_dir=settings.recordings_dir, static_dir=PROJECT_ROOT / "ivr/web/static", tls=held is not None,
+            desk=await desk_services(settings, pool),
             connect_sources=(f"wss://{{host}}:{wss}",) if wss else (), figure_limits=figure_limits(settings),
             connection_goal=settings.figures.connection_goal,
         )

@@ -105,6 +105,10 @@ class QueueSettings(_Section):
     talk_s: int = Field(
         360, ge=10, le=7200, description="Usual length of a conversation, for the expected wait until enough calls tell"
     )
+    wrap_up_s: int = Field(
+        30, ge=0, le=3600,
+        description="Longest time after a conversation in which an operator's browser is not rung, for the order; 0: none",
+    )
     strategy: Literal["rrmemory", "ringall", "leastrecent", "fewestcalls", "linear"] = Field(
         "rrmemory", description="Who is rung first"
     )

@@ -66,6 +66,11 @@ class QueueMember:
             return "talking"
         return "paused" if self.paused else "available"
 
+    @property
+    def held(self) -> bool:
+        """Whether the seat has put its caller on hold."""
+        return self.device == 8
+
 
 @dataclass(frozen=True, slots=True)
 class QueueCaller:
@@ -213,7 +218,34 @@ class OriginateFinished:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class TalkBegan:
+    """AMI AgentConnect: a seat answered a caller of this queue."""
+
+    queue: str
+    interface: str
+    linked_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class TalkEnded:
+    """AMI AgentComplete: the seat's conversation with a caller of this queue is over."""
+
+    queue: str
+    interface: str
+    linked_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RangOut:
+    """AMI AgentRingNoAnswer: a seat was rung for a caller and did not answer, or refused."""
+
+    queue: str
+    interface: str
+    linked_id: str
+
+
 LiveEvent = (
     ExchangeSnapshot | LinkLost | CallerJoined | CallerLeft | MemberChanged | MemberRemoved | HoldChanged | ChannelStarted
-    | RecordingStarted | BridgeEntered | HangupRequested | ChannelEnded | OriginateFinished
+    | RecordingStarted | BridgeEntered | HangupRequested | ChannelEnded | OriginateFinished | TalkBegan | TalkEnded | RangOut
 )

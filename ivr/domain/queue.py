@@ -46,7 +46,10 @@ class QueueView:
                 for n, c in enumerate(self.callers.values(), 1)
             ],
             "members": [
-                {"interface": m.interface, "name": m.name, "state": m.state, "paused_reason": m.paused_reason}
+                {
+                    "interface": m.interface, "name": m.name, "state": m.state, "paused_reason": m.paused_reason,
+                    "held": m.held,
+                }
                 for m in sorted(self.members.values(), key=lambda m: (m.name, m.interface))
             ],
         }

@@ -12,7 +12,7 @@ import structlog
 
 from ivr.domain.call import Call, fold
 from ivr.domain.errors import IvrError, Unavailable
-from ivr.domain.events import ChannelEnded, ExchangeSnapshot, Fact, LinkLost
+from ivr.domain.events import ChannelEnded, ExchangeSnapshot, Fact, LinkLost, LiveEvent
 from ivr.domain.hold_music import HoldMusic
 from ivr.domain.queue import QueueBoard
 from ivr.pipeline.witness_calls import CallWitness
@@ -113,12 +113,13 @@ class LiveTracker:
 
     def __init__(
         self, exchange: Exchange, store: QueueLiveStore, ledger: LedgerTracker, titles: Mapping[str, str], *,
-        witness_grace_s: float = 5.0,
+        witness_grace_s: float = 5.0, also: Callable[[LiveEvent], None] = lambda _: None,
     ) -> None:
         self._exchange = exchange
         self._store = store
         self._ledger = ledger
         self._titles = titles
+        self._also = also
         self._board = QueueBoard()
         self._hold_music = HoldMusic()
         self._changed: set[str] = set()
@@ -148,6 +149,7 @@ class LiveTracker:
     async def _listen(self, tasks: asyncio.TaskGroup) -> None:
         async for event in self._exchange.events():
             self._witness.see(event)
+            self._also(event)
             if (track := self._hold_music.apply(event)) is not None:
                 tasks.create_task(self._keep_music_out(*track))
             changed = self._board.apply(event)

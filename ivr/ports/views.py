@@ -33,6 +33,7 @@ class QueueMember:
     interface: str
     state: MemberState
     paused_reason: str
+    held: bool = False
 
 
 @dataclass(frozen=True, slots=True)

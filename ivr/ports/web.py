@@ -16,6 +16,7 @@ from ivr.domain.counted_call import Limits
 from ivr.domain.errors import CallerFault, Unavailable
 from ivr.domain.transcript import Speaker
 from ivr.ports.appointments import AppointmentDesk
+from ivr.ports.desk import DeskServices
 from ivr.ports.orders import OrderDesk
 from ivr.ports.partners import PartnerServices
 from ivr.ports.search import Search
@@ -215,6 +216,7 @@ class WebServices:
     appointments: AppointmentDesk
     statistics: Statistics
     orders: OrderDesk
+    desk: DeskServices
 
 
 @dataclass(frozen=True)

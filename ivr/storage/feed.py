@@ -68,7 +68,9 @@ class PostgresFeed:
         *,
         longest_backoff_s: float = 30.0,
         probe_every_s: float = 15.0,
+        channel: str = CHANNEL,
     ) -> None:
+        self._channel = channel
         self._pool = pool
         self._connect = connect
         self._longest_backoff_s = longest_backoff_s
@@ -118,7 +120,7 @@ class PostgresFeed:
         """One connection's life; a query now and then finds a server that died without a word."""
         connection = await asyncio.wait_for(self._connect(), 10.0)
         try:
-            await connection.add_listener(CHANNEL, self._on_hint)
+            await connection.add_listener(self._channel, self._on_hint)
             self._hint.set()
             while True:
                 await asyncio.sleep(self._probe_every_s)

@@ -337,7 +337,7 @@ def _queue_live(row: asyncpg.Record) -> QueueLive:
             for c in board.get("callers", ())
         ],
         members=[
-            QueueMember(m["name"], m["interface"], m["state"], m.get("paused_reason") or "")
+            QueueMember(m["name"], m["interface"], m["state"], m.get("paused_reason") or "", bool(m.get("held")))
             for m in board.get("members", ())
         ],
         link_up=row["link_up"],

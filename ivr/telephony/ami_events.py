@@ -18,14 +18,17 @@ from ivr.domain.events import (
     QueueCaller,
     QueueMember,
     QueueSnapshot,
+    RangOut,
     RecordingStarted,
+    TalkBegan,
+    TalkEnded,
 )
 from ivr.telephony.ami_framing import Frame
 
 WANTED = frozenset({
     "QueueCallerJoin", "QueueCallerLeave", "QueueMemberStatus", "QueueMemberPause", "QueueMemberAdded",
     "QueueMemberRemoved", "Hold", "Unhold", "Newchannel", "MixMonitorStart", "BridgeEnter", "HangupRequest", "Hangup",
-    "OriginateResponse", "Reload",
+    "OriginateResponse", "Reload", "AgentConnect", "AgentComplete", "AgentRingNoAnswer",
 })
 """The only events read; all others are cut off by their name before anything is decoded."""
 
@@ -64,6 +67,12 @@ def read_event(frame: Frame, now: float) -> LiveEvent | None:
             return MemberChanged(queue, _member(frame, frame.get("interface", "")))
         case "QueueMemberRemoved":
             return MemberRemoved(queue, frame.get("interface", ""))
+        case "AgentConnect":
+            return TalkBegan(queue, frame.get("interface", ""), frame.get("linkedid", ""))
+        case "AgentComplete":
+            return TalkEnded(queue, frame.get("interface", ""), frame.get("linkedid", ""))
+        case "AgentRingNoAnswer":
+            return RangOut(queue, frame.get("interface", ""), frame.get("linkedid", ""))
         case "Hold" | "Unhold":
             return HoldChanged(frame.get("channel", ""), frame.get("uniqueid", ""), frame.get("linkedid", ""), name == "Hold")
         case "Newchannel":

@@ -28,6 +28,10 @@ class AsteriskExchange:
             "MixMonitorMute", Channel=channel, Direction=_DIRECTION[track], State="1" if muted else "0"
         )
 
+    async def pause_seat(self, interface: str, paused: bool, reason: str) -> None:
+        """See ivr.ports.desk.SeatControl: AMI QueuePause without a queue, which means all of them."""
+        await self._client.request("QueuePause", Interface=interface, Paused="true" if paused else "false", Reason=reason)
+
     async def tell_wait(self, queue: str, seconds_per_place: int | None, at: float) -> None:
         """See ivr.ports.waits.WaitNotice: a global variable ``<Unix time>:<seconds>``, read by dialplan/expected_wait.j2."""
         await self._client.request("Setvar", Variable=f"WAIT_{queue}", Value=f"{int(at)}:{seconds_per_place or 0}")

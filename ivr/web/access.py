@@ -15,6 +15,7 @@ from ivr.ports.web import Identity
 Permission = Literal[
     "queues.read", "calls.read", "transcripts.read", "recordings.play", "orders.read", "live.read", "nuisance.read",
     "appointments.write", "deliveries.read", "statistics.read", "orders.own", "orders.assign",
+    "desk.use",
 ]
 
 _READER: frozenset[Permission] = frozenset(
@@ -22,8 +23,10 @@ _READER: frozenset[Permission] = frozenset(
 )
 
 ACCESS: dict[str, frozenset[Permission]] = {
-    "operator": _READER | {"recordings.play", "appointments.write"},
-    "supervisor": _READER | {"orders.assign", "recordings.play", "nuisance.read", "appointments.write", "deliveries.read"},
+    "operator": _READER | {"recordings.play", "appointments.write", "desk.use"},
+    "supervisor": _READER | {
+        "orders.assign", "recordings.play", "nuisance.read", "appointments.write", "deliveries.read", "desk.use",
+    },
     "administrator": _READER | {"recordings.play", "nuisance.read", "appointments.write", "deliveries.read"},
     "dispatcher": _READER | {"deliveries.read", "orders.assign"},
     "handler": frozenset({"orders.own"}),

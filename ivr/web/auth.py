@@ -14,6 +14,7 @@ from pydantic import Discriminator, Tag, TypeAdapter
 from ivr.domain.errors import Unauthenticated
 from ivr.ports.web import Identity, LockedOut, LoginRefused, OpenedSession, WebOptions
 from ivr.web.context import IDENTITY, OPTIONS, SERVICES, answer
+from ivr.web.desk import leave
 from ivr.web.errors import BadRequest, CrossSite
 from ivr.web.models import PasswordLogin, SessionAnswer, TicketLogin, User
 from ivr.web.query import NoQuery, read_body, read_query
@@ -130,6 +131,7 @@ async def close_session(request: web.Request) -> web.Response:
     options, services, identity = request.app[OPTIONS], request.app[SERVICES], request[IDENTITY]
     if identity.kind != "session":
         raise BadRequest("A token has no session to end. Revoke it on the command line.")
+    await leave(services.desk, identity)
     await services.accounts.end_session(request.cookies.get(cookie_name(options), ""))
     await services.audit.append(identity.actor, "session.closed", "session", {"from": request.remote or ""})
     response = web.Response(status=204)

@@ -21,6 +21,7 @@ from ivr.domain.errors import (
 )
 from ivr.domain.order_edits import EditRefused
 from ivr.domain.work_order import MoveRefused
+from ivr.ports.desk import CommandRefused, SeatLost, SeatTaken
 from ivr.ports.orders import StaleVersion
 from ivr.ports.partners import AlreadyFiled, KeyReused
 from ivr.ports.web import Busy, LockedOut, LoginRefused
@@ -89,6 +90,9 @@ STATUS: tuple[tuple[type[IvrError], HTTPStatus], ...] = (
     (AddressTooLong, HTTPStatus.REQUEST_URI_TOO_LONG),
     (UnsupportedMedia, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
     (CannotBook, HTTPStatus.CONFLICT),
+    (SeatTaken, HTTPStatus.CONFLICT),
+    (SeatLost, HTTPStatus.CONFLICT),
+    (CommandRefused, HTTPStatus.CONFLICT),
     (MoveRefused, HTTPStatus.CONFLICT),
     (EditRefused, HTTPStatus.CONFLICT),
     (StaleVersion, HTTPStatus.PRECONDITION_FAILED),

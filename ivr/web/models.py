@@ -76,6 +76,7 @@ class Member(Wire):
     interface: str
     state: MemberState
     paused_reason: str
+    held: bool = Field(False, description="talking, and the caller is on hold")
 
 
 class Waiting(Wire):

@@ -62,7 +62,7 @@ def queue_status(live: QueueLive, stale_after_s: float) -> models.QueueStatus:
         longest_wait_s=max((c.waited_s for c in callers), default=0.0),
         members=models.Members(**counts),
         member_list=[
-            models.Member(name=m.name, interface=m.interface, state=m.state, paused_reason=m.paused_reason)
+            models.Member(name=m.name, interface=m.interface, state=m.state, paused_reason=m.paused_reason, held=m.held)
             for m in live.members
         ],
         callers=callers,

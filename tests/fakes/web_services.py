@@ -16,6 +16,7 @@ from ivr.domain.errors import NotFound
 from ivr.domain.nuisance import Listing
 from ivr.domain.roster import Duty
 from ivr.domain.transcript import Word
+from ivr.ports.desk import BrowserSeat, CommandKind, DeskServices, SeatLease
 from ivr.ports.search import SearchFilter, SearchHit
 from ivr.ports.views import (
     AlarmRecord,
@@ -199,10 +200,38 @@ class OneText:
         return [SearchHit(7, T0, "segment", "".join(wanted.words), CALL.order_number, CALL.linked_id, "caller", 1.0, 2.0, 1.0)]
 
 
+class OneSeat:
+    """Leases of the seat one, which everybody may have, and commands that are done at once."""
+
+    async def all(self) -> Sequence[SeatLease]:
+        return [SeatLease("one", "somebody", T0, T0)]
+
+    async def held(self, holder: str, credential: bytes) -> SeatLease | None:
+        return SeatLease("one", holder, T0, T0)
+
+    async def take(self, seat: str, holder: str, credential: bytes, lease_s: float) -> bool:
+        return True
+
+    async def renew(self, holder: str, credential: bytes, lease_s: float) -> None:
+        return None
+
+    async def give_back(self, holder: str, credential: bytes) -> str | None:
+        return "one"
+
+    async def expire(self) -> Sequence[str]:
+        return []
+
+    async def carry_out(self, kind: CommandKind, seat: str, reason: str, asked_by: str) -> None:
+        return None
+
+
+ONE_SEAT = DeskServices({"one": BrowserSeat("one", "王律师", "8001", ("hotline",), 30, "secret")}, OneSeat(), OneSeat(), 8089)
+
+
 def fake_services() -> WebServices:
     return WebServices(
         OneCall(), OneToken(), ListAudit(), QuietFeed(), FileArchive(), TwoCodes(), OneText(), ONE_PARTNER, OneTime(), OneStatistic(COUNTED),
-        OneDesk(ORDER.number, T0),
+        OneDesk(ORDER.number, T0), ONE_SEAT,
     )
 
 

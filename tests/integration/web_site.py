@@ -19,11 +19,13 @@ from ivr.domain.counted_call import Limits
 from ivr.domain.work_order import OrderRules
 from ivr.domain.working_days import WorkingDays
 from ivr.domain.worktime import WorkTime
+from ivr.ports.desk import BrowserSeat, DeskServices
 from ivr.ports.partners import PartnerServices
 from ivr.ports.web import WebOptions, WebServices
 from ivr.storage.accounts import LoginPolicy, PostgresAccounts
 from ivr.storage.appointments import PostgresAppointments
 from ivr.storage.audit import PostgresAudit
+from ivr.storage.desk import PostgresCommands, PostgresSeats
 from ivr.storage.feed import PostgresFeed
 from ivr.storage.inbound import PostgresInbox
 from ivr.storage.order_life import PostgresOrderDesk
@@ -38,6 +40,10 @@ from tests.integration.web_database import WebDatabase
 
 PASSWORD = "correct horse battery"
 SECRETS = {"region": b"r" * 40, "court": b"c" * 40}
+SEATS = {
+    name: BrowserSeat(name, f"{name}律师", number, ("hotline",), 30, f"secret-of-{name}")
+    for name, number in (("east", "8001"), ("west", "8002"))
+}
 CHEAP = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1)
 OPTIONS = WebOptions(
     recordings_dir=Path("/nonexistent"),
@@ -94,6 +100,7 @@ async def site(database: WebDatabase, *, policy: LoginPolicy | None = None, **op
             partners=PartnerServices(SignedScheme(SECRETS), PostgresInbox(pool, "v1"), PostgresOutbox(pool)),
             appointments=PostgresAppointments(pool),
             statistics=PostgresStatistics(pool, Limits(), WorkTime(WorkingDays())),
+            desk=DeskServices(SEATS, PostgresSeats(pool), PostgresCommands(pool, within_s=1.0), 8089),
         )
         blocked = BlockBuster("ivr")  # a blocking call of ours inside the event loop raises
         blocked.functions["os.stat"].can_block_in("asyncpg/connect_utils.py", "_read_password_file")

@@ -109,7 +109,7 @@ def test_the_rich_exchange_in_short() -> None:
         "appointment-legal-aid", "appointment-mediation", "ask-slots-legal-aid", "ask-slots-mediation", "ask-hold", "appointment",
         "appointment-confirm", "appointment-mine",
         "recording", "expected-hotline", "expected-village",
-        "from-seat", "joined", "transfer", "consult", "consult-failed", "returned", "nuisance",
+        "from-seat", "seat-rings", "joined", "transfer", "consult", "consult-failed", "returned", "nuisance",
         "nuisance-advice", "nuisance-listed",
         "duty", "duty-road-mobile-one", "duty-road-county",
     }
@@ -134,7 +134,7 @@ def test_operators_transfer_to_listed_extensions_and_only_they_have_keys() -> No
     assert rings == {
         "8001": "PJSIP/seat-one,20,gtU(joined^8001)", "9001": "PJSIP/09516000001@trunk-carrier,20,gU(joined^9001)",
     }, "an outside agency has no keys"
-    assert {s.arguments.split(",")[1] for s in found if s.application == "Queue"} == {"ct"}
+    assert {s.arguments.split(",")[1] for s in found if s.application == "Queue"} <= {"ct", "ctb(seat-rings^s^1)"}
     for name, endpoint in pjsip.items():
         if name.endswith("/endpoint"):
             assert ("set_var" in endpoint) is name.startswith("seat-"), name
@@ -144,6 +144,13 @@ def test_operators_transfer_to_listed_extensions_and_only_they_have_keys() -> No
 
 
 def test_without_a_line_no_outside_agency_can_be_keyed() -> None:
+def test_a_browser_seat_is_left_alone_until_its_wrap_up_begins() -> None:
+    queues = render(plan(**RICH), TEMPLATES)["queues.conf"]
+    assert "shared_lastcall = yes" in queues
+    members = [line for line in queues.splitlines() if line.startswith("member")]
+    assert [line for line in members if line.endswith(",no,2")] == [line for line in members if "seat-web" in line] != []
+
+
     given = {"duty_numbers": [{"name": "town", "number": "09516000001", "extension": "9001"}]}
     assert "9001" not in {s.extension for s in steps(render(plan(**given), TEMPLATES)["extensions.conf"])}
 

@@ -1,0 +1,57 @@
+"""From the settings to operators' desks: which seats are pages, who keeps them at the exchange, who leases them."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from ivr.domain.seat_state import SeatRules
+from ivr.exchange_setup import credentials, database_url, seat_line, waiting_lines
+from ivr.pipeline.keep_seats import CommandCarrier, SeatKeeper
+from ivr.ports.desk import BrowserSeat, DeskServices, SeatControl
+from ivr.settings import Settings
+from ivr.storage.database import connect
+from ivr.storage.desk import CHANNEL, PostgresCommands, PostgresSeats
+from ivr.storage.feed import PostgresFeed
+
+if TYPE_CHECKING:
+    from ivr.storage.database import Pool
+
+
+class CommandHints:
+    """Hears that a command was asked for; a task of the controller."""
+
+    def __init__(self, feed: PostgresFeed) -> None:
+        self._feed = feed
+
+    async def run(self) -> None:
+        """Ends only when cancelled."""
+        await self._feed.listen()
+
+
+def seat_keeper(settings: Settings, control: SeatControl) -> SeatKeeper:
+    """Wrap-ups and unanswered rings of the seats that are pages."""
+    interfaces = frozenset(f"PJSIP/seat-{seat.name}" for seat in settings.seats if seat.browser)
+    return SeatKeeper(SeatRules(interfaces, {q["name"]: float(q["wrap_up_s"]) for q in waiting_lines(settings)}), control)
+
+
+def command_carrier(settings: Settings, pool: Pool, control: SeatControl) -> tuple[CommandCarrier, CommandHints]:
+    """Who carries out what pages ask of the exchange, and what must run for it."""
+    url = database_url(settings)
+    feed = PostgresFeed(pool, lambda: connect(url, application="commands"), channel=CHANNEL)
+    return CommandCarrier(PostgresCommands(pool, feed), PostgresSeats(pool), control), CommandHints(feed)
+
+
+async def desk_services(settings: Settings, pool: Pool) -> DeskServices:
+    """What the web process needs; it reads the install's secrets only where a seat is a page."""
+    pages = [seat for seat in settings.seats if seat.browser]
+    secrets = (await asyncio.to_thread(credentials, settings)).endpoints if pages else {}
+    wrap_up_s = {q["name"]: int(q["wrap_up_s"]) for q in waiting_lines(settings)}
+    seats = {
+        s.name: BrowserSeat(
+            s.name, s.operator, s.work_number, tuple(s.queues),
+            max((wrap_up_s[queue] for queue in seat_line(s)["queues"]), default=0), secrets[f"seat-{s.name}"],
+        ) for s in pages
+    }
+    port = settings.asterisk.wss_port if settings.web.tls != "off" else None
+    return DeskServices(seats, PostgresSeats(pool), PostgresCommands(pool), port)

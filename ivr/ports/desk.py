@@ -1,0 +1,150 @@
+"""What an operator's desk needs: a seat of its own, and commands to the exchange that are carried out or answered in time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, Protocol
+
+from ivr.domain.errors import CallerFault, Unavailable
+
+CommandKind = Literal["pause", "resume"]
+
+
+class SeatTaken(CallerFault):
+    """Somebody else sits there, or the asker has another seat."""
+
+    code = "seat_taken"
+
+
+class SeatLost(CallerFault):
+    """The lease ended, or the same operator took the seat in another window."""
+
+    code = "seat_lost"
+
+
+class CommandRefused(CallerFault):
+    """Asterisk said no; the text is its own."""
+
+    code = "command_refused"
+
+
+class CommandUnanswered(Unavailable):
+    """No controller carried the command out in time; one that was not begun never will be."""
+
+    code = "command_unanswered"
+
+
+@dataclass(frozen=True, slots=True)
+class BrowserSeat:
+    """A seat whose telephone is a page. ``secret`` is told to who holds its lease, and to nobody else."""
+
+    name: str
+    operator: str
+    work_number: str
+    queues: tuple[str, ...]
+    wrap_up_s: int
+    secret: str = field(repr=False)
+
+    @property
+    def user(self) -> str:
+        """The SIP user."""
+        return f"seat-{self.name}"
+
+    @property
+    def interface(self) -> str:
+        """The seat as queues name it."""
+        return f"PJSIP/{self.user}"
+
+
+@dataclass(frozen=True, slots=True)
+class SeatLease:
+    """Whose seat it is until ``ends_at``, by the database's clock."""
+
+    seat: str
+    holder: str
+    taken_at: datetime
+    ends_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeCommand:
+    """One command as the controller takes it."""
+
+    id: int
+    kind: CommandKind
+    seat: str
+    reason: str
+
+
+class SeatLeases(Protocol):
+    """One operator for each seat, one seat for each operator; a lease belongs to one session."""
+
+    async def all(self) -> Sequence[SeatLease]:
+        """Leases in force."""
+        ...
+
+    async def held(self, holder: str, credential: bytes) -> SeatLease | None:
+        """The lease of this session."""
+        ...
+
+    async def take(self, seat: str, holder: str, credential: bytes, lease_s: float) -> bool:
+        """Lease the seat; True when it was free, False when the same operator had it already (another window loses it).
+
+        Written to the audit trail in the same transaction. Raises SeatTaken.
+        """
+        ...
+
+    async def renew(self, holder: str, credential: bytes, lease_s: float) -> None:
+        """Keep the lease; SeatLost when it is gone."""
+        ...
+
+    async def give_back(self, holder: str, credential: bytes) -> str | None:
+        """End the lease, audited; the seat's name, None when there was none."""
+        ...
+
+    async def expire(self) -> Sequence[str]:
+        """End leases nobody renewed, audited; their seats."""
+        ...
+
+
+class SeatCommands(Protocol):
+    """The web's end of the commands."""
+
+    async def carry_out(self, kind: CommandKind, seat: str, reason: str, asked_by: str) -> None:
+        """Return when it is done, and not before; raises CommandRefused or CommandUnanswered. Audited."""
+        ...
+
+
+class CommandInbox(Protocol):
+    """The controller's end of the commands."""
+
+    async def wait_hint(self, timeout_s: float) -> bool:
+        """Return early when a command may be there."""
+        ...
+
+    async def take(self) -> ExchangeCommand | None:
+        """The oldest that waits and may still be begun."""
+        ...
+
+    async def settle(self, command: ExchangeCommand, problem: str) -> None:
+        """'' when it was done, else why it was not."""
+        ...
+
+
+class SeatControl(Protocol):
+    """The exchange's end: pauses in all queues of a seat. Raises IvrError or TimeoutError."""
+
+    async def pause_seat(self, interface: str, paused: bool, reason: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class DeskServices:
+    """What the HTTP edge is given for desks. ``lease_s``: a page that says nothing for this long has lost its seat."""
+
+    seats: Mapping[str, BrowserSeat]
+    leases: SeatLeases
+    commands: SeatCommands
+    websocket_port: int | None
+    lease_s: float = 30.0

@@ -1,0 +1,23 @@
+-- Whose browser a seat is now. A lease that is not renewed ends by itself.
+CREATE TABLE seat_lease (
+    seat       text PRIMARY KEY,               -- name in the settings
+    holder     text NOT NULL UNIQUE,           -- account name: one seat for each operator
+    credential bytea NOT NULL,                 -- digest of the session it is leased to
+    taken_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
+    ends_at    timestamptz NOT NULL
+);
+
+-- What the web process asks the controller to do at the exchange: taken once, answered in time or not done at all.
+CREATE TABLE exchange_command (
+    id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    kind       text NOT NULL CHECK (kind IN ('pause', 'resume')),
+    seat       text NOT NULL,
+    reason     text NOT NULL DEFAULT '',
+    asked_by   text NOT NULL,
+    asked_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
+    ends_at    timestamptz NOT NULL,           -- nobody begins it after this
+    state      text NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'taken', 'done', 'refused', 'late')),
+    problem    text NOT NULL DEFAULT ''
+);
+CREATE INDEX exchange_command_waiting ON exchange_command (id) WHERE state = 'waiting';
+CREATE INDEX exchange_command_asked_at ON exchange_command (asked_at);
