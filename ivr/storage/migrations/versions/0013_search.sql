@@ -119,14 +119,15 @@ CREATE TRIGGER search_call_moved AFTER UPDATE OF arrived_at ON call
     FOR EACH ROW WHEN (OLD.arrived_at IS DISTINCT FROM NEW.arrived_at) EXECUTE FUNCTION search_follow_call();
 
 -- The newest texts that hold every word: the newest week first, then 4, 16 and 64 weeks at a time, until there are enough.
--- The keys are not known when the plan is made. Whatever is guessed of them, the index is the way, and the orders of what it
--- finds are looked at one by one, the newest first. ``words`` are those of three characters or more: of two the pairs say all.
+-- The keys are not known when the plan is made, which is once for a connection. Whatever is guessed of them, the index is the
+-- way, and the orders of what it finds are looked at one by one, the newest first. ``words`` are those of three characters or more: of two the pairs say all.
 CREATE FUNCTION search_find(
     pairs bigint[], words text[], first_week integer, last_week integer, since timestamptz, before timestamptz,
     after_at timestamptz, after_id bigint, wanted_category text, wanted_town text, with_confidential boolean, most integer
 ) RETURNS TABLE (id bigint, at timestamptz, linked_id text, track_id bigint, ordinal integer, part text, text text, order_id bigint)
 LANGUAGE plpgsql STABLE ROWS 20
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off
+SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
 DECLARE
     newest integer;
