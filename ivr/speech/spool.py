@@ -14,8 +14,10 @@ from ivr.domain.errors import AudioUnreadable
 from ivr.domain.reconciliation import NO_FILE
 from ivr.domain.recording import TRACKS, RecordingName, Track
 from ivr.speech.audio import inspect_mono, repair_header
+from ivr.speech.day_folders import DONE as _DONE
+from ivr.speech.day_folders import TAKEN as _TAKEN
+from ivr.speech.day_folders import DayFolders
 
-_DONE, _TAKEN = ".done", ".taken"
 _MOST_A_ROUND = 500
 _HEADER_BYTES = 44
 
@@ -25,6 +27,7 @@ class RecordingSpool:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._days = DayFolders(folder)
 
     async def finished(self) -> Sequence[RecordingName]:
         """Recordings with Asterisk's done mark, at most 500 a round."""
@@ -79,18 +82,15 @@ class RecordingSpool:
         return there[0] or (not there[1] and any(os.path.lexists(self._folder / name.path(track)) for track in TRACKS))
 
     def _marked(self) -> list[RecordingName]:
-        return self._named(p for p in self._entries() if p.endswith(_DONE))
+        return self._named(self._days.marked())
 
     def _unmarked(self, older_than_s: float) -> list[RecordingName]:
-        entries = set(self._entries())
         now = time.time()
         found = []
-        for entry in sorted(entries):
-            base = entry.removesuffix("-caller.wav")
-            if base != entry and base + _DONE not in entries and base + _TAKEN not in entries:
-                newest = max(self._modified(f"{base}-{track}.wav") for track in TRACKS)
-                if abs(now - newest) > older_than_s:  # a clock set back leaves files from the future
-                    found.append(base + _DONE)
+        for base in self._days.unmarked():
+            newest = max(self._modified(f"{base}-{track}.wav") for track in TRACKS)
+            if abs(now - newest) > older_than_s:  # a clock set back leaves files from the future
+                found.append(base)
         return self._named(found)
 
     def _entries(self) -> list[str]:
@@ -104,8 +104,8 @@ class RecordingSpool:
             return 0.0
 
     @staticmethod
-    def _named(marks: Iterable[str]) -> list[RecordingName]:
-        names = (RecordingName.parse(m[: -len(_DONE)]) for m in marks)
+    def _named(bases: Iterable[str]) -> list[RecordingName]:
+        names = (RecordingName.parse(base) for base in bases)
         return [n for n in names if n is not None][:_MOST_A_ROUND]
 
     def _check(self, name: RecordingName, repair: bool) -> tuple[list[Track], str]:
