@@ -41,6 +41,7 @@ from ivr.telephony.exchange import AsteriskExchange
 from ivr.telephony.ledger import LedgerReader
 from ivr.telephony.ledger_source import LedgerFiles
 from tests.bench.figure import Figure, absolute, compared, quick, rounded
+from tests.bench.process_cost import cpu_seconds_so_far
 from tests.fakes.ami_wire import Seat, Waiting, member_event
 from tests.fakes.asterisk import USERS, FakeAsterisk
 
@@ -133,6 +134,8 @@ class Bench:
         for turn in range(self.scale.pairs):
             for arm in ("ours", "peer", "alone") if turn % 2 == 0 else ("alone", "peer", "ours"):
                 found = await self._arm(arm, 0 if arm != "ours" else self.scale.stalled)
+                if found["p99"] is None:
+                    raise RuntimeError(f"no page saw a change in the arm {arm}: {found}")
                 {"ours": ours, "peer": theirs, "alone": alone}[arm].append(found)
                 missed += found["missed"] if arm != "peer" else 0
         stuck = await self._arm("peer", self.scale.stalled)
@@ -148,6 +151,9 @@ class Bench:
             compared("live", f"p99 with {stalled} stalled pages against without", "ms",
                      [(mine["p99"], other["p99"]) for mine, other in zip(ours, alone, strict=True)], better="less", goal=1.25,
                      remark="peer: ours without stalled pages"),
+            compared("live", f"CPU of the serving process per change told to {pages} pages", "ms",
+                     [(mine["cpu_ms"], other["cpu_ms"]) for mine, other in zip(alone, theirs, strict=True)], better="less",
+                     remark="without stalled pages; what reading the feed, logins and clocks cost is ours alone"),
             Figure("live", "changes that a reading page never got", "changes", float(missed), goal="= 0", met=missed == 0,
                    remark=f"of {seen:,} that came with stalled pages beside them; folded ones count as got with the later one"),
             Figure("live", f"changes that reached reading pages beside {stalled} stalled ones", "%", 100.0 if not missed else rounded(
@@ -156,14 +162,16 @@ class Bench:
 
     async def _arm(self, arm: str, stalled: int) -> dict[str, Any]:
         """One server from start to end; what its reading pages saw."""
-        async with self._serving(arm) as port:
+        async with self._serving(arm) as (port, pid):
             path = "/naive" if arm == "peer" else "/api/v1/live"
             reading = self.scale.pages - stalled
             await self._ask(do="open", port=port, path=path, token=self.token, readers=reading, stalled=stalled)
             await self.sender.send_for(0.5 if quick() else _WARM_S)  # until caches are warm and the stalled pages' buffers full
+            before = cpu_seconds_so_far([pid])
             sent = await self.sender.send_for(self.scale.seconds)
             await asyncio.sleep(_SETTLES_S)
-            return await self._ask(do="finish", sent=sent)
+            cpu_ms = 1000 * (cpu_seconds_so_far([pid]) - before) / len(sent)
+            return await self._ask(do="finish", sent=sent) | {"cpu_ms": cpu_ms}
 
     async def _ask(self, **what: Any) -> dict[str, Any]:
         assert self.readers.stdin is not None and self.readers.stdout is not None
@@ -177,7 +185,7 @@ class Bench:
         return found
 
     @asynccontextmanager
-    async def _serving(self, arm: str) -> AsyncIterator[int]:
+    async def _serving(self, arm: str) -> AsyncIterator[tuple[int, int]]:
         port = _free_port()
         log = (self.folder / f"{arm}.log").open("ab")
         if arm == "peer":
@@ -193,7 +201,7 @@ class Bench:
         )
         try:
             await _until_open(port, process, self.folder / f"{arm}.log")
-            yield port
+            yield port, process.pid
         finally:
             log.close()
             with contextlib.suppress(ProcessLookupError):
