@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from ivr.desk_setup import command_carrier, desk_services, seat_keeper
+from ivr.device_setup import device_tasks
 from ivr.domain.appointment import SERVICES
 from ivr.domain.callback import CallbackRules
 from ivr.domain.counted_call import Limits
@@ -186,10 +187,12 @@ async def run_controller(settings: Settings) -> None:
         async with partner_tasks(settings, pool, alarms) as for_partners, asyncio.TaskGroup() as tasks:
             for ear in (*ears, *for_partners):
                 tasks.create_task(ear.run(), name=type(ear).__name__)
-            for part in (client, calls, queue_log, live, collector, reconciler, dialler, waits, questions(settings, pool, spoken)):
-                tasks.create_task(part.run(), name=type(part).__name__)
             for desk_part in (seats, *command_carrier(settings, pool, exchange)):
                 tasks.create_task(desk_part.run(), name=type(desk_part).__name__)
+            for part in (client, calls, queue_log, live, collector, reconciler, dialler, waits, questions(settings, pool, spoken)):
+                tasks.create_task(part.run(), name=type(part).__name__)
+            for device_task in await device_tasks(settings, pool, client, console):
+                tasks.create_task(device_task.run(), name=type(device_task).__name__)
             carried = {"nuisance": listed(PostgresListings(pool)), "language": languages_of(PostgresCallerLanguages(pool))}
             for family, wanted in carried.items():
                 tasks.create_task(RecordCarrier(family, wanted, AsteriskTable(console, family)).run(), name=family)
@@ -346,11 +349,11 @@ async def run_web(settings: Settings, stop: asyncio.Event) -> None:
             appointments=PostgresAppointments(pool),
             statistics=statistics(settings, pool),
             orders=order_desk(settings, pool),
+            desk=await desk_services(settings, pool),
         )
         wss = settings.asterisk.wss_port
         options = WebOptions(
             recordings_dir=settings.recordings_dir, static_dir=PROJECT_ROOT / "ivr/web/static", tls=held is not None,
-            desk=await desk_services(settings, pool),
             connect_sources=(f"wss://{{host}}:{wss}",) if wss else (), figure_limits=figure_limits(settings),
             connection_goal=settings.figures.connection_goal,
         )

@@ -19,6 +19,7 @@ from rich.text import Text
 from ivr import __version__, bootstrap, exchange_setup
 from ivr.cli_accounts import token_app, user_app
 from ivr.cli_callbacks import callbacks_app
+from ivr.cli_devices import devices_app
 from ivr.cli_languages import language_app
 from ivr.cli_menu import dialplan_app, menu_app
 from ivr.cli_nuisance import nuisance_app
@@ -56,6 +57,7 @@ app.add_typer(people_app, name="people")
 app.add_typer(orders_app, name="orders")
 app.add_typer(audit_app, name="audit")
 app.add_typer(seat_app, name="seat")
+app.add_typer(devices_app, name="devices")
 app.add_typer(roster_app, name="roster")
 app.add_typer(slots_app, name="slots")
 app.add_typer(callbacks_app, name="callbacks")

@@ -142,7 +142,7 @@ def plan_exchange(settings: Settings, boot: int) -> ExchangePlan:
         tls_certificate=held.certificate if held else None, tls_key=held.key if held else None,
         extra_modules=asterisk.extra_modules, fastagi_port=asterisk.fastagi_port, enquiry=settings.enquiry.model_dump(),
         languages=spoken_languages(settings), audiosocket_port=asterisk.audiosocket_port,
-        spoken_longest_s=settings.speech.spoken_longest_s,
+        spoken_longest_s=settings.speech.spoken_longest_s, village=settings.village.model_dump(),
     )
 
 

@@ -42,6 +42,7 @@ from ivr.settings_sections import (
     TrunkSettings,
     WebSettings,
 )
+from ivr.settings_village import VillageSettings
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
@@ -70,6 +71,7 @@ class Settings(BaseSettings):
     web: WebSettings = Field(default_factory=WebSettings)
     asterisk: AsteriskSettings = Field(default_factory=AsteriskSettings)
     hotline: HotlineSettings = Field(default_factory=HotlineSettings)
+    village: VillageSettings = Field(default_factory=VillageSettings)
     callback: CallbackSettings = Field(default_factory=CallbackSettings)
     enquiry: EnquirySettings = Field(default_factory=EnquirySettings)
     prompts: PromptSettings = Field(default_factory=PromptSettings)

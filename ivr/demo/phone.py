@@ -31,6 +31,7 @@ class PhoneAccount:
     transport: str = "udp"
     media_encryption: str = ""
     answers_itself: bool = False
+    video: bool = False
 
     def line(self) -> str:
         """baresip's account line."""
@@ -38,6 +39,7 @@ class PhoneAccount:
         mode = "auto" if self.answers_itself else "manual"
         parameters = [f"{name}<sip:{self.user}@{self.server};transport={self.transport}>", f"answermode={mode}"]
         parameters += ["dtmfmode=rtpevent", "audio_codecs=PCMA,PCMU"]
+        parameters += ["video_codecs=VP8"] if self.video else []
         parameters += [f"auth_user={self.user}", f"auth_pass={self.secret}", "regint=60"] if self.secret else ["regint=0"]
         if self.media_encryption:
             parameters.append(f"mediaenc={self.media_encryption}")
@@ -210,7 +212,7 @@ class ScriptedPhone:
     def _write_configuration(self, control_port: int) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
         modules = ["g711", "aufile", "aubridge", "uuid", *(["sndfile"] if self._keep_sound else []),
-                   *(["srtp"] if self._account.media_encryption else [])]
+                   *(["srtp"] if self._account.media_encryption else []), *(["vp8", "fakevideo"] if self._account.video else [])]
         lines = [
             "poll_method epoll", f"sip_listen {self._listen}", "call_local_timeout 120", "call_max_calls 4",
             f"audio_player aubridge,sink-{self.name}", f"audio_source aufile,{self._silence}",
@@ -220,6 +222,11 @@ class ScriptedPhone:
             *(f"module {m}.so" for m in modules), "module_tmp account.so", "module_app menu.so", "module_app ctrl_tcp.so",
             f"ctrl_tcp_listen 127.0.0.1:{control_port}",
         ]
+        if self._account.video:  # a synthetic camera, and a display that shows to nobody
+            lines += [
+                "video_source fakevideo,camera", "video_display fakevideo,screen", "video_size 320x240", "video_bitrate 200000",
+                "video_fps 10",
+            ]
         (self._folder / "config").write_text("\n".join(lines) + "\n")
         accounts = self._folder / "accounts"
         accounts.touch(mode=0o600)

@@ -16,6 +16,7 @@ from typing import Literal
 from ivr.domain.callback import DIALLED, is_attempt, parse_promise
 from ivr.domain.caller_language import ChosenBy, told_language
 from ivr.domain.caller_number import normalise
+from ivr.domain.device import village_of
 from ivr.domain.events import Fact, Source
 from ivr.domain.order_number import Channel
 from ivr.domain.parties import Parties
@@ -27,10 +28,13 @@ CallOutcome = Literal[
 HangupBy = Literal["caller", "operator", "system", ""]
 
 TRUNK_CONTEXT = "from-trunk-"
+VILLAGE_CONTEXT = "from-village"
+DEVICE_ENDPOINT = "PJSIP/v-"
 SEAT_ENDPOINT = "PJSIP/seat-"
 LINE_ENDPOINT = "PJSIP/trunk-"  # an outside agency the call was transferred to
 TRANSFER_TARGET = "转接"  # the name the dialplan gives whom an operator reached; the number is what was keyed
 _RATINGS = frozenset("12345")
+_LONGEST_LADDER = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,8 @@ class Call:
     one (ivr.domain.appointment.read_told).
     ``transferred_to`` is the work number or extension of whom the caller was joined with last by a transfer or a three-way
     call; ``member_interface`` stays the first who answered. ``nuisance`` is ``listed``, ``warning-1``, ``warning-2``, ``ended``.
+    A call of a village's video phone (channel ``village_video``, also when a message was left) has the phone's name as ``device``
+    and the ``village`` that this name tells; its number is nobody's. ``ladder`` is how the ladder went: ``step:why`` in order.
     ``language`` is the one the caller asked for last, by a key of this call or by what was known of the number (``language_by``).
     """
 
@@ -77,6 +83,9 @@ class Call:
     nuisance: str = ""
     language: str = ""
     language_by: ChosenBy = ""
+    village: str = ""
+    device: str = ""
+    ladder: str = ""
     hangup_cause: int | None = None
     hangup_by: HangupBy = ""
 
@@ -111,6 +120,11 @@ def fold(facts: Iterable[Fact], prefixes: Mapping[str, Mapping[str, str]]) -> Ca
     if is_attempt(entry.linked_id):
         call = _called_back(call, ordered)
     entry_channel = str(entry.data.get("channame", ""))
+    if entry.data.get("context") == VILLAGE_CONTEXT:
+        device = interface_of(entry_channel).removeprefix("PJSIP/")
+        call = replace(
+            call, channel="village_video", trunk="", caller_number="", village=village_of(device), device=device,
+        )
     parties = Parties(entry.linked_id)
     reached: dict[str, str] = {}
     outcome: CallOutcome | None = None
@@ -142,6 +156,8 @@ def fold(facts: Iterable[Fact], prefixes: Mapping[str, Mapping[str, str]]) -> Ca
                 outcome = "failed"
             case "user:OVERFLOW" if not (seen_live and end):
                 outcome = "overflow"
+            case "user:LADDER" if len(call.ladder) + len(extra) < _LONGEST_LADDER:
+                call = replace(call, ladder=f"{call.ladder} {extra}".strip())
             case "user:MESSAGE":
                 outcome = "message"
             case "user:CALLBACK":
@@ -231,7 +247,8 @@ def _settled(call: Call, end: str | None, outcome: CallOutcome | None) -> Call:
         return replace(call, state="ended", outcome=settled)
     if settled == "self_service":  # who left the queue for a machine's answer is not among those who entered it
         call = replace(call, queue="", queued_at=None)
-    return replace(call, state="ended", outcome=settled, channel="voicemail" if settled == "message" else call.channel)
+    left_word = settled == "message" and call.channel == "hotline"
+    return replace(call, state="ended", outcome=settled, channel="voicemail" if left_word else call.channel)
 
 
 def _called_back(call: Call, facts: Iterable[Fact]) -> Call:
@@ -262,8 +279,13 @@ def _in_order(facts: Iterable[Fact]) -> list[Fact]:
 def _is_entry(fact: Fact) -> bool:
     return (
         fact.kind == "CHAN_START" and fact.unique_id == fact.linked_id
-        and str(fact.data.get("context", "")).startswith(TRUNK_CONTEXT)
+        and is_entry_context(str(fact.data.get("context", "")))
     )
+
+
+def is_entry_context(context: str) -> bool:
+    """Whether a citizen's call begins in this context of the dialplan: a line's, or the village phones'."""
+    return context.startswith(TRUNK_CONTEXT) or context == VILLAGE_CONTEXT
 
 
 _ORDER: tuple[CallState, ...] = ("arrived", "queued", "talking", "ended")
@@ -283,4 +305,4 @@ def _whole(value: object) -> int | None:
 def _hangup_by(source: str, entry_channel: str) -> HangupBy:
     if source and source == entry_channel:
         return "caller"
-    return "operator" if source.startswith((SEAT_ENDPOINT, LINE_ENDPOINT)) else "system"
+    return "operator" if source.startswith((SEAT_ENDPOINT, LINE_ENDPOINT, DEVICE_ENDPOINT)) else "system"

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from ivr.domain.call import TRUNK_CONTEXT
+from ivr.domain.call import is_entry_context
 from ivr.domain.events import (
     BridgeEntered,
     CallerJoined,
@@ -89,7 +89,7 @@ class LiveWitness:
         """Take an event; the calls that it ended."""
         match event:
             case ChannelStarted(linked_id=linked_id) if (
-                event.unique_id == linked_id and linked_id not in self.calls and event.context.startswith(TRUNK_CONTEXT)
+                event.unique_id == linked_id and linked_id not in self.calls and is_entry_context(event.context)
             ):
                 self._begin(event)
             case CallerJoined(queue, caller) if call := self.calls.get(caller.unique_id):

@@ -42,6 +42,23 @@ async def write_fields(connection: Connection, order_id: int, linked_id: str, dr
     )
 
 
+async def write_device_place(connection: Connection, order_id: int, call: Call) -> None:
+    """The place of a village phone's call: where the phone stands, known before anybody spoke. A person may correct it."""
+    if call.village:
+        await connection.execute(
+            "INSERT INTO work_order_field (order_id, field, value, display, source, rule, linked_id)"
+            " SELECT $1, 'place', v.code, CASE WHEN t.code IS NULL OR t.code = v.code THEN v.name ELSE t.name || v.name END,"
+            "  'machine', 'device', $3 FROM place v LEFT JOIN place t ON t.code = v.town_code WHERE v.code = $2"
+            " ON CONFLICT DO NOTHING", order_id, call.village, call.linked_id,
+        )
+
+
+async def device_fields(connection: Connection, order_id: int) -> set[str]:
+    """Fields that a village phone told by being the one it is: what nobody said is no blank then."""
+    rows = await connection.fetch("SELECT field FROM work_order_field WHERE order_id = $1 AND rule = 'device'", order_id)
+    return {r["field"] for r in rows}
+
+
 async def join_order(connection: Connection, call: Call) -> str:
     """Put a call-back into the order it serves; its number, '' for any other call and when it is of no job."""
     if call.channel != "callback":

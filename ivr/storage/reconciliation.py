@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from ivr.domain.call import TRUNK_CONTEXT
+from ivr.domain.call import TRUNK_CONTEXT, VILLAGE_CONTEXT
 from ivr.domain.reconciliation import Books, CallFacts, Difference, TrackFacts
 from ivr.storage.database import lock_call, transaction
 from ivr.storage.feed import append
@@ -107,7 +107,8 @@ async def _ledger_calls(connection: Connection, since: datetime) -> tuple[frozen
         "SELECT b.linked_id, EXISTS (SELECT FROM call_fact e WHERE e.linked_id = b.linked_id"
         " AND e.kind = 'LINKEDID_END' AND e.source <> 'queue_log') AS ended"
         " FROM call_fact b WHERE b.kind = 'CHAN_START' AND b.source <> 'queue_log' AND b.at >= $1"
-        " AND b.data->>'uniqueid' = b.linked_id AND starts_with(b.data->>'context', $2)", since, TRUNK_CONTEXT,
+        " AND b.data->>'uniqueid' = b.linked_id AND (starts_with(b.data->>'context', $2) OR b.data->>'context' = $3)",
+        since, TRUNK_CONTEXT, VILLAGE_CONTEXT,
     )
     return frozenset(r["linked_id"] for r in rows), frozenset(r["linked_id"] for r in rows if r["ended"])
 

@@ -24,12 +24,14 @@ from ivr.domain.transcript import Segment, Transcript, Word
 from ivr.storage import outbox
 from ivr.storage.alarms import raise_alarm
 from ivr.storage.order_fields import (
+    device_fields,
     fill_joined,
     give_up_joined,
     human_fields,
     join_order,
     mark_joined,
     unfilled_joined,
+    write_device_place,
     write_fields,
 )
 
@@ -93,6 +95,7 @@ class WorkOrders:
             await connection.execute(
                 "INSERT INTO work_order_call (linked_id, order_id) VALUES ($1, $2)", call.linked_id, order_id
             )
+            await write_device_place(connection, order_id, call)
             await outbox.record(connection, "order.created", number)
         elif known["opened_by_call"] == call.linked_id and await _was_mistaken(connection, known, call):
             number = await _correct(connection, known, call, self._due(call), self._owner(call))
@@ -142,13 +145,13 @@ class WorkOrders:
         cry = cry_for_help(transcript) if order["outcome"] == "message" else None
         if cry is not None:
             note += note_of(cry)
-        human = await human_fields(connection, order["id"])
+        known = await human_fields(connection, order["id"]) | await device_fields(connection, order["id"])
         await connection.execute(
             "UPDATE work_order SET filled_at = now(), note = $2, blanks = $3, version = version + 1,"
             " category = coalesce((SELECT value FROM work_order_field WHERE order_id = $1 AND field = 'category'), ''),"
             " matter = coalesce((SELECT value FROM work_order_field WHERE order_id = $1 AND field = 'matter'), '')"
             " WHERE id = $1", order["id"], note,
-            [{"field": r.field, "code": r.code, "message": r.message} for r in draft.reasons if r.field not in human],
+            [{"field": r.field, "code": r.code, "message": r.message} for r in draft.reasons if r.field not in known],
         )
         if cry is not None:
             await raise_alarm(connection, alarm_of(order["number"]), f"工单 {order['number']} 的{note_of(cry)}")

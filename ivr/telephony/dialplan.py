@@ -48,7 +48,7 @@ MODULES = (
     "bridge_builtin_features", "bridge_builtin_interval_features",
     # codecs and formats
     "codec_ulaw", "codec_alaw", "codec_a_mu", "codec_g722", "codec_resample", "codec_opus_open_source",
-    "res_format_attr_opus", "format_wav", "format_pcm", "format_sln",
+    "res_format_attr_opus", "res_format_attr_h264", "res_format_attr_vp8", "format_wav", "format_pcm", "format_sln",
     # applications
     "app_dial", "app_queue", "app_mixmonitor", "app_playback", "app_read", "app_record", "app_stack", "app_verbose",
     "app_audiosocket", "app_exec", "app_echo", "app_chanspy", "app_channelredirect", "app_softhangup", "app_userevent", "app_cdr",
@@ -58,6 +58,10 @@ MODULES = (
     "func_hangupcause", "func_logic", "func_math", "func_strings", "func_timeout", "func_uri", "func_uuid",
     "func_periodic_hook",
 )
+
+VILLAGE_DEFAULTS: Mapping[str, int] = {
+    "adviser_s": 25, "duty_s": 25, "station_s": 25, "wait_limit_s": 180, "ahead_s": 120, "calls_per_device": 1,
+}
 
 # Arrivals are told apart by tenths of a second since 2026; what is left of 32 bits lasts until 2032, and then wraps into
 # priorities below zero, which Asterisk compares just as well.
@@ -118,6 +122,7 @@ class ExchangePlan:
     spoken_longest_s: int = 6
     enquiry: Mapping[str, Any] = field(default_factory=lambda: {"wait_s": 4, "tries": 3})
     languages: Sequence[Language] = ()
+    village: Mapping[str, int] = field(default_factory=lambda: dict(VILLAGE_DEFAULTS))
 
     @property
     def fixed_at_start(self) -> str:
@@ -129,7 +134,7 @@ class ExchangePlan:
         return hashlib.sha256(repr(fixed).encode()).hexdigest()
 
 
-def _checked(value: Any) -> Any:
+def checked(value: Any) -> Any:
     """Refuse characters that would end a line or start a comment; applied to everything a template prints."""
     if re.search(r"[\r\n\0;]", str(value)):
         raise BadSetting(f"{str(value)!r} holds a line break or a semicolon, which Asterisk's configuration cannot carry")
@@ -139,7 +144,7 @@ def _checked(value: Any) -> Any:
 def render(plan: ExchangePlan, templates: Path) -> dict[str, str]:
     """File name → text of the complete configuration. Raises BadSetting when a value is unfit or the lint objects."""
     environment = Environment(
-        loader=FileSystemLoader(templates), undefined=StrictUndefined, finalize=_checked, keep_trailing_newline=True,
+        loader=FileSystemLoader(templates), undefined=StrictUndefined, finalize=checked, keep_trailing_newline=True,
         autoescape=False,
     )
     plan = replace(plan, menus=_with_callback_queues(plan.menus))

@@ -1,7 +1,7 @@
 """Reads tables of what Asterisk wrote about a call into facts; see test_calls.py for how to add one.
 
 A line is seconds, channel, event and what the event carries. ``caller`` is the channel the call came in on, ``agency`` one
-that went out by the line, ``local`` a half of a Local channel; any other name is a seat's (``one`` → ``PJSIP/seat-one-…``). A bare word is the value of a user event; the rest is key=value.
+that went out by the line, ``station`` a town's village phone, ``local`` a half of a Local channel; any other name is a seat's (``one`` → ``PJSIP/seat-one-…``). A bare word is the value of a user event; the rest is key=value.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ USER_EVENTS = {
     "TRANSFER", "TRANSFER_ANSWERED", "TRANSFER_FAILED", "TRANSFER_RETURNED", "NUISANCE", "EMERGENCY", "SPOKEN", "SPOKEN_ASKED", "LANGUAGE", "ROAD",
     "ENTERED", "NOTICE", "RECORDING", "RECORDING_REFUSED", "QUEUE_ENTERED", "QUEUE_LEFT", "OVERFLOW", "MENU", "MESSAGE", "RATING",
     "RATING_ASKED", "CALLBACK", "CALLBACK_ASKED", "ENQUIRY", "ENQUIRY_FAILED", "LAWYER_FAILED", "APPOINTMENT", "APPOINTMENT_FAILED",
+    "LADDER",
 }
 
 
@@ -28,9 +29,12 @@ def _facts(table: str, file_id: str) -> Iterator[Fact]:
     channels = {"caller": (LINKED, "PJSIP/trunk-carrier-00000000")}
     for position, line in enumerate(text for text in table.splitlines() if text.strip()):
         seconds, channel, event, *carried = line.split()
+        if position == 0 and "device=" in line:
+            device = next(word for word in carried if word.startswith("device=")).removeprefix("device=")
+            channels["caller"] = (LINKED, f"PJSIP/{device}-00000000")
         if channel not in channels:
             number = len(channels)
-            device = {"agency": "PJSIP/trunk-carrier", "local": "Local/8003@consult"}.get(channel, f"PJSIP/seat-{channel}")
+            device = {"agency": "PJSIP/trunk-carrier", "local": "Local/8003@consult", "station": "PJSIP/v-640105001-1"}.get(channel, f"PJSIP/seat-{channel}")
             channels[channel] = (f"t-1-1795506589.{number}", f"{device}-{number:08x}")
         unique_id, name = channels[channel]
         data: dict[str, object] = {"uniqueid": unique_id, "channame": name}

@@ -112,11 +112,12 @@ def test_the_rich_exchange_in_short() -> None:
         "from-seat", "seat-rings", "joined", "transfer", "consult", "consult-failed", "returned", "nuisance",
         "nuisance-advice", "nuisance-listed",
         "duty", "duty-road-mobile-one", "duty-road-county",
+        "from-village", "village", "village-adviser", "village-duty", "ask-village-duty", "village-any", "village-station",
     }
     assert {s.extension for s in found if s.context == "from-trunk-carrier"} == {"12348", "0951612348"}
     assert {s.extension for s in found if s.context == "from-seat"} == {"echo"}, "seats reach nothing outside"
     dialling = {s.context for s in found if s.application == "Dial"}
-    assert dialling == {"duty", "duty-road-mobile-one", "duty-road-county", "consult-failed"}, "call-backs are dialled by the controller alone"
+    assert dialling == {"duty", "duty-road-mobile-one", "duty-road-county", "consult-failed", "village-station"}, "call-backs are dialled by the controller alone"
     caps = [s.arguments for s in found if s.context == "from-trunk-mobile" and "GROUP_COUNT" in s.arguments]
     assert caps == ["$[${GROUP_COUNT(mobile@trunk)} > 4]?full"]
 
@@ -143,7 +144,6 @@ def test_operators_transfer_to_listed_extensions_and_only_they_have_keys() -> No
     assert keys["featuremap"] == {"blindxfer": ["*1"], "atxfer": ["*2"]} and keys["applicationmap"] == {"nuisance": ["*7,peer,Gosub(nuisance,s,1)"]}
 
 
-def test_without_a_line_no_outside_agency_can_be_keyed() -> None:
 def test_a_browser_seat_is_left_alone_until_its_wrap_up_begins() -> None:
     queues = render(plan(**RICH), TEMPLATES)["queues.conf"]
     assert "shared_lastcall = yes" in queues
@@ -151,6 +151,7 @@ def test_a_browser_seat_is_left_alone_until_its_wrap_up_begins() -> None:
     assert [line for line in members if line.endswith(",no,2")] == [line for line in members if "seat-web" in line] != []
 
 
+def test_without_a_line_no_outside_agency_can_be_keyed() -> None:
     given = {"duty_numbers": [{"name": "town", "number": "09516000001", "extension": "9001"}]}
     assert "9001" not in {s.extension for s in steps(render(plan(**given), TEMPLATES)["extensions.conf"])}
 
@@ -202,7 +203,8 @@ def test_every_question_has_a_time_limit_a_way_out_and_a_constant_address() -> N
     asking = {s.context: s.arguments for s in found if s.application == "AGI"}
     assert asking == {
         "ask-progress": "agi://127.0.0.1:4600/progress,${KEYED},${CALLER},${TRUNK}", "ask-roster": "agi://127.0.0.1:4600/roster",
-        "ask-lawyer": "agi://127.0.0.1:4600/lawyer,${KEYED}", "ask-hold": "agi://127.0.0.1:4600/hold,${KEYED},${CALLER},${TRUNK}",
+        "ask-lawyer": "agi://127.0.0.1:4600/lawyer,${KEYED}", "ask-village-duty": "agi://127.0.0.1:4600/lawyer,${KEYED}",
+        "ask-hold": "agi://127.0.0.1:4600/hold,${KEYED},${CALLER},${TRUNK}",
         **{f"ask-slots-{s}": f"agi://127.0.0.1:4600/slots-{s},${{KEYED}},${{CALLER}},${{TRUNK}}" for s in ("legal-aid", "mediation")},
     }
     for context in asking:

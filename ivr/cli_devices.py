@@ -1,0 +1,153 @@
+"""`ivr devices`: the register of village video phones."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from ivr import bootstrap
+from ivr.cli_places import read_text
+from ivr.cli_roster import specialities
+from ivr.cli_terminal import err, out, plain_errors, system_user
+from ivr.device_setup import key_file
+from ivr.domain.device import Device, DeviceDiff, parse_devices
+from ivr.domain.device_use import Use, judge
+from ivr.domain.errors import BadSetting
+from ivr.domain.worktime import SHANGHAI
+from ivr.intake_tables import shipped_places
+from ivr.ports.devices import DeviceRegister
+from ivr.settings import Settings, load_settings
+from ivr.storage.devices import PostgresDevices
+from ivr.storage.places import load_places, seed_places
+from ivr.telephony.devices import load_key, secret_of
+
+devices_app = typer.Typer(help="Village video phones.", no_args_is_help=True)
+
+T = TypeVar("T")
+Reason = Annotated[str, typer.Option(help="Why, for those who read the record later.")]
+_SHOWN = 12
+_USES: dict[Use, str] = {"used": "在用", "unused": "可用未用", "unusable": "不可用"}
+
+
+def _with_devices(work: Callable[[PostgresDevices], Awaitable[T]], settings: Settings | None = None) -> T:
+    async def go() -> T:
+        async with bootstrap.patient_pool(settings or load_settings(), "cli", size=2) as pool:
+            return await work(PostgresDevices(pool))
+
+    with plain_errors():
+        return asyncio.run(go())
+
+
+@devices_app.command("import")
+def import_devices(
+    file: Path, dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, change nothing.")] = False
+) -> None:
+    """Import a CSV (device, village, helper, adviser, place, model, speciality). With any bad row nothing changes."""
+    with plain_errors():
+        diff = asyncio.run(_import(load_settings(), read_text(file), dry_run))
+    changed = [after for _, after in diff.changed]
+    for title, devices in (("新增", diff.added), ("修改", changed), ("文件中没有，保留", diff.missing)):
+        if devices:
+            names = "、".join(d.id for d in devices[:_SHOWN])
+            out.print(f"{title} {len(devices)}：{names}{'……' if len(devices) > _SHOWN else ''}", markup=False)
+    out.print(f"不变 {diff.unchanged}")
+    out.print("[yellow]试运行，没有写入[/yellow]" if dry_run else "[green]✓[/green] 已导入，两秒内生效")
+
+
+async def _import(settings: Settings, text: str, dry_run: bool) -> DeviceDiff:
+    async with bootstrap.patient_pool(settings, "cli", size=2) as pool:
+        await seed_places(pool, shipped_places())
+        numbers = [s.work_number for s in settings.seats if s.work_number]
+        read = parse_devices(text, await load_places(pool), numbers, specialities())
+        for bad in read.bad[:200]:
+            err.print(f"[red]第 {bad.line} 行[/red] ", end="")
+            err.print(bad.reason, markup=False, soft_wrap=True)
+        if read.bad:
+            raise BadSetting(f"{len(read.bad)} 处有误，没有导入任何内容；改正后再试")
+        return await PostgresDevices(pool).apply(read, actor=system_user(), dry_run=dry_run)
+
+
+@devices_app.command("list")
+def list_devices() -> None:
+    """Show every device with its village, adviser and state."""
+    _print(_with_devices(lambda devices: devices.register()), everything=True)
+
+
+@devices_app.command("doctor")
+def doctor() -> None:
+    """Say of each device: used, could be used but is not, or could not be used, since when and why. Those that need a visit."""
+    register = _with_devices(lambda devices: devices.register())
+    if register.as_of is None:
+        out.print("[yellow]还没有问过交换机谁已注册：控制器启动后几秒内就有结果[/yellow]")
+    elif (late := (register.now - register.as_of).total_seconds()) > 60:
+        out.print(f"[yellow]注册情况停在 {_moment(register.as_of)}（{late / 60:.0f} 分钟前）：控制器或交换机没有应答[/yellow]")
+    _print(register, everything=False)
+
+
+def _print(register: DeviceRegister, *, everything: bool) -> None:
+    table = Table("终端", "村居", "协助人", "顾问", "状态", "自", "原因", "最近注册", "最近通话")
+    counts: dict[Use, int] = {"used": 0, "unused": 0, "unusable": 0}
+    for r in register.devices:
+        verdict = judge(
+            blocked_since=r.blocked_at, blocked_why=r.blocked_why, reach=r.reach, reach_since=r.reach_since, last_call=r.last_call,
+            now=register.now,
+        )
+        counts[verdict.use] += 1
+        if everything or verdict.use != "used":
+            table.add_row(*map(Text, (
+                r.device.id, r.village_name, r.device.helper, r.device.adviser, _USES[verdict.use], _moment(verdict.since),
+                verdict.reason, _moment(r.registered_at), _moment(r.last_call),
+            )))
+    out.print(table)
+    out.print("，".join(f"{_USES[use]} {count}" for use, count in counts.items()))
+
+
+def _moment(at: datetime | None) -> str:
+    return f"{at.astimezone(SHANGHAI):%m-%d %H:%M}" if at else ""
+
+
+@devices_app.command("block")
+def block(device: str, reason: Reason) -> None:
+    """End a device's registration and calls within two seconds, and let it neither register nor call until it is freed."""
+    _with_devices(lambda devices: devices.block(device, system_user(), reason))
+    out.print(f"[green]✓[/green] 已停用 {device}，两秒内生效")
+
+
+@devices_app.command("unblock")
+def unblock(device: str, reason: Reason) -> None:
+    """Let a blocked device register again, with the secret it had."""
+    _with_devices(lambda devices: devices.unblock(device, system_user(), reason))
+    out.print(f"[green]✓[/green] 已恢复 {device}")
+
+
+@devices_app.command("rotate")
+def rotate(device: str, reason: Reason) -> None:
+    """Make a device's secret worthless and give it another one; `ivr devices provision` then shows it."""
+    _with_devices(lambda devices: devices.rotate(device, system_user(), reason))
+    out.print(f"[green]✓[/green] 已更换 {device} 的密码；用 ivr devices provision {device} 查看，只显示一次")
+
+
+@devices_app.command("provision")
+def provision(device: str) -> None:
+    """Print what to type into one device: server, user, secret. A secret is shown once."""
+    with plain_errors():
+        settings = load_settings()
+        key = load_key(key_file(settings))
+
+    async def go(devices: PostgresDevices) -> tuple[Device, str]:
+        return await devices.show(device, system_user())
+
+    shown, salt = _with_devices(go, settings)
+    asterisk = settings.asterisk
+    print(f"server   {asterisk.sip_host}:{asterisk.sip_port}")
+    print(f"user     {shown.id}")
+    print(f"secret   {secret_of(key, shown.id, salt)}")
+    print("key      1")
+    print("codecs   PCMA PCMU H264 VP8")

@@ -1,0 +1,35 @@
+"""From the settings to village phones: the key of their secrets, and who carries them into the exchange and back."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ivr.exchange_setup import Places
+from ivr.pipeline.carry_devices import DeviceCarrier, DeviceWatch
+from ivr.settings import PROJECT_ROOT, Settings
+from ivr.storage.devices import PostgresDevices
+from ivr.telephony.devices import AsteriskDevices, AsteriskSight, load_key
+
+if TYPE_CHECKING:
+    from ivr.storage.database import Pool
+    from ivr.telephony.ami import AmiClient
+    from ivr.telephony.embedded import Console
+
+
+def key_file(settings: Settings) -> Path:
+    """Where the key lies that makes devices' secrets; it belongs into the backup beside credentials.json."""
+    return settings.state_dir / "devices.key"
+
+
+async def device_tasks(
+    settings: Settings, pool: Pool, client: AmiClient, console: Console
+) -> tuple[DeviceCarrier, DeviceWatch]:
+    """What the controller runs for village phones."""
+    store = PostgresDevices(pool)
+    exchange = AsteriskDevices(
+        console, Places(settings.state_dir).asterisk, await asyncio.to_thread(load_key, key_file(settings)),
+        settings.asterisk.sip_host, PROJECT_ROOT / "dialplans/templates",
+    )
+    return DeviceCarrier(store, exchange), DeviceWatch(AsteriskSight(client), store)

@@ -1,0 +1,20 @@
+"""The settings of village video phones."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class VillageSettings(BaseModel):
+    """Village video phones: how long each step of the ladder rings, and what a device may take."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    adviser_s: int = Field(25, ge=5, le=120, description="How long the village's own adviser is rung")
+    duty_s: int = Field(25, ge=5, le=120, description="How long the duty lawyer of the device's speciality is rung then")
+    station_s: int = Field(25, ge=5, le=120, description="How long the town's station is rung when key 3 asked for it")
+    wait_limit_s: int = Field(180, ge=10, le=7200, description="Longest wait for any operator then, before a voice message")
+    ahead_s: int = Field(
+        120, ge=0, le=3600, description="A village waits as if it had arrived this much earlier than a telephone; 0: alike"
+    )
+    calls_per_device: int = Field(1, ge=1, le=10, description="Calls one device may have at once")

@@ -1,0 +1,157 @@
+"""Village video phones in Asterisk: their secrets, their part of pjsip's configuration, their registrations and calls."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import os
+import re
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from ivr.domain.device import village_of
+from ivr.domain.device_use import Reach
+from ivr.domain.errors import BadSetting, Unavailable
+from ivr.ports.devices import DeviceContact, DeviceLine
+from ivr.telephony.ami import AmiClient, AmiRefused
+from ivr.telephony.dialplan import checked
+from ivr.telephony.embedded import Console
+
+FILE = "pjsip_devices.conf"
+_PREFIX = "v-"
+_UNFIT_NAME = re.compile(r"[^\w ·（）()、-]")
+_STATES: dict[str, Reach] = {"Reachable": "reachable", "Unreachable": "silent"}
+
+
+def load_key(file: Path) -> bytes:
+    """The install's key that makes devices' secrets, made when missing; BadSetting when others can read it. Blocking."""
+    try:
+        if file.stat().st_mode & 0o077:
+            raise BadSetting(f"{file} can be read by others; run `chmod 600 {file}`, or delete it and rotate every device")
+        key = file.read_bytes()
+        if len(key) != 32:
+            raise BadSetting(f"{file} is broken; restore it, or delete it and rotate every device")
+        return key
+    except FileNotFoundError:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        fresh = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+            out.write(secrets.token_bytes(32))
+            out.flush()
+            os.fsync(out.fileno())
+        try:
+            os.link(fresh, file)  # another process may have been faster: its key stands
+        except FileExistsError:
+            pass
+        finally:
+            fresh.unlink()
+        return load_key(file)
+
+
+def secret_of(key: bytes, device: str, salt: str) -> str:
+    """The device's SIP secret. The salt is random and new at every rotation; without the install's key it tells nothing."""
+    made = hmac.new(key, f"{device}\0{salt}".encode(), hashlib.sha256).digest()
+    return base64.urlsafe_b64encode(made[:18]).decode()
+
+
+def render_devices(lines: Sequence[DeviceLine], key: bytes, sip_host: str, templates: Path) -> str:
+    """pjsip's part for these devices; every value is checked against what the file gives a meaning to."""
+    environment = Environment(
+        loader=FileSystemLoader(templates), undefined=StrictUndefined, finalize=checked, keep_trailing_newline=True,
+        autoescape=False,
+    )
+    rows: list[dict[str, Any]] = [
+        {
+            "id": line.device.id, "name": _UNFIT_NAME.sub("", line.name) or line.device.id, "number": line.device.number,
+            "village": line.device.village, "adviser": line.device.adviser, "station": line.station,
+            "speciality_key": line.device.speciality_key, "secret": secret_of(key, line.device.id, line.salt),
+        }
+        for line in lines
+    ]
+    return environment.get_template(f"{FILE}.j2").render(devices=rows, sip={"host": sip_host})
+
+
+class AsteriskDevices:
+    """ivr.ports.devices.DeviceExchange: a file that Asterisk reads again at every start, and the console for what is at once.
+
+    The console, because AMI would need a right to the system for a reload.
+    """
+
+    def __init__(self, console: Console, run: Path, key: bytes, sip_host: str, templates: Path) -> None:
+        self._console = console
+        self._file = run / "etc" / FILE
+        self._key = key
+        self._sip_host = sip_host
+        self._templates = templates
+        self._loaded = False
+
+    async def take(self, lines: Sequence[DeviceLine]) -> bool:
+        """See the port. The first time the file is loaded even when it is the same: Asterisk may have read an older one."""
+        text = render_devices(lines, self._key, self._sip_host, self._templates)
+        changed = await asyncio.to_thread(self._write, text)
+        if self._loaded and not changed:
+            return False
+        self._loaded = False
+        await self._console.command("module reload res_pjsip.so")
+        self._loaded = True
+        return changed
+
+    def _write(self, text: str) -> bool:
+        if self._file.exists() and self._file.read_text() == text:
+            return False
+        fresh = self._file.with_name(f".{FILE}.new")
+        fresh.unlink(missing_ok=True)
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+            out.write(text)
+            out.flush()
+            os.fsync(out.fileno())
+        fresh.rename(self._file)
+        return True
+
+    async def cut(self, device: str) -> int:
+        """See the port; only a device's name ever reaches the console."""
+        if not village_of(device):
+            raise ValueError(f"{device[:40]!r} is no device")
+        held = await self._console.command("database show registrar/contact")
+        for key in re.findall(rf"^/registrar/contact/({re.escape(device)};@[0-9a-f]+)\s*:", held, re.MULTILINE):
+            await self._console.command(f'database del registrar/contact "{key}"')
+        calls = re.findall(
+            rf"^(PJSIP/{re.escape(device)}-[0-9a-f]{{8}})!", await self._console.command("core show channels concise"), re.MULTILINE
+        )
+        for channel in calls:
+            await self._console.command(f"channel request hangup {channel}")
+        return len(calls)
+
+
+class AsteriskSight:
+    """ivr.ports.devices.DeviceSight over AMI: one question for all devices, never one for each."""
+
+    def __init__(self, client: AmiClient) -> None:
+        self._client = client
+
+    async def contacts(self) -> Sequence[DeviceContact]:
+        """Every device's registration as Asterisk holds it; Unavailable when it cannot be asked."""
+        try:
+            frames = await self._client.request("PJSIPShowContacts", within_s=10)
+        except AmiRefused as refused:
+            if "no contacts" in str(refused).lower():
+                return ()
+            raise
+        except TimeoutError as late:
+            raise Unavailable("Asterisk did not say in time who is registered") from late
+        found = {}
+        for frame in frames:
+            device = frame.get("endpoint") or frame.get("aor", "")
+            if frame.get("event") == "ContactList" and device.startswith(_PREFIX):
+                trip = frame.get("roundtripusec", "")
+                found[device] = DeviceContact(
+                    device, _STATES.get(frame.get("status", ""), "reachable"), frame.get("useragent", "")[:80],
+                    int(trip) / 1000 if trip.isdigit() and int(trip) else None,
+                )
+        return tuple(found.values())

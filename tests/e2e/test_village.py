@@ -1,0 +1,222 @@
+"""Village video phones in a running product: one key, video both ways, down the ladder, one order each."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import pytest
+import pytest_asyncio
+
+from ivr.demo.client import HotlineClient
+from ivr.domain.errors import Unavailable
+from ivr.domain.worktime import SHANGHAI
+from tests.e2e.hotline import RunningHotline, running_hotline
+from tests.e2e.journeys import command, filled_order, state
+from tests.e2e.test_enquiry import part_of, until_written
+from tests.e2e.test_menus import call_row, facts
+from tests.e2e.test_roster import ready
+from tests.e2e.village import HEAD, device_phone, eventually, lawyer_phone, registered, secret_of, sees, village_call
+
+pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(240)]
+
+DEVICE, STATION, PLAIN = "v-640105001-L01-1", "v-640105001-1", "v-640105001-L02-1"
+MORE = """
+[village]
+adviser_s = 6
+duty_s = 6
+station_s = 8
+wait_limit_s = 12
+
+[enquiry]
+wait_s = 3
+
+[[seats]]
+name = "three"
+operator = "赵律师"
+work_number = "8001"
+
+[[seats]]
+name = "four"
+operator = "马律师"
+work_number = "8002"
+"""
+
+
+@dataclass
+class Village:
+    """The product, its devices' secrets, and the calls seen so far."""
+
+    hotline: RunningHotline
+    client: HotlineClient
+    secrets: dict[str, str]
+    known: set[str] = field(default_factory=set)
+
+    async def call(self) -> str:
+        return await village_call(self.client, self.known)
+
+    async def one_order(self, linked_id: str, device: str, village: str) -> dict[str, object]:
+        """The call's order: exactly one, of this village and device."""
+        order = await filled_order(self.client, linked_id)
+        assert [o["number"] for o in self.client.orders.values() if linked_id in o["calls"]] == [order["number"]]
+        place = next(f for f in order["fields"] if f["field"] == "place")
+        assert order["channel"] == "village_video" and (place["value"], place["rule"], place["source"]) == (village, "device", "machine")
+        assert "place" not in {b["field"] for b in order["blanks"]}
+        assert (await self.client.get(f"/calls/{linked_id}"))["channel"] == "village_video"
+        return dict(order)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def product() -> AsyncIterator[RunningHotline]:
+    """8001 advises 康庄社区; 8002 is on duty for 劳动争议 now."""
+    async with running_hotline(MORE) as running:
+        now = datetime.now(SHANGHAI)
+        start, end = (f"{now + timedelta(hours=h):%Y-%m-%d %H:%M}" for h in (-1, 6))
+        (running.folder / "duty.csv").write_text(f"work_number,name,speciality,from,to\n8002,马律师,劳动争议,{start},{end}\n")
+        await running.cli("roster", "import", str(running.folder / "duty.csv"))
+        (running.folder / "devices.csv").write_text(
+            HEAD + f"{DEVICE},康庄社区,马秀兰,8001,一楼大厅,GXV3480,劳动争议\n{STATION},640105001,,,,,\n{PLAIN},西花园社区,,,,,\n"
+        )
+        assert "新增 3" in await running.cli("devices", "import", str(running.folder / "devices.csv"), "--dry-run")
+        assert "v-" not in await running.cli("devices", "list"), "a dry run writes nothing"
+        assert "新增 3" in await running.cli("devices", "import", str(running.folder / "devices.csv"))
+        yield running
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def village(product: RunningHotline) -> AsyncIterator[Village]:
+    secrets = {device: await secret_of(product, device) for device in (DEVICE, STATION, PLAIN)}
+    async with product.client() as client:
+        yield Village(product, client, secrets)
+
+
+async def test_one_key_reaches_the_adviser_and_both_see_and_hear_each_other(village: Village) -> None:
+    hotline, client = village.hotline, village.client
+    asked, _ = hotline.speech("老板拖欠工资三个月了不给钱")
+    async with lawyer_phone(hotline, "three", keep_sound=True) as lawyer, device_phone(hotline, DEVICE, village.secrets[DEVICE], keep_sound=True) as phone:
+        await ready(client, "lawyer-8001")
+        await phone.dial("1")
+        await lawyer.wait_for("CALL_INCOMING", within_s=40)
+        linked_id = await village.call()
+        await lawyer.answer()
+        await state(client, linked_id, "talking")
+        await phone.say(asked)
+        first = await asyncio.gather(sees(phone), sees(lawyer))
+        await asyncio.gather(sees(phone, first[0]), sees(lawyer, first[1]))
+        shown = await command(hotline, f"core show channel {(await command(hotline, 'core show channels concise')).split('!')[0]}")
+        assert "(vp8)" in shown and "WriteTranscode: No" in shown and "ReadTranscode: No" in shown
+        await phone.hang_up()
+        order = await village.one_order(linked_id, DEVICE, "640105001-L01")
+    assert order["owner"] == "8001" and order["matter"]["code"] == "labour", "sound was heard: the order has what was said"
+    call = await call_row(client, linked_id)
+    assert (call["queue"], call["outcome"], call["caller_number"]) == ("lawyer-8001", "answered", "")
+    seen = await facts(hotline, linked_id, lambda seen: True)
+    assert [text for kind, text in seen if kind == "LADDER"] == ["adviser:ring"]
+
+
+async def test_an_absent_adviser_leads_to_the_duty_lawyer_and_a_busy_one_to_any_operator_by_sound(village: Village) -> None:
+    """First the adviser's phone is away and the duty lawyer's there; then nobody's but an operator's without a camera."""
+    hotline, client = village.hotline, village.client
+    async with device_phone(hotline, DEVICE, village.secrets[DEVICE]) as phone:
+        async with lawyer_phone(hotline, "four") as duty:
+            await ready(client, "lawyer-8002")
+            await phone.dial("12348")
+            await duty.wait_for("CALL_INCOMING", within_s=40)
+            first = await village.call()
+            await duty.answer()
+            await state(client, first, "talking")
+            await phone.hang_up()
+            await village.one_order(first, DEVICE, "640105001-L01")
+            seen = await facts(hotline, first, lambda seen: True)
+            assert [text for kind, text in seen if kind == "LADDER"] == ["adviser:absent", "duty:ring"]
+        async with lawyer_phone(hotline, "three") as adviser, hotline.operator("one") as operator:
+            await ready(client, "lawyer-8001")
+            await client.queue_until(lambda q: q["queue"] == "hotline" and q["members"]["available"] == 1)
+            await adviser.dial("echo")
+            await adviser.wait_for("CALL_ESTABLISHED")
+            await phone.dial("1")
+            await operator.wait_for("CALL_INCOMING", within_s=60)
+            second = await village.call()
+            await operator.answer()
+            await state(client, second, "talking")
+            await phone.hang_up()
+            await village.one_order(second, DEVICE, "640105001-L01")
+    seen = await facts(hotline, second, lambda seen: True)
+    assert [text for kind, text in seen if kind == "LADDER"] == ["adviser:busy", "duty:absent", "any:queue"]
+    call = await call_row(client, second)
+    assert (call["queue"], call["operator"], call["outcome"]) == ("hotline", "PJSIP/seat-one", "answered")
+
+
+async def test_an_adviser_who_does_not_come_and_nobody_else_there_leave_a_message_of_the_village(village: Village) -> None:
+    hotline, client = village.hotline, village.client
+    async with lawyer_phone(hotline, "three") as adviser, device_phone(hotline, DEVICE, village.secrets[DEVICE]) as phone:
+        await ready(client, "lawyer-8001")
+        await phone.dial("1")
+        await adviser.wait_for("CALL_INCOMING", within_s=40)  # and is not answered
+        linked_id = await village.call()
+        await facts(hotline, linked_id, lambda seen: ("MESSAGE", "180") in seen, within_s=90)
+        await phone.say(hotline.speech("我是康庄社区的请给我回话")[0])
+        await asyncio.sleep(3)
+        await phone.hang_up()
+        order = await village.one_order(linked_id, DEVICE, "640105001-L01")
+    seen = await facts(hotline, linked_id, lambda seen: True)
+    assert [text for kind, text in seen if kind == "LADDER"] == [
+        "adviser:ring", "adviser:late", "duty:absent", "any:queue", "any:nobody", "message:left"]
+    assert order["outcome"] == "message" and order["due_at"]
+
+
+async def test_key_three_reaches_the_towns_station(village: Village) -> None:
+    hotline, client = village.hotline, village.client
+    async with device_phone(hotline, STATION, village.secrets[STATION]) as station, device_phone(hotline, PLAIN, village.secrets[PLAIN]) as phone:
+        await phone.dial("3")
+        await station.wait_for("CALL_INCOMING", within_s=40)
+        linked_id = await village.call()
+        await station.answer()
+        await state(client, linked_id, "talking")
+        await sees(phone)
+        await phone.hang_up()
+        await village.one_order(linked_id, PLAIN, "640105001-L02")
+    assert (await call_row(client, linked_id))["operator"] == f"PJSIP/{STATION}"
+
+
+async def _restarted(hotline: RunningHotline, before: str) -> bool:
+    """Asterisk is up again: its settings tell another start."""
+    def started(text: str) -> str:
+        return next((line for line in text.splitlines() if "Startup time" in line), "")
+
+    with suppress(Unavailable):
+        now = await command(hotline, "core show settings")
+        return bool(started(now)) and started(now) != started(before) and "booted" in await command(hotline, "core waitfullybooted")
+    return False
+
+
+async def test_without_a_controller_and_after_a_restart_of_asterisk_a_village_reaches_an_operator(village: Village) -> None:
+    """Last, because the controller starts anew. The devices' file stands, and so does the ladder without the roster."""
+    hotline = village.hotline
+    assert hotline.process is not None
+    async with hotline.operator("one") as operator:
+        os.kill(hotline.process.pid, signal.SIGSTOP)
+        try:
+            os.kill(part_of(hotline, "controller"), signal.SIGKILL)
+            before = await command(hotline, "core show settings")
+            with suppress(Unavailable):
+                await command(hotline, "core restart now")
+            await eventually(lambda: _restarted(hotline, before))
+            await registered(hotline, "seat-one")
+            async with device_phone(hotline, DEVICE, village.secrets[DEVICE]) as phone:
+                await phone.dial("1")
+                await operator.wait_for("CALL_INCOMING", within_s=60)
+                await operator.answer()
+                await operator.wait_for("CALL_ESTABLISHED")
+                os.kill(hotline.process.pid, signal.SIGCONT)
+                linked_id = await village.call()
+                await until_written(hotline, linked_id, "LADDER", "duty:unanswered")
+                await phone.hang_up()
+        finally:
+            os.kill(hotline.process.pid, signal.SIGCONT)
+    await village.one_order(linked_id, DEVICE, "640105001-L01")

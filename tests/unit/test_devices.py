@@ -1,0 +1,146 @@
+"""Village phones as data: names, files, differences, the word for each, their secrets and their part of pjsip's configuration."""
+
+from __future__ import annotations
+
+import stat
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from ivr.domain.device import (
+    BadDeviceFile,
+    Device,
+    checked_reason,
+    diff_devices,
+    parse_devices,
+    stations_of,
+    village_of,
+)
+from ivr.domain.device_use import judge
+from ivr.domain.errors import BadSetting, CallerFault
+from ivr.domain.places import Place
+from ivr.ports.devices import DeviceLine
+from ivr.settings import PROJECT_ROOT
+from ivr.telephony.devices import load_key, render_devices, secret_of
+from tests.unit.test_dialplan_rendering import sections
+
+PLACES = [
+    Place("640105001", "西花园路街道", "town", "640105001"), Place("640105001-L01", "康庄社区", "village", "640105001"),
+    Place("640105100201", "泾华村", "village", "640105100"), Place("640105001-L09", "", "village", "640105001", status="placeholder"),
+]
+HEAD = "device,village,helper,adviser,place,model,speciality\n"
+SPECIALITIES = {"劳动争议": "labour", "其他": "other"}
+
+
+def read(*rows: str) -> tuple[list[Device], list[tuple[int, str]]]:
+    found = parse_devices(HEAD + "\n".join(rows), PLACES, ["8001"], SPECIALITIES)
+    return list(found.devices), [(b.line, b.reason) for b in found.bad]
+
+
+@pytest.mark.parametrize(("device", "village"), [
+    ("v-640105001-L01-1", "640105001-L01"), ("v-640105100201-12", "640105100201"), ("v-640105001-1", "640105001"),
+    ("v-640105001-L01", ""), ("v-640105001-L01-0", ""), ("v-110105001-L01-1", ""), ("seat-one", ""), ("v-640105001-L01-1\n", ""),
+    ("v-640105001-L01-1;x", ""), ("V-640105001-L01-1", ""),
+])
+def test_a_name_tells_its_village(device: str, village: str) -> None:
+    assert village_of(device) == village
+
+
+def test_a_file_is_read_and_the_town_follows_from_the_village() -> None:
+    devices, bad = read("v-640105001-L01-1,康庄社区,马秀兰,8001,一楼大厅,GXV3480,劳动争议", "v-640105001-1,640105001,,,,,", "")
+    assert bad == []
+    assert devices[0] == Device("v-640105001-L01-1", "640105001-L01", "640105001", "马秀兰", "8001", "一楼大厅", "GXV3480", "labour")
+    assert (devices[0].number, devices[0].speciality_key, devices[0].is_station) == ("640105001011", "2", False)
+    assert devices[1].is_station and stations_of(devices) == {"640105001": "v-640105001-1"}
+    assert stations_of([replace(devices[1], state="blocked")]) == {}
+
+
+def test_every_bad_row_is_told() -> None:
+    devices, bad = read(
+        "v-1,康庄社区,,,,,", "v-640105001-L01-1,泾华村,,,,,", "v-640105001-L01-1,无此村,,,,,", "v-640105001-L01-1,康庄社区,,9999,,,",
+        "v-640105001-L01-1,康庄社区,,,,,其他", "v-640105001-L01-1,康庄社区,${SHELL(id)},,,,", "v-640105001-L01-1,康庄社区",
+        "v-640105001-L01-2,康庄社区,,,,,", "v-640105001-L01-2,康庄社区,,,,,", "v-640105001-L09-1,640105001-L09,,,,,",
+    )
+    assert [d.id for d in devices] == ["v-640105001-L01-2"]
+    words = ["终端名应如", "不是 泾华村 的编码", "没有名为 无此村", "没有工号为 9999", "没有专长 其他", "helper 应为", "应有 7 列", "与第 9 行重复", "没有名为 640105001-L09"]
+    assert [line for line, _ in bad] == [2, 3, 4, 5, 6, 7, 8, 10, 11]
+    assert all(word in reason for word, (_, reason) in zip(words, bad, strict=True)), bad
+
+
+def test_a_file_without_its_head_is_refused() -> None:
+    with pytest.raises(BadDeviceFile, match="第一行应为 device,village"):
+        parse_devices("id,village\n", PLACES, [], {})
+
+
+def test_an_import_keeps_what_it_does_not_name_and_never_frees_a_blocked_device() -> None:
+    old = Device("v-640105001-L01-1", "640105001-L01", "640105001", state="blocked")
+    kept = Device("v-640105100201-1", "640105100201", "640105100")
+    file = parse_devices(HEAD + "v-640105001-L01-1,康庄社区,马秀兰,,,,\n", PLACES, [], {})
+    diff = diff_devices([old, kept], file)
+    assert (diff.added, diff.missing, diff.unchanged) == ((), (kept,), 0)
+    assert diff.changed == ((old, replace(old, helper="马秀兰")),)
+
+
+NOW = datetime(2026, 11, 26, 10, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(("given", "use", "reason", "since"), [
+    ({"reach": "reachable", "last_call": NOW - timedelta(days=29)}, "used", "", None),
+    ({"reach": "reachable", "last_call": NOW - timedelta(days=31)}, "unused", "", None),
+    ({"reach": "reachable"}, "unused", "", None),
+    ({"reach": "gone", "last_call": NOW}, "unusable", "注册已失效", NOW - timedelta(days=2)),
+    ({"reach": "silent"}, "unusable", "已注册但没有应答探测", NOW - timedelta(days=2)),
+    ({"reach": "never"}, "unusable", "从未注册", NOW - timedelta(days=2)),
+    ({"reach": "reachable", "last_call": NOW, "blocked_since": NOW, "blocked_why": "丢失"}, "unusable", "已停用：丢失", NOW),
+])
+def test_the_three_words(given: dict[str, object], use: str, reason: str, since: datetime | None) -> None:
+    facts: dict[str, object] = {"blocked_since": None, "blocked_why": "", "reach_since": NOW - timedelta(days=2), "last_call": None}
+    verdict = judge(**(facts | given), now=NOW)  # type: ignore[arg-type]
+    assert (verdict.use, verdict.reason, verdict.since) == (use, reason, since)
+
+
+@pytest.mark.parametrize("reason", ["", "   ", "x" * 201, "a\nb"])
+def test_an_act_needs_its_reason(reason: str) -> None:
+    with pytest.raises(CallerFault, match="say why"):
+        checked_reason(reason)
+
+
+def test_the_key_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
+    file = tmp_path / "state/devices.key"
+    key = load_key(file)
+    assert len(key) == 32 and load_key(file) == key and stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert [f.name for f in file.parent.iterdir()] == ["devices.key"]
+    file.chmod(0o644)
+    with pytest.raises(BadSetting, match="chmod 600"):
+        load_key(file)
+    file.chmod(0o600)
+    file.write_bytes(b"short")
+    with pytest.raises(BadSetting, match="broken"):
+        load_key(file)
+
+
+def test_a_secret_is_the_devices_and_the_rotations_alone() -> None:
+    key = bytes(32)
+    made = secret_of(key, "v-640105001-L01-1", "salt")
+    assert made == secret_of(key, "v-640105001-L01-1", "salt") and len(made) == 24
+    others = {secret_of(key, "v-640105001-L01-2", "salt"), secret_of(key, "v-640105001-L01-1", "other"), secret_of(b"1" * 32, "v-640105001-L01-1", "salt")}
+    assert len(others | {made}) == 4
+
+
+def test_pjsips_part_reaches_the_village_context_and_nothing_else() -> None:
+    device = Device("v-640105001-L01-1", "640105001-L01", "640105001", "马秀兰", "8001", "", "", "labour")
+    lines = [DeviceLine(device, "salt", "康庄社区 <sip:x>${SHELL(id)}", "v-640105001-1"), DeviceLine(replace(device, id="v-640105001-L01-2"), "b", "康庄社区", "")]
+    text = render_devices(lines, bytes(32), "127.0.0.1", PROJECT_ROOT / "dialplans/templates")
+    found = sections(text)
+    endpoint = found["v-640105001-L01-1/endpoint"]
+    assert endpoint["context"] == ["from-village"] and endpoint["callerid"] == ["康庄社区 sipxSHELL(id) <640105001011>"]
+    assert endpoint["allow_transfer"] == ["no"] and endpoint["allow"] == ["alaw,ulaw,h264,vp8"]
+    assert {"ADVISER=8001", "SPECIALITY=2", "VILLAGE=640105001-L01", "STATION=v-640105001-1", "DEVICE=v-640105001-L01-1"} == set(endpoint["set_var"])
+    assert not any(v.startswith(("_SEAT", "TRANSFER_CONTEXT", "DYNAMIC_FEATURES")) for v in endpoint["set_var"])
+    secrets = {found[f"v-640105001-L01-{n}/auth"]["password"][0] for n in (1, 2)}
+    assert len(secrets) == 2
+    assert text == render_devices(lines, bytes(32), "127.0.0.1", PROJECT_ROOT / "dialplans/templates")
+    with pytest.raises(BadSetting):
+        render_devices([replace(lines[0], station="x\n[evil]")], bytes(32), "127.0.0.1", PROJECT_ROOT / "dialplans/templates")
