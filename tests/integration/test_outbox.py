@@ -13,13 +13,18 @@ import pytest
 
 from ivr.domain.delivery import EVENTS, RetryRules
 from ivr.domain.errors import NotFound
+from ivr.domain.work_order import Actor, MoveRefused, OrderRules, Wish
+from ivr.domain.working_days import WorkingDays
+from ivr.domain.worktime import WorkTime
 from ivr.pipeline.deliver_events import EventDeliverer
 from ivr.ports.partners import Delivery, Partner, Receipt
 from ivr.storage.alarms import PostgresAlarms
 from ivr.storage.database import transaction
+from ivr.storage.order_life import PostgresOrderDesk
 from ivr.storage.outbox import PostgresOutbox, record, record_move
 from ivr.web.webhooks import WebhookPost
 from tests.fakes.partner_site import partner_site, rude_site
+from tests.fakes.web_world import TwoCodes
 from tests.integration.storage_world import FOLD, World, batch, facts, linked
 
 if TYPE_CHECKING:
@@ -241,3 +246,16 @@ async def test_the_database_away_only_delays(pool: Pool) -> None:
         )
         await world.call(2)
         await until(lambda: len(site.taken) == 2)
+
+
+async def test_the_desks_moves_reach_the_outbox_in_their_transaction(pool: Pool) -> None:
+    await World(pool).call(1)
+    await pool.execute("INSERT INTO unit (name) VALUES ('司法所')")
+    await pool.execute("INSERT INTO person (work_number, name, unit) VALUES ('7001', '赵律师', '司法所')")
+    number, version = await pool.fetchrow("SELECT number, version FROM work_order")
+    desk, chief = PostgresOrderDesk(pool, OrderRules(WorkTime(WorkingDays())), TwoCodes()), Actor("chief", frozenset({"dispatcher"}))
+    with pytest.raises(MoveRefused):
+        await desk.move(number, Wish("resolve", reason="x"), chief, version)
+    await desk.move(number, Wish("assign", to="7001", unit="司法所"), chief, version)
+    rows = await pool.fetch("SELECT event, order_then FROM outbox ORDER BY id")
+    assert [(r["event"], r["order_then"]["state"]) for r in rows] == [("order.created", "draft"), ("order.assigned", "assigned")]

@@ -138,28 +138,26 @@ BEGIN
     SELECT least(max(s.week), last_week), greatest(min(s.week), first_week) INTO newest, oldest FROM search_text s;
     WHILE newest >= oldest AND most > 0 LOOP
         RETURN QUERY
-            SELECT f.* FROM generate_series(newest, greatest(newest - width + 1, oldest), -1) AS w (week)
-             CROSS JOIN LATERAL (SELECT array_agg((w.week::bigint << 42) | pair) AS keys FROM unnest(pairs) AS pair) AS wanted
-             CROSS JOIN LATERAL (
-                SELECT t.id, t.at, t.linked_id, t.track_id, t.ordinal, t.part, t.text, coalesce(t.order_id, oc.order_id) AS order_id
-                  FROM (SELECT * FROM search_text t
-                         WHERE search_keys(t.week, t.text) @> wanted.keys
-                           AND NOT EXISTS (SELECT FROM unnest(words) AS word
-                                            WHERE position(word IN t.text) = 0 AND position(word IN search_fold(t.text)) = 0)
-                           AND (since IS NULL OR t.at >= since) AND (before IS NULL OR t.at < before)
-                           AND (after_at IS NULL OR (t.at, t.id) < (after_at, after_id))
-                         ORDER BY t.at DESC, t.id DESC) AS t
-                  LEFT JOIN work_order_call oc ON oc.linked_id = t.linked_id
-                 WHERE (with_confidential OR NOT EXISTS (
-                        SELECT FROM work_order o WHERE o.id = coalesce(t.order_id, oc.order_id) AND o.confidential))
-                   AND (wanted_category IS NULL OR EXISTS (
-                        SELECT FROM work_order o WHERE o.id = coalesce(t.order_id, oc.order_id) AND o.category = wanted_category))
-                   AND (wanted_town IS NULL OR EXISTS (
-                        SELECT FROM work_order_field p
-                         WHERE p.order_id = coalesce(t.order_id, oc.order_id) AND p.field = 'place' AND (p.value = wanted_town
-                            OR p.value IN (SELECT code FROM place WHERE town_code = wanted_town))))
-                 ORDER BY t.at DESC, t.id DESC LIMIT most) AS f
-             ORDER BY f.at DESC, f.id DESC LIMIT most;
+            SELECT t.id, t.at, t.linked_id, t.track_id, t.ordinal, t.part, t.text, coalesce(t.order_id, oc.order_id) AS order_id
+              FROM (SELECT t.* FROM generate_series(newest, greatest(newest - width + 1, oldest), -1) AS w (week)
+                     CROSS JOIN LATERAL (
+                        SELECT array_agg((w.week::bigint << 42) | pair) AS keys FROM unnest(pairs) AS pair) AS wanted
+                      JOIN search_text t ON search_keys(t.week, t.text) @> wanted.keys
+                     WHERE NOT EXISTS (SELECT FROM unnest(words) AS word
+                                        WHERE position(word IN t.text) = 0 AND position(word IN search_fold(t.text)) = 0)
+                       AND (since IS NULL OR t.at >= since) AND (before IS NULL OR t.at < before)
+                       AND (after_at IS NULL OR (t.at, t.id) < (after_at, after_id))
+                     ORDER BY t.at DESC, t.id DESC) AS t
+              LEFT JOIN work_order_call oc ON oc.linked_id = t.linked_id
+             WHERE (with_confidential OR NOT EXISTS (
+                    SELECT FROM work_order o WHERE o.id = coalesce(t.order_id, oc.order_id) AND o.confidential))
+               AND (wanted_category IS NULL OR EXISTS (
+                    SELECT FROM work_order o WHERE o.id = coalesce(t.order_id, oc.order_id) AND o.category = wanted_category))
+               AND (wanted_town IS NULL OR EXISTS (
+                    SELECT FROM work_order_field p
+                     WHERE p.order_id = coalesce(t.order_id, oc.order_id) AND p.field = 'place' AND (p.value = wanted_town
+                        OR p.value IN (SELECT code FROM place WHERE town_code = wanted_town))))
+             ORDER BY t.at DESC, t.id DESC LIMIT most;
         GET DIAGNOSTICS found_now = ROW_COUNT;
         most := most - found_now;
         newest := newest - width;
