@@ -33,11 +33,20 @@ async def _prepare(connection: asyncpg.Connection[asyncpg.Record]) -> None:
     )
 
 
+async def _tidy(connection: asyncpg.Connection[asyncpg.Record]) -> None:
+    """Before a connection goes back. Asyncpg's own way is a query each time, a quarter of what a small transaction costs.
+
+    Whoever changes a session holds its connection (``held_connection``), and that resets it.
+    """
+    if connection.is_in_transaction():
+        await connection.reset()
+
+
 async def open_pool(url: str, *, application: str, size: int = 8) -> Pool:
     """A pool whose connections speak JSON and never wait for ever; BadSetting for an address that cannot be right."""
     try:
         return await asyncpg.create_pool(
-            url, min_size=1, max_size=size, timeout=5, command_timeout=30, init=_prepare,
+            url, min_size=1, max_size=size, timeout=5, command_timeout=30, init=_prepare, reset=_tidy,
             server_settings={"application_name": f"ivr-{application}", "idle_in_transaction_session_timeout": "60000"},
         )
     except (asyncpg.InvalidCatalogNameError, asyncpg.InvalidAuthorizationSpecificationError, ValueError) as wrong:
@@ -104,8 +113,12 @@ async def held_connection(pool: Pool) -> AsyncIterator[Connection]:
     try:
         yield connection
     finally:
-        with suppress(*_AWAY):  # a broken one is thrown away
-            await pool.release(connection)
+        try:
+            with suppress(*_AWAY):  # a broken one is thrown away
+                await connection.reset()
+        finally:
+            with suppress(*_AWAY):
+                await pool.release(connection)
 
 
 async def lock_call(connection: Connection, linked_id: str) -> None:
