@@ -14,6 +14,8 @@ export interface QueueMember {
   interface: string
   state: MemberState
   paused_reason: string
+  /** Talking, and the caller is on hold. */
+  held?: boolean
 }
 
 export interface QueueCaller {

@@ -53,6 +53,8 @@ export const useLive = defineStore('live', () => {
   const fresh = computed(() => freshness(facts.value, nowMs.value))
   /** Server time up to which waiting times tick. */
   const tickMs = computed(() => ticksUntil(facts.value, nowMs.value))
+  /** This PC's time, for what is only counted here. */
+  const localMs = computed(() => nowMs.value)
   /** Server time now, for "today" in dates. */
   const now = computed(() => new Date(nowMs.value + skewMs.value))
 
@@ -184,5 +186,5 @@ export const useLive = defineStore('live', () => {
     return () => listeners.delete(tell)
   }
 
-  return { queues, queueTitle, inProgress, ended, orders, alarms, known, problem, snapshots, fresh, tickMs, now, open, close, retry, onChange, grownS, memberName, dismiss }
+  return { queues, queueTitle, inProgress, ended, orders, alarms, known, problem, snapshots, fresh, tickMs, now, localMs, open, close, retry, onChange, grownS, memberName, dismiss }
 })

@@ -10,6 +10,9 @@ export const useSession = defineStore('session', () => {
   /** Handlers and advisers: the server gives them their own orders, and nothing that is live. */
   const onlyOwn = computed(() => !!user.value?.roles.length && user.value.roles.every((role) => role === 'handler' || role === 'adviser'))
 
+  /** Operators and supervisors may sit at a desk. */
+  const mayOperate = computed(() => !!user.value?.roles.some((role) => role === 'operator' || role === 'supervisor'))
+
   /** Ask once; a server that does not answer throws, so that "signed out" is never guessed. */
   async function know(): Promise<User | null> {
     if (asked.value) return user.value
@@ -38,5 +41,5 @@ export const useSession = defineStore('session', () => {
     asked.value = true
   }
 
-  return { user, onlyOwn, know, signIn, signOut, forget }
+  return { user, onlyOwn, mayOperate, know, signIn, signOut, forget }
 })

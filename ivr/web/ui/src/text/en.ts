@@ -1,8 +1,10 @@
+import { enDesk } from './en_desk'
 import { enFigures } from './en_figures'
 import { enOrders } from './en_orders'
 import type { Messages } from './zh'
 
 export const en: Messages = {
+  ...enDesk,
   ...enFigures,
   ...enOrders,
   'app.name': '12348 Hotline',

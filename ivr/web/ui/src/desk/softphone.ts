@@ -1,0 +1,144 @@
+/** The seat's telephone: JsSIP over the exchange's secure WebSocket. It knows calls, not queues: states are the exchange's. */
+import { UA, WebSocketInterface } from 'jssip'
+import type { IncomingRTCSessionEvent, RTCSessionEvent } from 'jssip/lib/UA'
+import type { RTCSession } from 'jssip/lib/RTCSession'
+import type { SeatAccess } from './api'
+
+export type LinePhase = 'none' | 'ringing' | 'calling' | 'talking'
+
+/** What the page shows of the one call the telephone may have. */
+export interface Line {
+  phase: LinePhase
+  /** The exchange's name of the call, for its facts; '' for a call without one (the echo). */
+  linkedId: string
+  number: string
+  outgoing: boolean
+  held: boolean
+  muted: boolean
+  since: number
+}
+
+export const NO_LINE: Line = { phase: 'none', linkedId: '', number: '', outgoing: false, held: false, muted: false, since: 0 }
+
+export interface PhoneNews {
+  registered: (registered: boolean, why: string) => void
+  line: (line: Line) => void
+  /** The far end's sound, to be played. */
+  sound: (stream: MediaStream) => void
+}
+
+const TONE_MS = 160
+const GAP_MS = 120
+
+/** One registration and one call at a time; a second call while one is up is refused as busy. */
+export class Softphone {
+  private readonly ua: UA
+  private session: RTCSession | null = null
+  private line: Line = NO_LINE
+
+  constructor(
+    private readonly seat: SeatAccess,
+    private readonly microphone: () => MediaTrackConstraints | true,
+    private readonly news: PhoneNews,
+  ) {
+    this.ua = new UA({
+      sockets: [new WebSocketInterface(seat.websocket)],
+      uri: `sip:${seat.user}@${seat.host}`,
+      authorization_user: seat.user,
+      password: seat.secret,
+      register_expires: 60,
+      session_timers: false,
+      connection_recovery_min_interval: 1,
+      connection_recovery_max_interval: 8,
+      user_agent: 'ivr desk',
+    })
+    this.ua.on('registered', () => news.registered(true, ''))
+    this.ua.on('unregistered', () => news.registered(false, 'unregistered'))
+    this.ua.on('registrationFailed', (told) => news.registered(false, String(told.cause ?? 'failed')))
+    this.ua.on('disconnected', () => news.registered(false, 'disconnected'))
+    this.ua.on('newRTCSession', (event: RTCSessionEvent) => this.begin(event))
+    this.ua.start()
+  }
+
+  /** Unregisters; whatever call is up ends. */
+  stop(): void {
+    this.ua.terminateSessions()
+    this.ua.stop()
+  }
+
+  /** Hear oneself, through the exchange and back. */
+  echo(): void {
+    this.ua.call(`sip:echo@${this.seat.host}`, this.media())
+  }
+
+  answer(): void {
+    if (this.line.phase === 'ringing') this.session?.answer(this.media())
+  }
+
+  hangUp(): void {
+    if (this.session && !this.session.isEnded()) this.session.terminate()
+  }
+
+  setHold(held: boolean): void {
+    if (!this.session?.isEstablished()) return
+    if (held) this.session.hold()
+    else this.session.unhold()
+  }
+
+  setMute(muted: boolean): void {
+    if (muted) this.session?.mute({ audio: true })
+    else this.session?.unmute({ audio: true })
+  }
+
+  /** Keys as the exchange hears them; a comma is a pause of two seconds. */
+  press(keys: string): void {
+    const established = this.session?.isEstablished()
+    // The typings name the transports by an enumeration that exists in them alone.
+    if (established) this.session?.sendDTMF(keys, { duration: TONE_MS, interToneGap: GAP_MS, transportType: 'RFC2833' as never })
+  }
+
+  private media() {
+    return { mediaConstraints: { audio: this.microphone(), video: false }, pcConfig: { iceServers: [] } }
+  }
+
+  private begin(event: RTCSessionEvent): void {
+    const incoming = event.originator === ('remote' as never)
+    if (this.session) {
+      if (incoming) event.session.terminate({ status_code: 486 })
+      return
+    }
+    const session = event.session
+    this.session = session
+    const request = (event as IncomingRTCSessionEvent).request
+    this.tell({
+      ...NO_LINE, phase: incoming ? 'ringing' : 'calling', outgoing: !incoming, since: Date.now(),
+      linkedId: incoming ? (request.getHeader('X-Ivr-Call') ?? '') : '',
+      number: incoming ? session.remote_identity.uri.user : '',
+    })
+    const listen = (connection: RTCPeerConnection): void => {
+      connection.addEventListener('track', (track) => {
+        const stream = track.streams[0]
+        if (stream) this.news.sound(stream)
+      })
+    }
+    if (session.connection) listen(session.connection)
+    session.on('peerconnection', (told: { peerconnection: RTCPeerConnection }) => listen(told.peerconnection))
+    session.on('confirmed', () => this.tell({ phase: 'talking', since: Date.now() }))
+    session.on('hold', () => this.tell({ held: session.isOnHold().local }))
+    session.on('unhold', () => this.tell({ held: session.isOnHold().local }))
+    session.on('muted', () => this.tell({ muted: true }))
+    session.on('unmuted', () => this.tell({ muted: false }))
+    const over = (): void => {
+      if (this.session !== session) return
+      this.session = null
+      this.tell(NO_LINE)
+    }
+    session.on('ended', over)
+    session.on('failed', over)
+  }
+
+  private tell(change: Partial<Line>): void {
+    this.line = { ...this.line, ...change }
+    this.news.line(this.line)
+  }
+}
