@@ -66,11 +66,6 @@ class QueueMember:
             return "talking"
         return "paused" if self.paused else "available"
 
-    @property
-    def held(self) -> bool:
-        """Whether the seat has put its caller on hold."""
-        return self.device == 8
-
 
 @dataclass(frozen=True, slots=True)
 class QueueCaller:

@@ -13,6 +13,7 @@ from ivr.domain.events import (
     CallerLeft,
     ChannelEnded,
     ExchangeSnapshot,
+    HoldChanged,
     LinkLost,
     LiveEvent,
     MemberChanged,
@@ -31,6 +32,7 @@ class QueueView:
     queue: str
     callers: dict[str, QueueCaller] = field(default_factory=dict)
     members: dict[str, QueueMember] = field(default_factory=dict)
+    held: set[str] = field(default_factory=set)  # seats that put their caller on hold; the device's own state does not tell
 
     def join(self, caller: QueueCaller) -> None:
         """Take a caller in at the position Asterisk gave; whoever was there or behind moves back by one."""
@@ -48,7 +50,7 @@ class QueueView:
             "members": [
                 {
                     "interface": m.interface, "name": m.name, "state": m.state, "paused_reason": m.paused_reason,
-                    "held": m.held,
+                    "held": m.state == "talking" and m.interface in self.held,
                 }
                 for m in sorted(self.members.values(), key=lambda m: (m.name, m.interface))
             ],
@@ -67,11 +69,12 @@ class QueueBoard:
         """Take an event; the names of the queues it changed. An event before the first snapshot changes nothing."""
         match event:
             case ExchangeSnapshot():
-                gone = set(self.queues)
+                gone, held = set(self.queues), {name: view.held for name, view in self.queues.items()}
                 self.queues = {
                     q.queue: QueueView(
                         q.queue, {c.unique_id: c for c in sorted(q.callers, key=lambda c: (c.position, c.joined_at))},
                         {m.interface: m for m in q.members},
+                        held.get(q.queue, set()) & {m.interface for m in q.members if m.state == "talking"},
                     )
                     for q in event.queues
                 }
@@ -100,7 +103,15 @@ class QueueBoard:
                 view = self.queues.get(queue)
                 if view is not None and view.members.get(member.interface) != member:
                     view.members[member.interface] = member
+                    if member.state != "talking":
+                        view.held.discard(member.interface)
                     return {queue}
+            case HoldChanged(channel, _, _, now_held):
+                seat = channel.rpartition("-")[0]
+                changed = {n for n, v in self.queues.items() if seat in v.members and (seat in v.held) is not now_held}
+                for name in changed:
+                    (self.queues[name].held.add if now_held else self.queues[name].held.discard)(seat)
+                return changed
             case MemberRemoved(queue, interface):
                 view = self.queues.get(queue)
                 if view is not None and interface in view.members:

@@ -140,3 +140,21 @@ def test_callers_are_shown_in_asterisks_order_and_numbered_anew() -> None:
 def test_a_members_state_in_peoples_words(device: int, paused: bool, state: str) -> None:
     member = QueueMember("PJSIP/seat-one", "王律师", device, paused)
     assert member.state == state and replace(member, name="").state == state
+
+
+def test_a_seat_that_holds_its_caller_is_told_in_all_its_queues_until_it_talks_or_hangs_up() -> None:
+    seat = QueueMember("PJSIP/seat-web", "张律师", 2, False)
+    board = QueueBoard()
+    board.apply(ExchangeSnapshot(tuple(QueueSnapshot(q, (seat,), ()) for q in ("a", "b")), frozenset(), 0.0))
+
+    def held() -> list[bool]:
+        return [view.board()["members"][0]["held"] for view in board.queues.values()]
+
+    hold = HoldChanged("PJSIP/seat-web-0000001a", "1.2", "1.1", True)
+    assert board.apply(hold) == {"a", "b"} and held() == [True, True] and board.apply(hold) == set()
+    assert board.apply(replace(hold, channel="PJSIP/trunk-carrier-00000001")) == set()
+    assert board.apply(replace(hold, held=False)) == {"a", "b"} and held() == [False, False]
+    board.apply(hold)
+    board.apply(MemberChanged("a", replace(seat, device=1)))
+    board.apply(MemberChanged("a", seat))
+    assert held() == [False, True], "the next call is not on hold"

@@ -110,6 +110,13 @@ export const useDeskOrders = defineStore('deskOrders', () => {
     return made
   }
 
+  /** Another person may sit here next. */
+  function forget(): void {
+    for (const known of [typed, orders]) for (const linkedId of Object.keys(known)) delete known[linkedId]
+    problem.value = null
+    remember()
+  }
+
   function remember(): void {
     try {
       sessionStorage.setItem(KEPT, JSON.stringify(typed))
@@ -125,5 +132,5 @@ export const useDeskOrders = defineStore('deskOrders', () => {
     }
   }
 
-  return { typed, orders, saving, problem, begin, type, save, move }
+  return { typed, orders, saving, problem, begin, type, save, move, forget }
 })
