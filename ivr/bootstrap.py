@@ -63,8 +63,10 @@ from ivr.storage.audit import PostgresAudit
 from ivr.storage.callbacks import CallbackJobs, PostgresCallbacks
 from ivr.storage.caller_languages import PostgresCallerLanguages
 from ivr.storage.database import connect, open_pool, transaction
+from ivr.storage.devices import PostgresDevices
 from ivr.storage.feed import PostgresFeed, prune
 from ivr.storage.ledger import PostgresLedger
+from ivr.storage.live_words import PostgresLiveWords
 from ivr.storage.nuisance import PostgresListings
 from ivr.storage.progress import PostgresProgress
 from ivr.storage.queue_live import PostgresQueueLive
@@ -322,7 +324,9 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
     async with patient_pool(settings, "worker", size=slots + 3) as pool, VoskRecognizer(choice.path, slots=slots) as ears:
         tracks = PostgresTracks(pool, await work_orders(settings, pool))
         name = f"{socket.gethostname()}:{os.getpid()}"
-        follower = RecordingFollower(name, tracks, ears, settings.recordings_dir, settings.speech.followed_tracks)
+        follower = RecordingFollower(
+            name, tracks, ears, settings.recordings_dir, settings.speech.followed_tracks, words=PostgresLiveWords(pool)
+        )
         worker = TranscriptionWorker(name, tracks, ears, settings.recordings_dir, slots, follower=follower)
         running = asyncio.create_task(worker.run())
         stopping = asyncio.create_task(stop.wait())
@@ -350,6 +354,7 @@ async def run_web(settings: Settings, stop: asyncio.Event) -> None:
             statistics=statistics(settings, pool),
             orders=order_desk(settings, pool),
             desk=await desk_services(settings, pool),
+            devices=PostgresDevices(pool),
         )
         wss = settings.asterisk.wss_port
         options = WebOptions(

@@ -15,7 +15,7 @@ import structlog
 from ivr.domain.errors import RecognizerFailed, Unavailable
 from ivr.domain.recording import TRACKS
 from ivr.domain.transcript import Speaker
-from ivr.ports.pipeline import TrackStore
+from ivr.ports.pipeline import LiveWords, TrackStore
 from ivr.ports.speech import FollowedTrack, Recognizer
 
 log = structlog.get_logger(__name__)
@@ -29,6 +29,8 @@ _AFTERWARDS_S = 30.0
 class _Followed:
     track: FollowedTrack
     last_talking: float
+    linked_id: str
+    told: int = 0
 
 
 class RecordingFollower:
@@ -36,7 +38,7 @@ class RecordingFollower:
 
     def __init__(
         self, name: str, tracks: TrackStore, recognizer: Recognizer, recordings: Path, most_tracks: int, *,
-        every_s: float = _EVERY_S,
+        every_s: float = _EVERY_S, words: LiveWords | None = None,
     ) -> None:
         self.name = name
         self._tracks = tracks
@@ -44,6 +46,7 @@ class RecordingFollower:
         self._recordings = recordings
         self._most = most_tracks
         self._every_s = every_s
+        self._words = words
         self._followed: dict[str, _Followed] = {}
 
     async def run(self) -> None:
@@ -68,9 +71,9 @@ class RecordingFollower:
 
     async def _round(self) -> None:
         now = asyncio.get_running_loop().time()
-        talking: dict[str, Speaker] = {
-            name.path(track): track for name in await self._tracks.being_recorded(self._most) for track in TRACKS
-        }
+        await self._tell()
+        names = await self._tracks.being_recorded(self._most)
+        talking: dict[str, tuple[str, Speaker]] = {name.path(track): (name.linked_id, track) for name in names for track in TRACKS}
         for path in talking.keys() & self._followed.keys():
             self._followed[path].last_talking = now
         wanted = [*self._followed, *(p for p in talking if p not in self._followed)][: self._most]
@@ -80,11 +83,22 @@ class RecordingFollower:
                 await self._give_up(path)
         for path in ours - self._followed.keys():
             if path in talking:
-                await self._begin(path, talking[path], now)
+                await self._begin(path, *talking[path], now)
 
-    async def _begin(self, path: str, speaker: Speaker, now: float) -> None:
+    async def _tell(self) -> None:
+        """Pass on what was heard since the last round; a call is told of twice rather than never."""
+        if self._words is None:
+            return
+        for followed in list(self._followed.values()):
+            if fresh := followed.track.heard()[followed.told:]:
+                await self._words.hear(followed.linked_id, followed.told, fresh)
+                followed.told += len(fresh)
+
+    async def _begin(self, path: str, linked_id: str, speaker: Speaker, now: float) -> None:
         try:
-            self._followed[path] = _Followed(await self._recognizer.follow(self._recordings / path, speaker), now)
+            self._followed[path] = _Followed(
+                await self._recognizer.follow(self._recordings / path, speaker), now, linked_id,
+            )
         except RecognizerFailed as failed:
             log.warning("track_not_followed", path=path, reason=str(failed))
 

@@ -12,7 +12,7 @@ from ivr.domain.events import Fact, LedgerBatch, LiveEvent, Source
 from ivr.domain.nuisance import Listing
 from ivr.domain.reconciliation import Books, Difference, LedgerFile
 from ivr.domain.recording import RecordingName, Track, TrackJob
-from ivr.domain.transcript import TrackTranscript
+from ivr.domain.transcript import Segment, TrackTranscript
 
 FoldCall = Callable[[Sequence[Fact]], Call | None]
 
@@ -97,6 +97,14 @@ class Spool(Protocol):
 
     async def discard(self, name: RecordingName) -> None:
         """Remove a recording without sound, header and all: nobody was heard, or nobody wanted to be."""
+        ...
+
+
+class LiveWords(Protocol):
+    """What is heard of calls while they go on, told to pages; never the transcript."""
+
+    async def hear(self, linked_id: str, first: int, segments: Sequence[Segment]) -> None:
+        """Keep segments of one speaker, numbered from ``first``, and tell that there are some."""
         ...
 
 

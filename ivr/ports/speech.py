@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from ivr.domain.transcript import Speaker, TrackTranscript
+from ivr.domain.transcript import Segment, Speaker, TrackTranscript
 
 
 class FollowedTrack(Protocol):
@@ -14,6 +15,10 @@ class FollowedTrack(Protocol):
     @property
     def broken(self) -> bool:
         """Whether following it has failed; the track is then heard from its start, as any other."""
+        ...
+
+    def heard(self) -> Sequence[Segment]:
+        """What was heard so far, in the order of speaking; grows only."""
         ...
 
     async def finish(self, audio_s: float) -> TrackTranscript:

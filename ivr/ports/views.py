@@ -108,12 +108,27 @@ class StoredSegment:
 
 
 @dataclass(frozen=True, slots=True)
+class HeardSegment:
+    """A stretch of speech heard while the call goes on; not the transcript yet."""
+
+    speaker: Speaker
+    start_s: float
+    end_s: float
+    text: str
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
 class CallDetail:
-    """One call; recordings and segments are of one recording, caller's track first, segments as spoken."""
+    """One call; recordings and segments are of one recording, caller's track first, segments as spoken.
+
+    ``heard`` is what was heard so far of tracks that have no transcript yet.
+    """
 
     call: CallRecord
     recordings: Sequence[RecordingTrack]
     segments: Sequence[StoredSegment]
+    heard: Sequence[HeardSegment] = ()
 
 
 @dataclass(frozen=True, slots=True)

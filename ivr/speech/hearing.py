@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
 from pathlib import Path
 from typing import Any
@@ -22,16 +22,16 @@ class Hearing:
         self._path = path
         self._speaker = speaker
         self._model_name = model_name
+        self.segments: list[Segment] = []
 
     async def result(self, within_s: float | None) -> TrackTranscript:
         """The whole transcript. Raises AudioUnreadable, or RecognizerFailed when the child died, failed or took too long."""
-        segments: list[Segment] = []
         last: dict[str, Any] = {}
         try:
             async with asyncio.timeout(within_s), aclosing(self.child.answers()) as answers:
                 async for last in answers:
                     if words := last.get("segment"):
-                        segments.append(_segment(self._speaker, words))
+                        self.segments.append(_segment(self._speaker, words))
         except TimeoutError:
             raise RecognizerFailed(f"{self._path.name}: decoding took more than {within_s:g} s and was stopped") from None
         except DecoderDied as death:
@@ -41,7 +41,7 @@ class Hearing:
         if text := last.get("failed"):
             raise RecognizerFailed(f"{self._path.name}: {text}")
         done = last["done"]
-        return TrackTranscript(self._speaker, self._model_name, done["audio_s"], done["speech_s"], tuple(segments))
+        return TrackTranscript(self._speaker, self._model_name, done["audio_s"], done["speech_s"], tuple(self.segments))
 
 
 STALLED_S = 20.0
@@ -106,6 +106,10 @@ class FollowedTrack:
     def broken(self) -> bool:
         """Whether its decoder has failed already, so that the track must be heard from its start."""
         return self._result.done()
+
+    def heard(self) -> Sequence[Segment]:
+        """What was heard so far."""
+        return self._hearing.segments
 
     async def finish(self, audio_s: float) -> TrackTranscript:
         """Hear the rest of a recording that is closed; ``audio_s`` is its length and gives the time limit."""

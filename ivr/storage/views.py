@@ -25,6 +25,7 @@ from ivr.ports.views import (
     CallFilter,
     CallRecord,
     Health,
+    HeardSegment,
     OrderField,
     OrderFilter,
     QueueLive,
@@ -183,7 +184,13 @@ class PostgresViews:
                 " WHERE track_id = ANY($1::bigint[]) ORDER BY start_s, speaker, ordinal",
                 [t.id for t in tracks],
             )
-        return CallDetail(CallRecord(**row), tracks, [_segment(s) for s in segments])
+            heard = await connection.fetch(
+                "SELECT speaker, start_s, end_s, text, confidence FROM heard_segment"
+                " WHERE linked_id = $1 AND NOT speaker = ANY($2::text[]) ORDER BY start_s, speaker, ordinal LIMIT 2000",
+                linked_id, [t.track for t in tracks if t.state not in ("pending", "leased")],
+            )
+        live = [HeardSegment(**h) for h in heard]
+        return CallDetail(CallRecord(**row), tracks, [_segment(s) for s in segments], live)
 
     async def tracks(self, linked_id: str) -> Sequence[RecordingTrack] | None:
         async with connected(self._pool) as connection:

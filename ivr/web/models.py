@@ -154,6 +154,16 @@ class TranscriptSegment(Wire):
     words: list[TranscriptWord]
 
 
+class HeardSegment(Wire):
+    """What was heard while the call goes on; the transcript takes its place."""
+
+    speaker: Literal["caller", "operator"]
+    start_s: Seconds
+    end_s: Seconds
+    text: str
+    confidence: Seconds
+
+
 class TranscriptAnswer(Wire):
     """``partial``: at least one track could not be transcribed; ``none``: there is no recording."""
 
@@ -184,6 +194,7 @@ class CallAnswer(CallRow):
     caller_number_raw: str
     recordings: list[Recording]
     transcript: TranscriptAnswer
+    heard: list[HeardSegment] = Field(description="heard so far of tracks that have no transcript yet, as spoken")
 
 
 class Peaks(Wire):

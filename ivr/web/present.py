@@ -154,6 +154,10 @@ def call_answer(detail: CallDetail) -> models.CallAnswer:
                     for s in detail.segments
                 ],
             },
+            "heard": [
+                {"speaker": s.speaker, "start_s": s.start_s, "end_s": s.end_s, "text": s.text, "confidence": s.confidence}
+                for s in detail.heard
+            ],
         }
     )
 

@@ -72,7 +72,7 @@ async def show_call(request: web.Request) -> web.Response:
         raise NotFound(f"There is no call {linked_id[:80]}.")
     if detail.call.confidential:
         await demand_call(request, linked_id, read=True)
-    if detail.segments:
+    if detail.segments or detail.heard:
         await request.app[AUDIT_ONCE].note(request[IDENTITY], "transcript.read", linked_id, {})
     return answer(call_answer(detail))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from playwright.async_api import Page, async_playwright, expect
 
 from ivr.demo.phone import PhoneAccount, ScriptedPhone
+from ivr.exchange_setup import credentials
 from tests.e2e.hotline import RunningHotline
 from tests.e2e.test_pages import CHROMIUM
 from tests.fakes.free_ports import free_ports
@@ -38,6 +40,12 @@ name = "web-two"
 operator = "赵律师"
 queues = ["hotline"]
 browser = true
+
+[[seats]]
+name = "phone"
+operator = "钱律师"
+work_number = "8005"
+browser = false
 
 [[trunks]]
 name = "lan"
@@ -71,6 +79,12 @@ class DeskHotline(RunningHotline):
     def caller(self, number: str = "13895112348", name: str = "", **more: Any) -> ScriptedPhone:
         """A caller behind the line whose carrier has this address."""
         return self._phone(PhoneAccount(number, f"{self.host}:{self.sip}", name), listen_host=self.host, **more)
+
+    def operator(self, seat: str = "phone", *, answers_itself: bool = False, **more: Any) -> ScriptedPhone:
+        """A desk phone that registers at this machine's own address."""
+        secret = credentials(self.settings).endpoints[f"seat-{seat}"]
+        account = PhoneAccount(f"seat-{seat}", f"{self.host}:{self.sip}", secret=secret, answers_itself=answers_itself)
+        return self._phone(account, listen_host=self.host, **more)
 
     def key_pin(self) -> str:
         """The server's public key as Chromium takes it: this key's certificate is accepted, and no other."""
@@ -157,6 +171,18 @@ async def sits_down(page: Page, seat: str = "web") -> None:
     await page.get_by_test_id(f"take-{seat}").click()
     await expect(page.get_by_test_id("desk-line")).to_contain_text("话机已连上", timeout=15_000)
     await state(page, "paused")
+
+
+async def shot(page: Page, name: str) -> None:
+    """A picture for who looks at the page, where IVR_SHOTS names a folder."""
+    if folder := os.environ.get("IVR_SHOTS"):
+        await page.screenshot(path=Path(folder) / f"{name}.png")
+
+
+async def leaves(page: Page) -> None:
+    """Gives the seat back, so that the next one may have it."""
+    await page.get_by_test_id("desk-leave").click()
+    await expect(page.get_by_test_id("take-web")).to_be_visible(timeout=15_000)
 
 
 async def state(page: Page, wanted: str, within_s: float = 15) -> None:

@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import expect
 
-from tests.e2e.desk import DeskHotline, desk_browser, desk_hotline, operator_signs_in, sits_down, sound, state
+from tests.e2e.desk import DeskHotline, desk_browser, desk_hotline, leaves, operator_signs_in, shot, sits_down, sound, state
 from tests.e2e.journeys import arrival, filled_order
 from tests.e2e.journeys import state as call_state
 
@@ -56,6 +56,8 @@ async def test_a_call_from_the_first_ring_to_the_confirmed_order(office: DeskHot
             await page.get_by_test_id("desk-remark").fill("电话里说明天再来")
             await caller.say(said)
             await asyncio.sleep(seconds + 0.5)
+            await expect(page.get_by_test_id("desk-transcript")).to_contain_text("邻里纠纷", timeout=20_000)
+            assert client.calls[linked_id]["state"] == "talking", "it was there before the end of the call"
             heard_here = await sound(page)
             assert heard_here["received"] > 50 and heard_here["sent"] > 50 and heard_here["energy"] > 0.001, heard_here
             assert heard_here["codec"] in ("audio/opus", "audio/PCMU", "audio/PCMA"), heard_here
@@ -77,3 +79,103 @@ async def test_a_call_from_the_first_ring_to_the_confirmed_order(office: DeskHot
         await state(page, "available")
         assert (await client.get(f"/work-orders/{order['number']}"))["state"] == "pending_review"
         assert max(loudness(file) for file in heard) > 300, "the caller heard the operator"
+        await leaves(page)
+
+
+async def test_the_next_caller_waits_for_the_end_of_the_wrap_up_and_is_known_when_it_rings(office: DeskHotline) -> None:
+    async with desk_browser(office) as page, office.client() as client:
+        await operator_signs_in(office, page, "li")
+        await sits_down(page)
+        await page.get_by_test_id("desk-ready").click()
+        await state(page, "available")
+        async with office.caller("13896710002", "丁玉兰") as caller:
+            await caller.dial("12348")
+            first = await arrival(client, "13896710002")
+            await state(page, "ringing", 30)
+            await page.get_by_test_id("answer").click()
+            await state(page, "talking")
+            await call_state(client, first, "talking")
+            await caller.hang_up()
+        await state(page, "wrapUp")
+        await call_state(client, first, "ended")
+        async with office.caller("13896710002", "丁玉兰") as caller:
+            await caller.dial("12348")
+            second = await arrival(client, "13896710002")
+            await call_state(client, second, "queued")
+            # Longer than the two seconds in which Asterisk itself leaves the seat alone.
+            await asyncio.sleep(4)
+            await state(page, "wrapUp", 1)
+            assert client.calls[second]["state"] == "queued"
+            await page.get_by_test_id("desk-ready").click()
+            await state(page, "ringing", 30)
+            await expect(page.get_by_test_id("pop-calls").locator("li")).to_have_count(1, timeout=15_000)
+            await expect(page.get_by_test_id("pop-orders").locator("li")).to_have_count(1)
+            await page.get_by_test_id("answer").click()
+            await state(page, "talking")
+            await page.get_by_test_id("desk-caller_name").fill("丁玉兰")
+            await page.get_by_test_id("mute").click()
+            await expect(page.get_by_test_id("mute")).to_have_attribute("aria-pressed", "true")
+            await page.get_by_test_id("mute").click()
+            await shot(page, "desk")
+            assert await page.evaluate("document.documentElement.scrollWidth") <= 1366
+            # The telephone stays while another page is looked at.
+            await page.get_by_role("link", name="工单", exact=True).click()
+            await expect(page.get_by_test_id("desk-banner")).to_contain_text("正在通话")
+            assert (await sound(page))["received"] > 0
+            await page.get_by_test_id("nav-desk").click()
+            await state(page, "talking")
+            await caller.hang_up()
+        await state(page, "wrapUp")
+        await page.get_by_test_id("pause-meal").click()
+        await state(page, "paused")
+        await expect(page.get_by_test_id("desk-state")).to_contain_text("用餐")
+        await leaves(page)
+
+
+async def test_a_call_is_transferred_by_key_and_one_nobody_answers_pauses_the_seat(office: DeskHotline) -> None:
+    async with desk_browser(office) as page, office.client() as client, office.operator("phone") as colleague:
+        await operator_signs_in(office, page, "zhao")
+        await sits_down(page)
+        await page.get_by_test_id("echo").click()
+        await state(page, "talking")
+        async with asyncio.timeout(20):
+            while (await sound(page))["energy"] < 0.0001:  # the beeps of the fake microphone, back from Asterisk
+                await asyncio.sleep(0.2)
+        await page.get_by_test_id("hang-up").click()
+        await state(page, "paused")
+        await page.get_by_test_id("desk-ready").click()
+        await state(page, "available")
+        async with office.caller("13896710003") as caller:
+            await caller.dial("12348")
+            linked_id = await arrival(client, "13896710003")
+            await state(page, "ringing", 30)
+            await page.get_by_test_id("answer").click()
+            await call_state(client, linked_id, "talking")
+            await page.get_by_test_id("transfer-to").fill("8005")
+            await page.get_by_test_id("transfer-blind").click()
+            await colleague.wait_for("CALL_INCOMING", 20)
+            await colleague.answer()
+            await state(page, "wrapUp", 20)
+            await caller.hang_up()
+        await page.get_by_test_id("desk-ready").click()
+        await state(page, "available")
+        async with office.caller("13896710004") as caller:
+            await caller.dial("12348")
+            await state(page, "ringing", 30)
+            await state(page, "paused", 40)
+            await expect(page.get_by_test_id("desk-state")).to_contain_text("振铃没有接")
+            assert client.calls[await arrival(client, "13896710004")]["state"] == "queued", "the caller keeps the place"
+            await caller.hang_up()
+        await leaves(page)
+
+
+async def test_a_page_that_is_gone_loses_its_seat_which_is_paused(office: DeskHotline) -> None:
+    async with desk_browser(office) as page:
+        await operator_signs_in(office, page, "sun")
+        await sits_down(page, "web-two")
+        await page.get_by_test_id("desk-ready").click()
+        await state(page, "available")
+    async with office.client() as client:
+        await client.queue_until(lambda q: any(
+            m["interface"] == "PJSIP/seat-web-two" and m["paused_reason"] == "lost" for m in q["member_list"]
+        ), 60)

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ivr.domain.errors import Unavailable
+from ivr.domain.transcript import Segment, Speaker, Word
 from ivr.ports.desk import CommandRefused, CommandUnanswered, ExchangeCommand, SeatLost, SeatTaken
 from ivr.storage.desk import PostgresCommands, PostgresSeats
+from ivr.storage.live_words import PostgresLiveWords
+from ivr.storage.views import PostgresViews
 
 if TYPE_CHECKING:
     from ivr.storage.database import Pool
@@ -125,3 +128,25 @@ async def test_commands_do_not_pile_up(pool: Pool) -> None:
     )
     with pytest.raises(Unavailable, match="Too many commands"):
         await PostgresCommands(pool).carry_out("pause", "east", "meal", "wang")
+
+
+def spoken(speaker: Speaker, text: str, at: float) -> Segment:
+    return Segment(speaker, at, at + 1, (Word(text, at, at + 1, 0.5),))
+
+
+async def test_what_is_heard_during_a_call_is_shown_until_the_tracks_transcript_is_there(pool: Pool) -> None:
+    words, views = PostgresLiveWords(pool), PostgresViews(pool)
+    await pool.execute(
+        "INSERT INTO call (linked_id, state, channel, caller_number, arrived_at, recording_name)"
+        " VALUES ('t-1.1', 'talking', 'hotline', '13896719999', now(), 'r')"
+    )
+    await words.hear("t-1.1", 0, [spoken("caller", "您好", 1), spoken("caller", "我想咨询", 5)])
+    await words.hear("t-1.1", 0, [spoken("operator", "请讲", 3)])
+    await words.hear("t-1.1", 1, [spoken("caller", "我想咨询", 5)])  # told again after a failure in between
+    call = await views.call("t-1.1")
+    assert call is not None and [(h.speaker, h.text) for h in call.heard] == [("caller", "您好"), ("operator", "请讲"), ("caller", "我想咨询")]
+    assert await pool.fetchval("SELECT count(*) FROM feed WHERE topic = 'call' AND key = 't-1.1'") == 3
+    await pool.execute("UPDATE heard_segment SET heard_at = now() - interval '7 hours'")
+    await words.hear("t-2.2", 0, [])
+    call = await views.call("t-1.1")
+    assert call is not None and not call.heard

@@ -11,7 +11,7 @@ import pytest
 
 from ivr.domain.errors import RecognizerFailed, Unavailable
 from ivr.domain.recording import RecordingName, TrackJob
-from ivr.domain.transcript import Speaker, TrackTranscript
+from ivr.domain.transcript import Segment, Speaker, TrackTranscript, Word
 from ivr.pipeline.follow_recordings import RecordingFollower
 from ivr.pipeline.transcribe import TranscriptionWorker
 
@@ -33,6 +33,10 @@ class Followed:
         self.broken = False
         self.fails = False
         self.ended = ""
+        self.segments: list[Segment] = []
+
+    def heard(self) -> Sequence[Segment]:
+        return self.segments
 
     async def finish(self, audio_s: float) -> TrackTranscript:
         self.ended = f"finished at {audio_s:g}"
@@ -249,3 +253,43 @@ async def test_no_follower_at_all_is_a_setting() -> None:
         tracks.jobs = [job(1)]
         await tracks.until(lambda: tracks.finished)
     assert tracks.rounds == 0 and tracks.finished == [(1, "whole")]
+
+
+class Words:
+    """Keeps what is told of calls, and may be away."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, int, str]] = []
+        self.away = False
+
+    async def hear(self, linked_id: str, first: int, segments: Sequence[Segment]) -> None:
+        if self.away:
+            raise Unavailable("PostgreSQL is away")
+        self.told += [(linked_id, n, s.text) for n, s in enumerate(segments, first)]
+
+
+def spoken(text: str) -> Segment:
+    return Segment("caller", 1.0, 2.0, (Word(text, 1.0, 2.0, 0.9),))
+
+
+async def test_what_is_heard_of_a_call_is_told_while_it_goes_on_each_stretch_once() -> None:
+    tracks, ears, words = Tracks(), Ears(), Words()
+    follower = RecordingFollower("host:1", tracks, ears, Path("/recordings"), 4, every_s=0.01, words=words)  # type: ignore[arg-type]
+    task = asyncio.create_task(follower.run())
+    try:
+        name = name_of(1)
+        tracks.talking = [name]
+        await tracks.until(lambda: len(ears.followed) == 2)
+        track = ears.followed[name.path("caller")]
+        track.segments.append(spoken("您好"))
+        await tracks.rounds_more(3)
+        assert words.told == [(name.linked_id, 0, "您好")]
+        words.away = True
+        track.segments += [spoken("我想"), spoken("咨询")]
+        await asyncio.sleep(0.05)
+        words.away = False
+        await tracks.rounds_more(3)
+        assert words.told[1:] == [(name.linked_id, 1, "我想"), (name.linked_id, 2, "咨询")]
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

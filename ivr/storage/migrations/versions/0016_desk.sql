@@ -21,3 +21,17 @@ CREATE TABLE exchange_command (
 );
 CREATE INDEX exchange_command_waiting ON exchange_command (id) WHERE state = 'waiting';
 CREATE INDEX exchange_command_asked_at ON exchange_command (asked_at);
+
+-- What the follower hears while a call goes on, for who talks with the caller. The transcript takes its place; hours later it is gone.
+CREATE TABLE heard_segment (
+    linked_id  text NOT NULL,
+    speaker    text NOT NULL CHECK (speaker IN ('caller', 'operator')),
+    ordinal    integer NOT NULL,
+    start_s    double precision NOT NULL,
+    end_s      double precision NOT NULL,
+    text       text NOT NULL,
+    confidence double precision NOT NULL,
+    heard_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (linked_id, speaker, ordinal)
+);
+CREATE INDEX heard_segment_heard_at ON heard_segment (heard_at);

@@ -98,6 +98,8 @@ export interface CallDetail extends Call {
   hangup_by: string
   hangup_cause: number | null
   recordings: Recording[]
+  /** Heard so far of tracks that have no transcript yet. */
+  heard?: Omit<Segment, 'words'>[]
   transcript: { state: 'none' | 'pending' | 'complete' | 'partial'; segments: Segment[] }
 }
 
