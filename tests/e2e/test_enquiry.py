@@ -32,7 +32,6 @@ pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="session")]
 DAY = date(2026, 11, 20)
 OPEN, SECRET, NONE, OWN = (compose("counter", DAY, n) for n in (90001, 90002, 90003, 90004))
 OWNER = "13896200004"
-KEY_GAP_S = 0.4
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -58,7 +57,6 @@ async def add_orders(hotline: RunningHotline) -> None:
 async def key_in(phone: ScriptedPhone, keys: str) -> None:
     for key in keys:
         await phone.press(key)
-        await asyncio.sleep(KEY_GAP_S)
 
 
 @asynccontextmanager
