@@ -17,6 +17,7 @@ from ivr.domain.errors import CallerFault, Unavailable
 from ivr.domain.transcript import Speaker
 from ivr.ports.appointments import AppointmentDesk
 from ivr.ports.desk import DeskServices
+from ivr.ports.devices import DeviceDesk
 from ivr.ports.orders import OrderDesk
 from ivr.ports.partners import PartnerServices
 from ivr.ports.search import Search
@@ -217,6 +218,7 @@ class WebServices:
     statistics: Statistics
     orders: OrderDesk
     desk: DeskServices
+    devices: DeviceDesk
 
 
 @dataclass(frozen=True)

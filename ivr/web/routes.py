@@ -23,6 +23,7 @@ from ivr.web import (
     stream,
 )
 from ivr.web.context import OPENAPI
+from ivr.web.device_routes import DEVICE_ROUTES
 from ivr.web.query import (
     AudioQuery,
     CallbackQuery,
@@ -194,6 +195,7 @@ ROUTES: tuple[Route, ...] = (
         {204: None},
         permission="appointments.write",
     ),
+    *DEVICE_ROUTES,
     Route(
         "GET",
         "/api/v1/work-orders",

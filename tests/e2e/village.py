@@ -16,6 +16,7 @@ from ivr.exchange_setup import credentials
 from tests.e2e.hotline import RunningHotline
 from tests.e2e.journeys import command
 
+HERE = "127.0.0.9"  # not the carrier's address: what comes from there is the carrier's, whoever it says it is
 HEAD = "device,village,helper,adviser,place,model,speciality\n"
 
 
@@ -118,7 +119,7 @@ class PlainPhone(asyncio.DatagramProtocol):
 
     async def __aenter__(self) -> PlainPhone:
         loop = asyncio.get_running_loop()
-        self.transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=("127.0.0.1", 0))
+        self.transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=(HERE, 0))
         self.port = self.transport.get_extra_info("sockname")[1]
         return self
 
@@ -138,7 +139,7 @@ class PlainPhone(asyncio.DatagramProtocol):
 
     async def call(self, number: str) -> int:
         """The final status of an INVITE; one that is answered is not acknowledged, and ends by itself."""
-        sdp = f"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio {self.port} RTP/AVP 8\r\n"
+        sdp = f"v=0\r\no=- 1 1 IN IP4 {HERE}\r\ns=-\r\nc=IN IP4 {HERE}\r\nt=0 0\r\nm=audio {self.port} RTP/AVP 8\r\n"
         return await self._ask("INVITE", f"sip:{number}@127.0.0.1:{self.server}", "Content-Type: application/sdp\r\n", sdp)
 
     async def _ask(self, method: str, target: str, more: str, body: str = "") -> int:
@@ -158,9 +159,9 @@ class PlainPhone(asyncio.DatagramProtocol):
         self.sequence += 1
         to = f"sip:{self.user}@127.0.0.1" if method == "REGISTER" else target
         text = (
-            f"{method} {target} SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:{self.port};branch=z9hG4bK{secrets.token_hex(6)};rport\r\n"
+            f"{method} {target} SIP/2.0\r\nVia: SIP/2.0/UDP {HERE}:{self.port};branch=z9hG4bK{secrets.token_hex(6)};rport\r\n"
             f"From: <sip:{self.user}@127.0.0.1>;tag={self.tag}\r\nTo: <{to}>\r\nCall-ID: {self.call_id}\r\nCSeq: {self.sequence} {method}\r\n"
-            f"Contact: <sip:{self.user}@127.0.0.1:{self.port}>\r\nMax-Forwards: 70\r\n{more}Content-Length: {len(body)}\r\n\r\n{body}"
+            f"Contact: <sip:{self.user}@{HERE}:{self.port}>\r\nMax-Forwards: 70\r\n{more}Content-Length: {len(body)}\r\n\r\n{body}"
         )
         for _ in range(4):
             self.transport.sendto(text.encode(), ("127.0.0.1", self.server))

@@ -26,6 +26,7 @@ from ivr.storage.accounts import LoginPolicy, PostgresAccounts
 from ivr.storage.appointments import PostgresAppointments
 from ivr.storage.audit import PostgresAudit
 from ivr.storage.desk import PostgresCommands, PostgresSeats
+from ivr.storage.devices import PostgresDevices
 from ivr.storage.feed import PostgresFeed
 from ivr.storage.inbound import PostgresInbox
 from ivr.storage.order_life import PostgresOrderDesk
@@ -101,6 +102,7 @@ async def site(database: WebDatabase, *, policy: LoginPolicy | None = None, **op
             appointments=PostgresAppointments(pool),
             statistics=PostgresStatistics(pool, Limits(), WorkTime(WorkingDays())),
             desk=DeskServices(SEATS, PostgresSeats(pool), PostgresCommands(pool, within_s=1.0), 8089),
+            devices=PostgresDevices(pool),
         )
         blocked = BlockBuster("ivr")  # a blocking call of ours inside the event loop raises
         blocked.functions["os.stat"].can_block_in("asyncpg/connect_utils.py", "_read_password_file")
