@@ -193,7 +193,7 @@ async def run_controller(settings: Settings) -> None:
                 tasks.create_task(desk_part.run(), name=type(desk_part).__name__)
             for part in (client, calls, queue_log, live, collector, reconciler, dialler, waits, questions(settings, pool, spoken)):
                 tasks.create_task(part.run(), name=type(part).__name__)
-            for device_task in await device_tasks(settings, pool, client, console):
+            for device_task in await device_tasks(settings, pool, console):
                 tasks.create_task(device_task.run(), name=type(device_task).__name__)
             carried = {"nuisance": listed(PostgresListings(pool)), "language": languages_of(PostgresCallerLanguages(pool))}
             for family, wanted in carried.items():

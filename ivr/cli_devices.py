@@ -56,7 +56,8 @@ def import_devices(
     for title, devices in (("新增", diff.added), ("修改", changed), ("文件中没有，保留", diff.missing)):
         if devices:
             names = "、".join(d.id for d in devices[:_SHOWN])
-            out.print(f"{title} {len(devices)}：{names}{'……' if len(devices) > _SHOWN else ''}", markup=False)
+            told = f"{title} {len(devices)}：{names}{'……' if len(devices) > _SHOWN else ''}"
+            out.print(told, markup=False, soft_wrap=True)
     out.print(f"不变 {diff.unchanged}")
     out.print("[yellow]试运行，没有写入[/yellow]" if dry_run else "[green]✓[/green] 已导入，两秒内生效")
 
@@ -77,7 +78,12 @@ async def _import(settings: Settings, text: str, dry_run: bool) -> DeviceDiff:
 @devices_app.command("list")
 def list_devices() -> None:
     """Show every device with its village, adviser and state."""
-    _print(_with_devices(lambda devices: devices.register()), everything=True)
+    register = _with_devices(lambda devices: devices.register())
+    table = Table("终端", "村居", "协助人", "顾问", "状态")
+    for r in register.devices:
+        state = "停用" if r.device.state == "blocked" else "启用"
+        table.add_row(*map(Text, (r.device.id, r.village_name, r.device.helper, r.device.adviser, state)))
+    out.print(table)
 
 
 @devices_app.command("doctor")
@@ -88,11 +94,10 @@ def doctor() -> None:
         out.print("[yellow]还没有问过交换机谁已注册：控制器启动后几秒内就有结果[/yellow]")
     elif (late := (register.now - register.as_of).total_seconds()) > 60:
         out.print(f"[yellow]注册情况停在 {_moment(register.as_of)}（{late / 60:.0f} 分钟前）：控制器或交换机没有应答[/yellow]")
-    _print(register, everything=False)
+    _judge(register)
 
 
-def _print(register: DeviceRegister, *, everything: bool) -> None:
-    table = Table("终端", "村居", "协助人", "顾问", "状态", "自", "原因", "最近注册", "最近通话")
+def _judge(register: DeviceRegister) -> None:
     counts: dict[Use, int] = {"used": 0, "unused": 0, "unusable": 0}
     for r in register.devices:
         verdict = judge(
@@ -100,12 +105,13 @@ def _print(register: DeviceRegister, *, everything: bool) -> None:
             now=register.now,
         )
         counts[verdict.use] += 1
-        if everything or verdict.use != "used":
-            table.add_row(*map(Text, (
-                r.device.id, r.village_name, r.device.helper, r.device.adviser, _USES[verdict.use], _moment(verdict.since),
-                verdict.reason, _moment(r.registered_at), _moment(r.last_call),
-            )))
-    out.print(table)
+        if verdict.use != "used":
+            since = f"，自 {_moment(verdict.since)}" if verdict.since else ""
+            because = f"，{verdict.reason}" if verdict.reason else ""
+            last = f"最近通话 {_moment(r.last_call)}" if r.last_call else "没有通话"
+            helper = f"，协助人 {r.device.helper}" if r.device.helper else ""
+            told = f"{r.device.id} {r.village_name}  {_USES[verdict.use]}{since}{because}；{last}{helper}"
+            out.print(told, markup=False, soft_wrap=True)
     out.print("，".join(f"{_USES[use]} {count}" for use, count in counts.items()))
 
 

@@ -14,7 +14,6 @@ from ivr.telephony.devices import AsteriskDevices, AsteriskSight, load_key
 
 if TYPE_CHECKING:
     from ivr.storage.database import Pool
-    from ivr.telephony.ami import AmiClient
     from ivr.telephony.embedded import Console
 
 
@@ -24,7 +23,7 @@ def key_file(settings: Settings) -> Path:
 
 
 async def device_tasks(
-    settings: Settings, pool: Pool, client: AmiClient, console: Console
+    settings: Settings, pool: Pool, console: Console
 ) -> tuple[DeviceCarrier, DeviceWatch]:
     """What the controller runs for village phones."""
     store = PostgresDevices(pool)
@@ -32,4 +31,4 @@ async def device_tasks(
         console, Places(settings.state_dir).asterisk, await asyncio.to_thread(load_key, key_file(settings)),
         settings.asterisk.sip_host, PROJECT_ROOT / "dialplans/templates",
     )
-    return DeviceCarrier(store, exchange), DeviceWatch(AsteriskSight(client), store)
+    return DeviceCarrier(store, exchange), DeviceWatch(AsteriskSight(console), store)

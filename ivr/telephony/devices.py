@@ -6,10 +6,11 @@ import asyncio
 import base64
 import hashlib
 import hmac
+import json
 import os
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +18,14 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from ivr.domain.device import village_of
 from ivr.domain.device_use import Reach
-from ivr.domain.errors import BadSetting, Unavailable
+from ivr.domain.errors import BadSetting
 from ivr.ports.devices import DeviceContact, DeviceLine
-from ivr.telephony.ami import AmiClient, AmiRefused
 from ivr.telephony.dialplan import checked
 from ivr.telephony.embedded import Console
 
 FILE = "pjsip_devices.conf"
-_PREFIX = "v-"
 _UNFIT_NAME = re.compile(r"[^\w ·（）()、-]")
-_STATES: dict[str, Reach] = {"Reachable": "reachable", "Unreachable": "silent"}
+_CONTACT = re.compile(r"^\s*Contact:\s+(v-[^/\s]+)/\S+\s+\S+\s+(\w+)\s+(\S+)", re.MULTILINE)
 
 
 def load_key(file: Path) -> bytes:
@@ -130,28 +129,38 @@ class AsteriskDevices:
 
 
 class AsteriskSight:
-    """ivr.ports.devices.DeviceSight over AMI: one question for all devices, never one for each."""
+    """ivr.ports.devices.DeviceSight over the console: one question for all devices, never one for each.
 
-    def __init__(self, client: AmiClient) -> None:
-        self._client = client
+    AMI's PJSIPShowContacts would need a right to the whole system.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
 
     async def contacts(self) -> Sequence[DeviceContact]:
         """Every device's registration as Asterisk holds it; Unavailable when it cannot be asked."""
+        agents = user_agents(await self._console.command("database show registrar/contact"))
+        return read_contacts(await self._console.command("pjsip show contacts"), agents)
+
+
+def read_contacts(shown: str, agents: Mapping[str, str]) -> tuple[DeviceContact, ...]:
+    """Devices among the lines of ``pjsip show contacts``; one that is not asked or not yet answered counts as reachable."""
+    found = {}
+    for device, status, trip in _CONTACT.findall(shown):
+        if village_of(device):
+            known = re.fullmatch(r"[0-9]+\.[0-9]+", trip)
+            reach: Reach = "silent" if status.startswith("Unavail") else "reachable"
+            found[device] = DeviceContact(device, reach, agents.get(device, ""), float(trip) if known else None)
+    return tuple(found.values())
+
+
+def user_agents(shown: str) -> dict[str, str]:
+    """{device: what it says it is} from ``database show registrar/contact``; what cannot be read is left out."""
+    found = {}
+    for device, text in re.findall(r"^/registrar/contact/(v-[^;\s]+);@\S+\s*:\s*(\{.*\})\s*$", shown, re.MULTILINE):
         try:
-            frames = await self._client.request("PJSIPShowContacts", within_s=10)
-        except AmiRefused as refused:
-            if "no contacts" in str(refused).lower():
-                return ()
-            raise
-        except TimeoutError as late:
-            raise Unavailable("Asterisk did not say in time who is registered") from late
-        found = {}
-        for frame in frames:
-            device = frame.get("endpoint") or frame.get("aor", "")
-            if frame.get("event") == "ContactList" and device.startswith(_PREFIX):
-                trip = frame.get("roundtripusec", "")
-                found[device] = DeviceContact(
-                    device, _STATES.get(frame.get("status", ""), "reachable"), frame.get("useragent", "")[:80],
-                    int(trip) / 1000 if trip.isdigit() and int(trip) else None,
-                )
-        return tuple(found.values())
+            told = json.loads(text).get("user_agent", "")
+        except ValueError:
+            continue
+        found[device] = "".join(c for c in str(told) if c.isprintable())[:80]
+    return found

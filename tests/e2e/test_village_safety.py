@@ -11,8 +11,12 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
+from ivr.bootstrap import patient_pool
+from ivr.device_setup import key_file
 from ivr.exchange_setup import database_url
 from ivr.storage.devices import PostgresDevices
+from ivr.telephony.devices import load_key
+from ivr.telephony.devices import secret_of as made
 from tests.e2e.hotline import RunningHotline, running_hotline
 from tests.e2e.journeys import command, filled_order
 from tests.e2e.village import (
@@ -78,7 +82,7 @@ async def test_a_blocked_phone_loses_its_call_and_comes_back_only_when_freed_or_
         async with PlainPhone(product.sip, DEVICE, secret) as plain:
             assert await plain.register() in (401, 403, 404)
             assert await plain.call("1") == 401, "as for a name that never was"
-            assert "已停用：终端丢失" in (await product.cli("devices", "doctor")).replace("\n", "")
+            assert "已停用：终端丢失；最近通话" in await product.cli("devices", "doctor")
             await product.cli("devices", "unblock", DEVICE, "--reason", "找到了")
             await eventually(lambda: _is(plain.register(), 200))
             await product.cli("devices", "rotate", DEVICE, "--reason", "密码给错了人")
@@ -99,12 +103,6 @@ async def test_ninety_phones_register_and_again_all_at_once_and_each_is_known_to
     wanted = dict(rows(90))
     (product.folder / "ninety.csv").write_text(HEAD + "".join(wanted.values()))
     assert "新增 90" in await product.cli("devices", "import", str(product.folder / "ninety.csv"))
-    secrets = {}
-    from ivr.bootstrap import patient_pool
-    from ivr.device_setup import key_file
-    from ivr.telephony.devices import load_key
-    from ivr.telephony.devices import secret_of as made
-
     key = load_key(key_file(product.settings))
     async with patient_pool(product.settings, "tests", size=2) as pool, AsyncExitStack() as phones:
         store = PostgresDevices(pool)

@@ -23,7 +23,7 @@ from ivr.domain.errors import BadSetting, CallerFault
 from ivr.domain.places import Place
 from ivr.ports.devices import DeviceLine
 from ivr.settings import PROJECT_ROOT
-from ivr.telephony.devices import load_key, render_devices, secret_of
+from ivr.telephony.devices import load_key, read_contacts, render_devices, secret_of, user_agents
 from tests.unit.test_dialplan_rendering import sections
 
 PLACES = [
@@ -144,3 +144,24 @@ def test_pjsips_part_reaches_the_village_context_and_nothing_else() -> None:
     assert text == render_devices(lines, bytes(32), "127.0.0.1", PROJECT_ROOT / "dialplans/templates")
     with pytest.raises(BadSetting):
         render_devices([replace(lines[0], station="x\n[evil]")], bytes(32), "127.0.0.1", PROJECT_ROOT / "dialplans/templates")
+
+
+def test_registrations_are_read_as_asterisk_shows_them() -> None:
+    shown = """
+  Contact:  <Aor/ContactUri..............................> <Hash....> <Status> <RTT(ms)..>
+==========================================================================================
+
+  Contact:  seat-one/sip:seat-one@127.0.0.1:33000            a702e17dcd Avail         0.511
+  Contact:  v-640105001-L01-1/sip:v-640105001-L01-1@127.0    b702e17dcd Avail        12.250
+  Contact:  v-640105001-L01-2/sip:v-640105001-L01-2@127.0    c702e17dcd Unavail        -nan
+  Contact:  v-640105001-L01-3/sip:v-640105001-L01-3@127.0    d702e17dcd NonQual         nan
+
+Objects found: 4
+"""
+    held = (
+        '/registrar/contact/v-640105001-L01-1;@b702e17dcd : {"user_agent":"GXV3480 1.0\\u0007","uri":"sip:x"}\n'
+        "/registrar/contact/v-640105001-L01-2;@c702e17dcd : {broken}\n"
+    )
+    assert [(c.device[-1], c.reach, c.user_agent, c.round_trip_ms) for c in read_contacts(shown, user_agents(held))] == [
+        ("1", "reachable", "GXV3480 1.0", 12.25), ("2", "silent", "", None), ("3", "reachable", "", None)]
+    assert read_contacts("No objects found.\n", {}) == ()

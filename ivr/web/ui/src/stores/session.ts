@@ -13,6 +13,9 @@ export const useSession = defineStore('session', () => {
   /** Operators and supervisors may sit at a desk. */
   const mayOperate = computed(() => !!user.value?.roles.some((role) => role === 'operator' || role === 'supervisor'))
 
+  /** Who keeps the village phones in order; the server decides, this only hides a door that is closed. */
+  const maySeeDevices = computed(() => !!user.value?.roles.some((role) => ['administrator', 'supervisor', 'dispatcher'].includes(role)))
+
   /** Ask once; a server that does not answer throws, so that "signed out" is never guessed. */
   async function know(): Promise<User | null> {
     if (asked.value) return user.value
@@ -41,5 +44,5 @@ export const useSession = defineStore('session', () => {
     asked.value = true
   }
 
-  return { user, onlyOwn, mayOperate, know, signIn, signOut, forget }
+  return { user, onlyOwn, mayOperate, maySeeDevices, know, signIn, signOut, forget }
 })

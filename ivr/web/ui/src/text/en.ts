@@ -1,10 +1,12 @@
 import { enDesk } from './en_desk'
+import { enDevices } from './en_devices'
 import { enFigures } from './en_figures'
 import { enOrders } from './en_orders'
 import type { Messages } from './zh'
 
 export const en: Messages = {
   ...enDesk,
+  ...enDevices,
   ...enFigures,
   ...enOrders,
   'app.name': '12348 Hotline',
