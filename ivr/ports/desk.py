@@ -19,7 +19,7 @@ class SeatTaken(CallerFault):
 
 
 class SeatLost(CallerFault):
-    """The lease ended, or the same operator took the seat in another window."""
+    """The lease ended: nobody renewed it."""
 
     code = "seat_lost"
 
@@ -97,7 +97,7 @@ class SeatLeases(Protocol):
         ...
 
     async def renew(self, holder: str, credential: bytes, lease_s: float) -> None:
-        """Keep the lease; SeatLost when it is gone."""
+        """Keep the lease; SeatLost when it is gone, SeatTaken when the same operator took it along to another session."""
         ...
 
     async def give_back(self, holder: str, credential: bytes) -> str | None:

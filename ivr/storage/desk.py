@@ -82,8 +82,13 @@ class PostgresSeats:
                 " WHERE holder = $1 AND credential = $2 AND ends_at > clock_timestamp() RETURNING true",
                 holder, credential, timedelta(seconds=lease_s),
             )
+            elsewhere = kept is None and await connection.fetchval(
+                "SELECT seat FROM seat_lease WHERE holder = $1 AND ends_at > clock_timestamp()", holder
+            )
+        if elsewhere:
+            raise SeatTaken(f"You sit at {elsewhere} in another window now.")
         if kept is None:
-            raise SeatLost("This page has no seat any more: it was silent for too long, or you sit somewhere else.")
+            raise SeatLost("This page has no seat any more: it was silent for too long. Take one again.")
 
     async def give_back(self, holder: str, credential: bytes) -> str | None:
         """See the port."""

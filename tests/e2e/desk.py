@@ -16,6 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from playwright.async_api import Page, async_playwright, expect
 
+from ivr.demo.client import HotlineClient
 from ivr.demo.phone import PhoneAccount, ScriptedPhone
 from ivr.exchange_setup import credentials
 from tests.e2e.hotline import RunningHotline
@@ -179,10 +180,13 @@ async def shot(page: Page, name: str) -> None:
         await page.screenshot(path=Path(folder) / f"{name}.png")
 
 
-async def leaves(page: Page) -> None:
-    """Gives the seat back, so that the next one may have it."""
+async def leaves(page: Page, client: HotlineClient) -> None:
+    """Gives the seat back: its telephone is away, it is paused, and the next one may have it."""
     await page.get_by_test_id("desk-leave").click()
     await expect(page.get_by_test_id("take-web")).to_be_visible(timeout=15_000)
+    await client.queue_until(lambda q: any(
+        (m["interface"], m["state"], m["paused_reason"]) == ("PJSIP/seat-web", "offline", "signed-out") for m in q["member_list"]
+    ))
 
 
 async def state(page: Page, wanted: str, within_s: float = 15) -> None:

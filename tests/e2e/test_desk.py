@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import expect
 
+from ivr.exchange_setup import credentials
 from tests.e2e.desk import DeskHotline, desk_browser, desk_hotline, leaves, operator_signs_in, shot, sits_down, sound, state
 from tests.e2e.journeys import arrival, filled_order
 from tests.e2e.journeys import state as call_state
@@ -68,6 +69,8 @@ async def test_a_call_from_the_first_ring_to_the_confirmed_order(office: DeskHot
             await page.keyboard.press("F8")
             await state(page, "wrapUp")
             heard = caller.heard()
+        await filled_order(client, linked_id)
+        await expect(page.get_by_test_id("desk-order-state")).to_contain_text("已写入工单", timeout=15_000)
         order = await filled_order(client, linked_id)
         fields = {f["field"]: f for f in order["fields"]}
         assert (fields["caller_name"]["value"], fields["caller_name"]["source"]) == ("马建华", "human")
@@ -79,7 +82,7 @@ async def test_a_call_from_the_first_ring_to_the_confirmed_order(office: DeskHot
         await state(page, "available")
         assert (await client.get(f"/work-orders/{order['number']}"))["state"] == "pending_review"
         assert max(loudness(file) for file in heard) > 300, "the caller heard the operator"
-        await leaves(page)
+        await leaves(page, client)
 
 
 async def test_the_next_caller_waits_for_the_end_of_the_wrap_up_and_is_known_when_it_rings(office: DeskHotline) -> None:
@@ -129,7 +132,7 @@ async def test_the_next_caller_waits_for_the_end_of_the_wrap_up_and_is_known_whe
         await page.get_by_test_id("pause-meal").click()
         await state(page, "paused")
         await expect(page.get_by_test_id("desk-state")).to_contain_text("用餐")
-        await leaves(page)
+        await leaves(page, client)
 
 
 async def test_a_call_is_transferred_by_key_and_one_nobody_answers_pauses_the_seat(office: DeskHotline) -> None:
@@ -166,7 +169,7 @@ async def test_a_call_is_transferred_by_key_and_one_nobody_answers_pauses_the_se
             await expect(page.get_by_test_id("desk-state")).to_contain_text("振铃没有接")
             assert client.calls[await arrival(client, "13896710004")]["state"] == "queued", "the caller keeps the place"
             await caller.hang_up()
-        await leaves(page)
+        await leaves(page, client)
 
 
 async def test_a_page_that_is_gone_loses_its_seat_which_is_paused(office: DeskHotline) -> None:
@@ -175,7 +178,21 @@ async def test_a_page_that_is_gone_loses_its_seat_which_is_paused(office: DeskHo
         await sits_down(page, "web-two")
         await page.get_by_test_id("desk-ready").click()
         await state(page, "available")
+        await page.reload()
+        await state(page, "available", 20)
+        await expect(page.get_by_test_id("desk-line")).to_contain_text("话机已连上", timeout=15_000)
+        second = await page.context.new_page()
+        await second.goto(office.page_url + "/desk")
+        await second.get_by_test_id("take-web-two").click()
+        await expect(second.get_by_role("alert")).to_contain_text("另一个窗口", timeout=10_000)
+        await second.close()
     async with office.client() as client:
         await client.queue_until(lambda q: any(
             m["interface"] == "PJSIP/seat-web-two" and m["paused_reason"] == "lost" for m in q["member_list"]
         ), 60)
+    secrets = [credentials(office.settings).endpoints[f"seat-{name}"] for name in ("web", "web-two")]
+    logs = [office.folder / "run.out", *(f for f in (office.folder / "state").rglob("log/**/*") if f.is_file())]
+    assert len(logs) > 3
+    for file in logs:
+        text = file.read_text(errors="replace")
+        assert not any(secret in text for secret in secrets), file

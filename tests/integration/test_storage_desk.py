@@ -62,7 +62,7 @@ async def test_the_same_operator_in_another_window_takes_the_seat_along(pool: Po
     await seats.take("east", "wang", b"old", 30)
     assert await seats.take("east", "wang", b"new", 30) is False
     assert await seats.held("wang", b"old") is None
-    with pytest.raises(SeatLost):
+    with pytest.raises(SeatTaken, match="another window"):
         await seats.renew("wang", b"old", 30)
     assert await seats.give_back("wang", b"old") is None, "the old window takes nothing from the new one"
     await seats.renew("wang", b"new", 30)

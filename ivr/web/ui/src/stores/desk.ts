@@ -6,12 +6,17 @@ import { deskApi, type Pause, type SeatAccess } from '../desk/api'
 import { ring } from '../desk/level'
 import type { Line, Softphone } from '../desk/softphone'
 import { seatNow } from '../desk/state'
+import { t } from '../text'
 import { useLive } from './live'
 
 const KEPT = 'ivr.desk.seat'
+const CALL_KEPT = 'ivr.desk.call'
 const QUIET: Line = { phase: 'none', linkedId: '', number: '', outgoing: false, held: false, muted: false, since: 0 }
 /** Somebody who moved within this time works here, and the session goes on. */
 const PRESENT_MS = 60_000
+/** A page that was just reloaded lets go of the desk a moment later. */
+const LOCK_WITHIN_MS = 3000
+const nothing = (): void => undefined
 
 export const useDesk = defineStore('desk', () => {
   const live = useLive()
@@ -28,6 +33,7 @@ export const useDesk = defineStore('desk', () => {
   let beating: ReturnType<typeof setInterval> | undefined
   let stopRing: (() => void) | null = null
   let movedAt = 0
+  let freeWindow: () => void = nothing
   let sound: HTMLAudioElement | null = null
 
   const now = computed(() => seatNow(live.queues, seat.value?.interface ?? ''))
@@ -41,7 +47,7 @@ export const useDesk = defineStore('desk', () => {
 
   function tellLine(told: Line): void {
     line.value = told
-    if (told.linkedId) linkedId.value = told.linkedId
+    if (told.linkedId) { linkedId.value = told.linkedId; keep(CALL_KEPT, told.linkedId) }
     if (told.phase === 'ringing') stopRing ??= ring()
     else { stopRing?.(); stopRing = null }
   }
@@ -57,11 +63,12 @@ export const useDesk = defineStore('desk', () => {
     busy.value = true
     problem.value = null
     try {
+      if (!await onlyWindow()) throw new Problem('refused', 409, 'other_window', t('desk.otherWindow'))
       const access = await deskApi.take(name)
       const { Softphone } = await import('../desk/softphone')
       phone?.stop()
       seat.value = access
-      keep(name)
+      keep(KEPT, name)
       phone = new Softphone(access, constraints, {
         registered: (is, why) => { registered.value = is; trouble.value = is ? '' : why },
         line: tellLine,
@@ -74,15 +81,29 @@ export const useDesk = defineStore('desk', () => {
     } catch (error) {
       if (!(error instanceof Problem)) throw error
       problem.value = error
+      if (!seat.value) freeWindow()
     } finally {
       busy.value = false
     }
   }
 
+  /** One window of a browser has the desk: two telephones with one name would take each other's calls. */
+  function onlyWindow(): Promise<boolean> {
+    if (freeWindow !== nothing) return Promise.resolve(true)
+    return new Promise((resolve) => {
+      const held = new Promise<void>((free) => { freeWindow = () => { freeWindow = nothing; free() } })
+      navigator.locks
+        .request('ivr-desk', { signal: AbortSignal.timeout(LOCK_WITHIN_MS) }, () => { resolve(true); return held })
+        .catch(() => { freeWindow = nothing; resolve(false) })
+    })
+  }
+
   /** After a reload the same seat again, when it was not taken meanwhile. */
   async function again(): Promise<void> {
-    const name = kept()
-    if (!seat.value && name) await take(name)
+    const name = kept(KEPT)
+    if (seat.value || !name) return
+    await take(name)
+    if (seat.value && !linkedId.value) linkedId.value = kept(CALL_KEPT)
   }
 
   async function beat(): Promise<void> {
@@ -91,13 +112,28 @@ export const useDesk = defineStore('desk', () => {
       if (line.value.phase !== 'none' || Date.now() - movedAt < PRESENT_MS) await deskApi.mine()
     } catch (error) {
       if (!(error instanceof Problem)) throw error
-      if (error.code !== 'seat_lost') return // a server that is away for a moment takes nobody's seat
+      if (error.code === 'seat_lost' && seat.value) return sitAgain(seat.value.seat)
+      // A server that is away for a moment takes nobody's seat; a call in progress is ended by nobody but its people.
+      if (error.code !== 'seat_taken' || line.value.phase !== 'none') return
+      problem.value = error
+      drop()
+    }
+  }
+
+  /** The server was away for longer than the lease: the seat is taken anew under a telephone that goes on. */
+  async function sitAgain(name: string): Promise<void> {
+    try {
+      await deskApi.take(name)
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error
+      if (error.code !== 'seat_taken' || line.value.phase !== 'none') return
       problem.value = error
       drop()
     }
   }
 
   function drop(): void {
+    freeWindow()
     phone?.stop()
     phone = null
     clearInterval(beating)
@@ -107,7 +143,8 @@ export const useDesk = defineStore('desk', () => {
     registered.value = false
     tellLine(QUIET)
     linkedId.value = ''
-    keep('')
+    keep(KEPT, '')
+    keep(CALL_KEPT, '')
   }
 
   async function leave(): Promise<void> {
@@ -132,17 +169,17 @@ export const useDesk = defineStore('desk', () => {
     }
   }
 
-  function keep(name: string): void {
+  function keep(what: string, value: string): void {
     try {
-      if (name) sessionStorage.setItem(KEPT, name)
-      else sessionStorage.removeItem(KEPT)
+      if (value) sessionStorage.setItem(what, value)
+      else sessionStorage.removeItem(what)
     } catch {
       // A browser that keeps nothing asks for the seat again after a reload.
     }
   }
-  function kept(): string {
+  function kept(what: string): string {
     try {
-      return sessionStorage.getItem(KEPT) ?? ''
+      return sessionStorage.getItem(what) ?? ''
     } catch {
       return ''
     }
@@ -156,6 +193,5 @@ export const useDesk = defineStore('desk', () => {
     mute: () => phone?.setMute(!line.value.muted),
     press: (keys: string) => phone?.press(keys),
     echo: () => phone?.echo(),
-    forget: () => { if (line.value.phase === 'none') linkedId.value = '' },
   }
 })

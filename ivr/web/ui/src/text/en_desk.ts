@@ -9,6 +9,7 @@ export const enDesk: Record<keyof typeof zhDesk, string> = {
   'desk.take': 'Sit down',
   'desk.takenBy': 'Used by {who}',
   'desk.mineElsewhere': 'Yours in another window; sitting down takes it along',
+  'desk.otherWindow': 'The desk is open in another window of this computer.',
   'desk.leave': 'Leave',
   'desk.state': 'My state',
   'desk.available': 'Available',
