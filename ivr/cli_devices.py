@@ -59,7 +59,7 @@ def import_devices(
             told = f"{title} {len(devices)}：{names}{'……' if len(devices) > _SHOWN else ''}"
             out.print(told, markup=False, soft_wrap=True)
     out.print(f"不变 {diff.unchanged}")
-    out.print("[yellow]试运行，没有写入[/yellow]" if dry_run else "[green]✓[/green] 已导入，两秒内生效")
+    out.print("[yellow]试运行，没有写入[/yellow]" if dry_run else "[green]✓[/green] 已导入，几秒内生效")
 
 
 async def _import(settings: Settings, text: str, dry_run: bool) -> DeviceDiff:
@@ -121,9 +121,9 @@ def _moment(at: datetime | None) -> str:
 
 @devices_app.command("block")
 def block(device: str, reason: Reason) -> None:
-    """End a device's registration and calls within two seconds, and let it neither register nor call until it is freed."""
+    """End a device's registration and calls within a few seconds, and let it neither register nor call until it is freed."""
     _with_devices(lambda devices: devices.block(device, system_user(), reason))
-    out.print(f"[green]✓[/green] 已停用 {device}，两秒内生效")
+    out.print(f"[green]✓[/green] 已停用 {device}，几秒内生效")
 
 
 @devices_app.command("unblock")

@@ -20,7 +20,7 @@ _MOST_PAUSE_S = 30.0
 
 
 class DeviceCarrier:
-    """Looks every second: a device that was blocked is gone within two. Twice a minute the file is compared all the same.
+    """Looks every second: a device that was blocked is gone soon after. Twice a minute the file is compared all the same.
 
     Who may register is taken over first and old registrations and calls are ended then, so that no device comes back between.
     What is still to be ended is a row, so a controller that was killed half-way ends it when it is back.

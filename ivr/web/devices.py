@@ -126,7 +126,7 @@ async def show_history(request: web.Request) -> web.Response:
 
 
 async def block(request: web.Request) -> web.Response:
-    """POST /api/v1/devices/{device}/block: within two seconds its registration and calls are over; audited."""
+    """POST /api/v1/devices/{device}/block: within a few seconds its registration and calls are over; audited."""
     return await _act(request, request.app[SERVICES].devices.block)
 
 
