@@ -80,6 +80,9 @@ class CallRecord:
     nuisance: str = ""
     language: str = ""
     language_by: str = ""
+    village: str = ""
+    device: str = ""
+    ladder: str = ""
     confidential: bool = False
     """Whether the call's order is confidential: then so is what was said, and who called."""
 

@@ -178,6 +178,7 @@ class CallAnswer(CallRow):
     satisfied) to 5 (not at all), null when none was given. ``transferred_to`` is the work number or extension of whom a
     transfer or three-way call brought last; ``nuisance`` is '', ``listed``, ``warning-1``, ``warning-2`` or ``ended``.
     ``language`` is the one the caller asked for, '' when none; ``language_by`` says how: ``key`` or ``record``.
+    ``village`` (a place's code), ``device`` and ``ladder`` (``step:why`` in order) are of village video phones, '' otherwise.
     """
 
     notice_version: str
@@ -187,6 +188,9 @@ class CallAnswer(CallRow):
     nuisance: str
     language: str
     language_by: str
+    village: str
+    device: str
+    ladder: str
     recording_refused: bool
     hangup_by: str
     hangup_cause: int | None

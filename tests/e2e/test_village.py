@@ -67,7 +67,8 @@ class Village:
         place = next(f for f in order["fields"] if f["field"] == "place")
         assert order["channel"] == "village_video" and (place["value"], place["rule"], place["source"]) == (village, "device", "machine")
         assert "place" not in {b["field"] for b in order["blanks"]}
-        assert (await self.client.get(f"/calls/{linked_id}"))["channel"] == "village_video"
+        call = await self.client.get(f"/calls/{linked_id}")
+        assert (call["channel"], call["village"], call["device"]) == ("village_video", village, device)
         return dict(order)
 
 
