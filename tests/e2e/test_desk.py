@@ -86,6 +86,7 @@ async def test_a_call_from_the_first_ring_to_the_confirmed_order(office: DeskHot
 
 
 async def test_the_next_caller_waits_for_the_end_of_the_wrap_up_and_is_known_when_it_rings(office: DeskHotline) -> None:
+    said, _ = await asyncio.to_thread(office.speech, "老板拖欠工资三个月了不给钱")
     async with desk_browser(office) as page, office.client() as client:
         await operator_signs_in(office, page, "li")
         await sits_down(page)
@@ -119,6 +120,8 @@ async def test_the_next_caller_waits_for_the_end_of_the_wrap_up_and_is_known_whe
             await page.get_by_test_id("mute").click()
             await expect(page.get_by_test_id("mute")).to_have_attribute("aria-pressed", "true")
             await page.get_by_test_id("mute").click()
+            await caller.say(said)
+            await expect(page.get_by_test_id("desk-transcript")).to_contain_text("工资", timeout=20_000)
             await shot(page, "desk")
             assert await page.evaluate("document.documentElement.scrollWidth") <= 1366
             # The telephone stays while another page is looked at.
