@@ -13,10 +13,12 @@ import pytest_asyncio
 
 from ivr.bootstrap import patient_pool
 from ivr.device_setup import key_file
-from ivr.exchange_setup import database_url
+from ivr.exchange_setup import Places, cache_folder, database_url
 from ivr.storage.devices import PostgresDevices
+from ivr.telephony.asterisk_root import find_asterisk
 from ivr.telephony.devices import load_key
 from ivr.telephony.devices import secret_of as made
+from ivr.telephony.embedded import EmbeddedAsterisk
 from tests.e2e.hotline import RunningHotline, running_hotline
 from tests.e2e.journeys import command, filled_order
 from tests.e2e.village import (
@@ -119,3 +121,20 @@ async def test_ninety_phones_register_and_again_all_at_once_and_each_is_known_to
             return sum(r.reach == "reachable" for r in register.devices if r.device.id in wanted) == 90
 
         await eventually(all_there, within_s=60)
+
+
+async def test_an_asterisk_that_is_started_again_alone_still_knows_its_phones(product: RunningHotline) -> None:
+    """Last, because the product is stopped: no controller, no database, only the file that was written before."""
+    await product.cli("devices", "rotate", OTHER, "--reason", "换机")
+    secret = await secret_of(product, OTHER)
+    async with PlainPhone(product.sip, OTHER, secret) as phone:
+        await eventually(lambda: _is(phone.register(), 200))
+        await product.stop()
+        root = find_asterisk(product.settings.asterisk.root, cache_folder())
+        alone = EmbeddedAsterisk(root, Places(product.folder / "state").asterisk)
+        await alone.start()
+        try:
+            assert await phone.register() == 200
+            assert await phone.call("13800000001") == 404
+        finally:
+            await alone.stop()
