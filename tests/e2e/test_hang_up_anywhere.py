@@ -95,6 +95,9 @@ ELSEWHERE = {
             "consultation", "legal-aid", "mediation", "notary", "appraisal", "arbitration", "complaint", "progress", "message",
         )),
     },
+    "the ladder of a village's phone (test_village)": {
+        "village-adviser", "village-any", "village-duty", "village-nobody", "village-not-there", "village-station",
+    },
     "the same words in another menu": {"menu-waiting", "menu-queue"},
     "parts of an answer that was asked for": {
         *(f"progress-{s}" for s in ("assigned", "accepted", "handled", "resolved", "callback", "closed", "returned", "voided")),

@@ -195,7 +195,7 @@ async def test_a_worker_ended_between_insert_and_commit_leaves_nothing_half(
 async def test_a_poison_file_is_quarantined_after_three_attempts_and_holds_up_no_other(
     product: RunningHotline, speech: Samples, sentence: Samples
 ) -> None:
-    poison = plant(product, np.concatenate([speech] * 8))
+    poison = plant(product, np.concatenate([speech] * 24))
     sound = {side: hashlib.sha256(poison.file(side).read_bytes()).digest() for side in ("caller", "operator")}
     others: list[PlantedCall] = []
     async with asyncio.timeout(90):
