@@ -113,10 +113,11 @@ class ScriptedPhone:
         """Play a WAV into the call now. The file must end in silence: its end would end the call."""
         await self.command("ausrc", f"aufile,{wav}")
 
-    async def press(self, key: str) -> None:
-        """Send one key by RFC 4733; returns when a person could press the next."""
-        await self.command("sndcode", key)
-        await asyncio.sleep(_KEY_S)
+    async def press(self, keys: str) -> None:
+        """Send keys by RFC 4733, as fast as a person presses them; returns when the next could follow."""
+        for key in keys:
+            await self.command("sndcode", key)
+            await asyncio.sleep(_KEY_S)
 
     async def wait_for(self, kind: str | Callable[[dict[str, Any]], bool], within_s: float = 15) -> dict[str, Any]:
         """The first event of a type (``CALL_ESTABLISHED``, ``CALL_INCOMING`` …) or that fits, past ones included."""

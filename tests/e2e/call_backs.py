@@ -13,7 +13,7 @@ from ivr.demo.client import HotlineClient
 from ivr.demo.phone import ScriptedPhone
 from ivr.exchange_setup import database_url
 from tests.e2e.hotline import RunningHotline
-from tests.e2e.journeys import arrival, line_up, state
+from tests.e2e.journeys import into_the_queue, line_up, state
 from tests.e2e.listening import hears_prompt
 
 
@@ -67,16 +67,6 @@ async def citizen_of(hotline: RunningHotline, number: str, **more: Any) -> Async
         yield phone
 
 
-async def into_the_queue(client: HotlineClient, caller: ScriptedPhone, number: str) -> str:
-    """Dial and wait in the queue; the call's linked id."""
-    await caller.dial("12348")
-    await caller.wait_for("CALL_ESTABLISHED")
-    linked_id = await arrival(client, number)
-    await caller.press("0")
-    await state(client, linked_id, "queued")
-    return linked_id
-
-
 async def ask_for_call_back(hotline: RunningHotline, caller: ScriptedPhone, linked_id: str, times: int = 1) -> None:
     """Press 7 until the number is said back: a key sent in the moment of joining a queue may be missed by it."""
     for _ in range(5):
@@ -125,9 +115,3 @@ async def talk(hotline: RunningHotline, client: HotlineClient, citizen: Scripted
     await citizen.hang_up()
     await state(client, linked_id, "ended")
     return linked_id
-
-
-async def keyed(phone: ScriptedPhone, keys: str) -> None:
-    for key in keys:
-        await phone.press(key)
-        await asyncio.sleep(0.25)  # as fingers do: the keys of one number arrive one after the other

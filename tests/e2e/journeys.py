@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 from ivr.demo.client import HotlineClient
+from ivr.demo.phone import ScriptedPhone
 from ivr.exchange_setup import Places, cache_folder
 from ivr.telephony.asterisk_root import find_asterisk
 from ivr.telephony.embedded import Console
@@ -48,3 +49,19 @@ async def line_up(running: RunningHotline) -> None:
         while not re.search(r"trunk-carrier/\S+\s+\S+\s+Avail", await command(running, "pjsip show contacts")):
             await command(running, "pjsip qualify trunk-carrier")
             await asyncio.sleep(0.2)
+
+
+async def dialled(client: HotlineClient, caller: ScriptedPhone, number: str) -> str:
+    """Dial, and skip greeting and notice by 0; the call's linked id."""
+    await caller.dial("12348")
+    await caller.wait_for("CALL_ESTABLISHED")
+    linked_id = await arrival(client, number)
+    await caller.press("0")
+    return linked_id
+
+
+async def into_the_queue(client: HotlineClient, caller: ScriptedPhone, number: str) -> str:
+    """Dial and wait in the queue; the call's linked id."""
+    linked_id = await dialled(client, caller, number)
+    await state(client, linked_id, "queued")
+    return linked_id

@@ -17,9 +17,7 @@ from tests.e2e.call_backs import (
     citizen_of,
     heard,
     incoming,
-    into_the_queue,
     job,
-    keyed,
     promised,
     rows,
     talk,
@@ -27,7 +25,7 @@ from tests.e2e.call_backs import (
     until_rows,
 )
 from tests.e2e.hotline import RunningHotline, running_hotline
-from tests.e2e.journeys import filled_order, state
+from tests.e2e.journeys import filled_order, into_the_queue, state
 from tests.faults.witness import kill, pid_of, pid_returns
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
@@ -102,9 +100,9 @@ async def test_another_number_is_checked_read_back_and_called(hotline: RunningHo
         await caller.press("2")
         for times, wrong in enumerate(("110#", "12348#"), 1):
             await asked(hotline, linked_id, "number", times)
-            await keyed(caller, wrong)
+            await caller.press(wrong)
         await asked(hotline, linked_id, "number", 3)
-        await keyed(caller, f"{other}#")
+        await caller.press(f"{other}#")
         await asked(hotline, linked_id, "confirm", 2)
         await caller.press("1")
         await state(client, linked_id, "ended", within_s=30)
@@ -126,7 +124,7 @@ async def test_who_keys_no_fit_number_waits_on_at_the_same_place(hotline: Runnin
         await first.press("2")
         for times in (1, 2, 3):
             await asked(hotline, early, "number", times)
-            await keyed(first, "999#")
+            await first.press("999#")
         await until_rows(hotline, "SELECT 1 FROM call_fact WHERE linked_id = $1 AND kind = 'user:QUEUE_ENTERED' HAVING count(*) = 2", early)
         await client.queue_until(lambda q: [c["linked_id"] for c in q["callers"]] == [early, late])
         # Silence leads back as well, and hanging up in the dialogue is an abandoned call.
@@ -287,7 +285,7 @@ async def test_a_prefix_is_no_part_of_the_number_and_who_withholds_it_is_asked(h
         linked_id = await into_the_queue(client, withheld, "")
         await withheld.press("7")
         await asked(hotline, linked_id, "number")
-        await keyed(withheld, f"{other}#")
+        await withheld.press(f"{other}#")
         await asked(hotline, linked_id, "confirm")
         await withheld.press("1")
         await state(client, linked_id, "ended", within_s=30)

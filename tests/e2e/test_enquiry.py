@@ -54,11 +54,6 @@ async def add_orders(hotline: RunningHotline) -> None:
         await connection.close()
 
 
-async def key_in(phone: ScriptedPhone, keys: str) -> None:
-    for key in keys:
-        await phone.press(key)
-
-
 @asynccontextmanager
 async def enquirer(hotline: RunningHotline, client: HotlineClient, number: str, **more: Any) -> AsyncIterator[tuple[ScriptedPhone, str]]:
     """A caller who waited in the queue and pressed 8; the enquiry's first words are being heard."""
@@ -104,7 +99,7 @@ async def test_a_number_keyed_tells_state_owner_and_day_and_closes_its_own_order
 ) -> None:
     prompts = hotline.folder / "state/run/prompts"
     async with enquirer(hotline, client, "13896200001", keep_sound=True) as (phone, linked_id):
-        await key_in(phone, OPEN.short)
+        await phone.press(OPEN.short)
         await told(hotline, linked_id, "ENQUIRY", str(OPEN))
         await heard_all(phone, prompts, [
             "progress-handled", "progress-owner", "digits/8", "digits/1", "progress-until", "digits/10", "month", "day", "progress-due", "enquiry-after"])
@@ -123,7 +118,7 @@ async def test_the_own_number_and_four_digits_are_enough_and_an_operator_then_an
     async with enquirer(hotline, client, OWNER) as (phone, linked_id):
         await phone.press("#")
         await asyncio.sleep(1)
-        await key_in(phone, str(OWN)[-4:])
+        await phone.press(str(OWN)[-4:])
         await told(hotline, linked_id, "ENQUIRY", str(OWN))
         async with hotline.operator() as operator:
             await client.queue_until(lambda q: q["members"]["available"] == 1)
@@ -141,7 +136,7 @@ async def test_the_own_number_and_four_digits_are_enough_and_an_operator_then_an
 
 async def test_an_enquirer_who_then_gives_up_waiting_is_an_abandoned_call(hotline: RunningHotline, client: HotlineClient, orders: None) -> None:
     async with enquirer(hotline, client, "13896200005") as (phone, linked_id):
-        await key_in(phone, OPEN.short)
+        await phone.press(OPEN.short)
         await told(hotline, linked_id, "ENQUIRY", str(OPEN))
         await phone.press("0")
         await told(hotline, linked_id, "QUEUE_ENTERED", "hotline", times=2)
@@ -154,7 +149,7 @@ async def test_an_enquirer_who_then_gives_up_waiting_is_an_abandoned_call(hotlin
 @pytest.mark.parametrize(("caller", "number"), [("13896200006", SECRET), ("13896200007", NONE)], ids=["confidential", "unknown"])
 async def test_a_confidential_order_sounds_like_none(hotline: RunningHotline, client: HotlineClient, orders: None, caller: str, number: OrderNumber) -> None:
     async with enquirer(hotline, client, caller) as (phone, linked_id):
-        await key_in(phone, number.short)
+        await phone.press(number.short)
         seen = await told(hotline, linked_id, "ENQUIRY_FAILED", "unknown")
         await phone.hang_up()
         order = await filled_order(client, linked_id)
@@ -166,12 +161,12 @@ async def test_three_wrong_tries_lead_to_a_human(hotline: RunningHotline, client
     """A wrong check digit, a number cut short, and silence: each is said, then a human answers; * and 9 are no tries."""
     wrong = OPEN.short[:-1] + str((int(OPEN.short[-1]) + 1) % 10)
     async with enquirer(hotline, client, "13896200008") as (phone, linked_id):
-        await key_in(phone, wrong)
+        await phone.press(wrong)
         await told(hotline, linked_id, "ENQUIRY_FAILED", "check")
         await asyncio.sleep(4)
         await phone.press("*")
         await asyncio.sleep(1)
-        await key_in(phone, OPEN.short[:5] + "#")
+        await phone.press(OPEN.short[:5] + "#")
         await told(hotline, linked_id, "ENQUIRY_FAILED", "check", times=2)
         seen = await facts(hotline, linked_id, lambda seen: seen.count(("QUEUE_ENTERED", "hotline")) == 2, within_s=60)
         await phone.hang_up()
@@ -188,7 +183,7 @@ async def test_trying_numbers_ends_for_the_day(hotline: RunningHotline, client: 
     finally:
         await connection.close()
     async with enquirer(hotline, client, "13896200009") as (phone, linked_id):
-        await key_in(phone, OPEN.short)
+        await phone.press(OPEN.short)
         seen = await facts(hotline, linked_id, lambda seen: seen.count(("QUEUE_ENTERED", "hotline")) == 2, within_s=40)
         await phone.hang_up()
         await filled_order(client, linked_id)
@@ -201,7 +196,7 @@ async def test_a_flood_of_keys_and_hanging_up_anywhere_end_in_one_order_each(hot
 
     async def go(number: str, keys: str) -> str:
         async with enquirer(hotline, client, number) as (phone, linked_id):
-            await key_in(phone, keys)
+            await phone.press(keys)
             if keys == OPEN.short:
                 await told(hotline, linked_id, "ENQUIRY", str(OPEN))
             elif len(keys) > 13:
@@ -269,7 +264,7 @@ async def test_without_a_controller_the_enquirer_reaches_a_human(fault: str) -> 
             os.kill(supervisor, signal.SIGSTOP)  # nobody starts or ends a controller meanwhile
             try:
                 os.kill(controller, signal.SIGKILL if fault == "dead" else signal.SIGSTOP)
-                await key_in(phone, OPEN.short)
+                await phone.press(OPEN.short)
                 await until_written(running, linked_id, "ENQUIRY_FAILED", "unanswered")
                 await until_written(running, linked_id, "QUEUE_ENTERED", "hotline", times=2)
                 earlier = operator.events[:]

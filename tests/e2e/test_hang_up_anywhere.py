@@ -189,8 +189,7 @@ async def walk(running: RunningHotline, listener: Listener, number: str, walked:
         await phone.wait_for("CALL_ESTABLISHED")
         for what, keys in walked:
             await listener.until(number, what)
-            for key in keys:
-                await phone.press(key)
+            await phone.press(keys)
             while what == "Queue" and keys and not await listener.left(number, what):
                 await phone.press(keys)  # Asterisk had not begun to listen when it was pressed
         await listener.until(number, prompt)
@@ -306,8 +305,7 @@ async def test_every_prompt_after_the_operator_hung_up(opened: RunningHotline) -
                     await state(client, linked_id, "talking")
                     await operator.hang_up()
                     await listener.until(number, "rating")
-                    for key in keys:
-                        await phone.press(key)
+                    await phone.press(keys)
                     await listener.until(number, prompt)
                     await phone.hang_up()
                     order = await filled_order(client, linked_id)

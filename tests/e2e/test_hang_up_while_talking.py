@@ -12,9 +12,9 @@ import pytest_asyncio
 
 from ivr.demo.client import HotlineClient
 from ivr.demo.phone import PhoneAccount, ScriptedPhone
-from tests.e2e.call_backs import ask_for_call_back, citizen_of, into_the_queue
+from tests.e2e.call_backs import ask_for_call_back, citizen_of
 from tests.e2e.hotline import RunningHotline, running_hotline
-from tests.e2e.journeys import arrival, command, filled_order, line_up, state
+from tests.e2e.journeys import command, dialled, filled_order, into_the_queue, line_up, state
 from tests.e2e.test_menus import facts
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
@@ -80,15 +80,6 @@ async def playing(desks: RunningHotline, prompt: str, within_s: float = 40) -> N
             await asyncio.sleep(0.03)
 
 
-async def dialled(client: HotlineClient, caller: ScriptedPhone, number: str) -> str:
-    """Dial and skip the notice; the call's linked id."""
-    await caller.dial("12348")
-    await caller.wait_for("CALL_ESTABLISHED")
-    linked_id = await arrival(client, number)
-    await caller.press("0")
-    return linked_id
-
-
 async def one_order(desks: RunningHotline, client: HotlineClient, linked_id: str) -> tuple[str, list[str]]:
     """The outcome of an ended call and the calls of its order; nobody is left on the line."""
     order = await filled_order(client, linked_id)
@@ -104,11 +95,6 @@ async def both(client: HotlineClient, linked_id: str) -> list[str]:
     order = await client.until(f"two calls of the order of {linked_id}", lambda: next(
         (o for o in client.orders.values() if linked_id in o["calls"] and len(o["calls"]) == 2), None))
     return list(order["calls"])
-
-
-async def pressed(phone: ScriptedPhone, keys: str) -> None:
-    for key in keys:
-        await phone.press(key)
 
 
 TALKING: dict[str, tuple[str, ...]] = {
@@ -133,7 +119,7 @@ async def test_while_two_people_talk(desks: RunningHotline, client: HotlineClien
             linked_id = await dialled(client, citizen, number)
             await state(client, linked_id, "talking")
             for times, keys in enumerate(TALKING[prompt], 1):
-                await pressed(operator, keys)
+                await operator.press(keys)
                 if times < len(TALKING[prompt]):
                     await facts(desks, linked_id, lambda seen, n=times: ("NUISANCE", f"warning-{n}") in seen)
                     await asyncio.sleep(0.1)
@@ -158,7 +144,7 @@ async def test_while_a_citizen_is_led_back_to_the_queue(desks: RunningHotline, c
             await client.queue_until(lambda q: q["queue"] == "small" and q["members"]["available"] == 1)
             linked_id = await dialled(client, citizen, number)
             await state(client, linked_id, "talking")
-            await pressed(operator, "*18004")
+            await operator.press("*18004")
             await playing(desks, "transferring")
             await operator.command("quit")
         await playing(desks, "transfer-back")

@@ -11,10 +11,9 @@ import pytest
 import pytest_asyncio
 
 from ivr.demo.client import HotlineClient
-from ivr.demo.phone import ScriptedPhone
-from tests.e2e.call_backs import ask_for_call_back, citizen_of, into_the_queue
+from tests.e2e.call_backs import ask_for_call_back, citizen_of
 from tests.e2e.hotline import RunningHotline, running_hotline
-from tests.e2e.journeys import arrival, command, filled_order, state
+from tests.e2e.journeys import arrival, command, dialled, filled_order, into_the_queue, state
 from tests.e2e.listening import hears_prompt
 from tests.e2e.test_menus import call_row, facts
 from tests.faults.witness import pid_of
@@ -72,22 +71,13 @@ async def known(running: RunningHotline, number: str, language: str) -> None:
             await asyncio.sleep(0.2)
 
 
-async def arrives(client: HotlineClient, caller: ScriptedPhone, number: str) -> str:
-    """Dial, and skip the notice by 0; the call's linked id."""
-    await caller.dial("12348")
-    await caller.wait_for("CALL_ESTABLISHED")
-    linked_id = await arrival(client, number)
-    await caller.press("0")
-    return linked_id
-
-
 async def test_a_key_leads_to_a_seat_that_speaks_it_and_the_next_call_at_once(speaking: RunningHotline, client: HotlineClient) -> None:
     number = "13896600001"
     async with speaking.operator() as one, speaking.operator("three", answers_itself=True) as three:
         await there(client, "hotline")
         await there(client, "dialect")
         async with speaking.caller(number) as caller:
-            linked_id = await arrives(client, caller, number)
+            linked_id = await dialled(client, caller, number)
             await one.wait_for("CALL_INCOMING", within_s=20)
             await caller.press("4")
             await three.wait_for("CALL_ESTABLISHED", within_s=20)
@@ -104,7 +94,7 @@ async def test_a_key_leads_to_a_seat_that_speaks_it_and_the_next_call_at_once(sp
         await there(client, "dialect")
         rung = sum(e.get("type") == "CALL_INCOMING" for e in one.events)
         async with speaking.caller(f"+86{number}") as caller:
-            again = await arrives(client, caller, number)
+            again = await dialled(client, caller, number)
             await state(client, again, "talking")
             await caller.hang_up()
             await filled_order(client, again)
@@ -122,7 +112,7 @@ async def test_when_nobody_speaks_it_any_seat_is_reached_at_once(speaking: Runni
     async with speaking.operator(answers_itself=True) as one, speaking.caller(number, keep_sound=True) as caller:
         await there(client, "hotline")
         await there(client, "dialect", 0)
-        linked_id = await arrives(client, caller, number)
+        linked_id = await dialled(client, caller, number)
         await one.wait_for("CALL_ESTABLISHED", within_s=20)
         await hears_prompt(speaking, caller, "language-any")
         await caller.hang_up()
@@ -141,7 +131,7 @@ async def test_who_hangs_up_at_that_one_sentence_has_one_order_too(speaking: Run
     await known(speaking, number, "ningxia")
     await there(client, "dialect", 0)
     async with speaking.caller(number) as caller:
-        linked_id = await arrives(client, caller, number)
+        linked_id = await dialled(client, caller, number)
         async with asyncio.timeout(20):
             while "language-any" not in await command(speaking, "core show channels concise"):
                 await asyncio.sleep(0.05)
@@ -161,11 +151,11 @@ async def test_who_waits_too_long_or_presses_0_goes_on_to_any_seat_with_the_plac
     ):
         await there(client, "dialect")
         await there(client, "hotline", 0)
-        ids = [await arrives(client, first, patient)]
+        ids = [await dialled(client, first, patient)]
         await facts(speaking, ids[0], lambda seen: ("QUEUE_ENTERED", "dialect") in seen)
-        ids.append(await arrives(client, second, impatient))
+        ids.append(await dialled(client, second, impatient))
         await facts(speaking, ids[1], lambda seen: ("QUEUE_ENTERED", "dialect") in seen)
-        ids.append(await arrives(client, third, later))
+        ids.append(await dialled(client, third, later))
         await state(client, ids[2], "queued")
         while ("QUEUE_ENTERED", "hotline") not in await facts(speaking, ids[1], bool):
             await second.press("0")  # Asterisk may not listen yet when the first is pressed
@@ -257,7 +247,7 @@ async def test_what_was_taken_back_counts_for_nothing_and_bad_words_are_refused(
     await command(speaking, "database put language 13896600008 gone")
     for caller_number in (number, "13896600008"):
         async with speaking.caller(caller_number) as caller:
-            linked_id = await arrives(client, caller, caller_number)
+            linked_id = await dialled(client, caller, caller_number)
             await state(client, linked_id, "queued")
             await caller.hang_up()
             await filled_order(client, linked_id)
@@ -269,7 +259,7 @@ async def test_the_menu_says_the_key_and_operators_see_whose_queue_it_is(speakin
     board = await client.queue_until(lambda q: q["queue"] == "dialect")
     assert board["title"] == "宁夏方言"
     async with speaking.caller("13896600009", keep_sound=True) as caller:
-        linked_id = await arrives(client, caller, "13896600009")
+        linked_id = await dialled(client, caller, "13896600009")
         await hears_prompt(speaking, caller, "choose-ningxia", within_s=60)
         await caller.hang_up()
         await filled_order(client, linked_id)

@@ -13,7 +13,7 @@ from tests.e2e.hotline import RunningHotline
 from tests.e2e.journeys import arrival, filled_order, state
 from tests.e2e.listening import hears_prompt
 from tests.e2e.test_menus import call_row, facts
-from tests.e2e.test_transfer import console, keys, kinds, settled, talking
+from tests.e2e.test_transfer import console, kinds, settled, talking
 from tests.faults.witness import pid_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="session")]
@@ -28,13 +28,13 @@ async def carried(hotline: RunningHotline, number: str, listed: bool) -> None:
 
 async def test_the_operators_key_warns_twice_and_then_ends_the_call(hotline: RunningHotline, client: HotlineClient) -> None:
     async with talking(hotline, client, "13896300031", keep_sound=True) as (citizen, operator, linked_id):
-        await keys(citizen, "*7*7*7")
+        await citizen.press("*7*7*7")
         for step in ("warning-1", "warning-2"):
-            await keys(operator, "*7")
+            await operator.press("*7")
             await kinds(hotline, linked_id, ("NUISANCE", step))
             await hears_prompt(hotline, citizen, f"nuisance-{step}")
             assert (await call_row(client, linked_id))["state"] == "talking"
-        await keys(operator, "*7")
+        await operator.press("*7")
         await citizen.wait_for("CALL_CLOSED", within_s=20)
         await hears_prompt(hotline, citizen, "nuisance-ends")
         call = await settled(hotline, client, linked_id)

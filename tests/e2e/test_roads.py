@@ -13,7 +13,7 @@ import pytest_asyncio
 from ivr.demo.client import HotlineClient
 from ivr.demo.phone import PhoneAccount, ScriptedPhone
 from tests.e2e.hotline import RunningHotline, running_hotline
-from tests.e2e.journeys import arrival, command, filled_order, line_up, state
+from tests.e2e.journeys import arrival, command, filled_order, into_the_queue, line_up, state
 from tests.e2e.test_enquiry import press_until
 from tests.e2e.test_menus import facts
 
@@ -68,16 +68,6 @@ async def paused(running: RunningHotline) -> None:
     await command(running, "queue pause member PJSIP/seat-three queue second reason lunch")
 
 
-async def waiting(client: HotlineClient, caller: ScriptedPhone, number: str) -> str:
-    """Dial, skip the notice, and be put into the queue; the call's linked id."""
-    await caller.dial("12348")
-    await caller.wait_for("CALL_ESTABLISHED")
-    linked_id = await arrival(client, number)
-    await caller.press("0")
-    await state(client, linked_id, "queued")
-    return linked_id
-
-
 async def ended(client: HotlineClient, linked_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """The call and its one order once both are complete."""
     order = await filled_order(client, linked_id)
@@ -88,8 +78,8 @@ async def ended(client: HotlineClient, linked_id: str) -> tuple[dict[str, Any], 
 async def test_too_many_wait_then_nobody_is_there_and_a_message_is_left(roads: RunningHotline, board: HotlineClient) -> None:
     said, seconds = roads.speech("老板拖欠工资三个月了")
     async with roads.caller("13896400001") as first, roads.caller("13896400002") as second:
-        before = await waiting(board, first, "13896400001")
-        linked_id = await waiting(board, second, "13896400002")
+        before = await into_the_queue(board, first, "13896400001")
+        linked_id = await into_the_queue(board, second, "13896400002")
         told = await facts(roads, linked_id, lambda seen: ("MESSAGE", "180") in seen)
         roads_taken = [text for name, text in told if name == "ROAD"]
         assert roads_taken == ["small:full", "second:nobody"]
@@ -106,7 +96,7 @@ async def test_too_many_wait_then_nobody_is_there_and_a_message_is_left(roads: R
 
 async def test_who_refused_recording_is_told_to_call_again_instead_of_a_message(roads: RunningHotline, board: HotlineClient) -> None:
     async with roads.caller("13896400003") as first, roads.caller("13896400004") as second:
-        before = await waiting(board, first, "13896400003")
+        before = await into_the_queue(board, first, "13896400003")
         await second.dial("12348")
         await second.wait_for("CALL_ESTABLISHED")
         linked_id = await arrival(board, "13896400004")
@@ -126,8 +116,8 @@ async def test_all_pause_and_the_duty_telephone_takes_the_call(roads: RunningHot
     ):
         await paused(roads)
         await line_up(roads)
-        before = await waiting(board, first, "13896400005")
-        linked_id = await waiting(board, second, "13896400006")
+        before = await into_the_queue(board, first, "13896400005")
+        linked_id = await into_the_queue(board, second, "13896400006")
         await state(board, linked_id, "talking", within_s=40)
         await telephone.wait_for("CALL_ESTABLISHED")
         await asyncio.sleep(2.5)
@@ -145,15 +135,15 @@ async def test_a_duty_telephone_that_does_not_answer_leads_to_a_message_and_a_la
 ) -> None:
     async with roads.caller("13896400007") as first, roads.caller("13896400008") as second, roads.operator("three") as operator:
         await paused(roads)
-        before = await waiting(board, first, "13896400007")
-        linked_id = await waiting(board, second, "13896400008")
+        before = await into_the_queue(board, first, "13896400007")
+        linked_id = await into_the_queue(board, second, "13896400008")
         await facts(roads, linked_id, lambda seen: ("MESSAGE", "180") in seen)
         await second.hang_up()
         assert (await ended(board, linked_id))[0]["outcome"] == "message"
 
         await command(roads, "queue unpause member PJSIP/seat-three queue second reason back")
         async with roads.caller("13896400009") as third:
-            linked_id = await waiting(board, third, "13896400009")
+            linked_id = await into_the_queue(board, third, "13896400009")
             await operator.wait_for("CALL_INCOMING", within_s=20)  # and lets it ring
             await third.wait_for("CALL_CLOSED", within_s=60)
             told = await facts(roads, linked_id, lambda seen: ("ROAD", "second:late") in seen)
@@ -175,16 +165,16 @@ async def test_who_has_to_wait_hears_for_how_long(quiet: RunningHotline) -> None
     hotline = quiet
     async with hotline.client() as client, hotline.operator(answers_itself=True), hotline.caller("13896400010") as first:
         await client.queue_until(lambda q: q["members"]["available"] == 1)
-        talking = await waiting(client, first, "13896400010")
+        talking = await into_the_queue(client, first, "13896400010")
         await state(client, talking, "talking")
         async with asyncio.timeout(20):
             while not (noted := re.search(r"WAIT_hotline=\d+:([1-9]\d*)", await command(hotline, "dialplan show globals"))):
                 await asyncio.sleep(0.2)
         pace = int(noted[1])
         async with hotline.caller("13896400011", keep_sound=True) as second, hotline.caller("13896400012") as third:
-            one = await waiting(client, second, "13896400011")
+            one = await into_the_queue(client, second, "13896400011")
             await client.queue_until(lambda q: q["waiting"] == 1)
-            two = await waiting(client, third, "13896400012")
+            two = await into_the_queue(client, third, "13896400012")
             told = [
                 text for linked_id in (one, two)
                 for name, text in await facts(hotline, linked_id, lambda seen: any(name == "EXPECTED" for name, _ in seen))

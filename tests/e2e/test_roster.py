@@ -18,7 +18,7 @@ from ivr.demo.phone import ScriptedPhone
 from ivr.domain.worktime import SHANGHAI
 from tests.e2e.hotline import RunningHotline, running_hotline
 from tests.e2e.journeys import arrival, filled_order, state
-from tests.e2e.test_enquiry import key_in, part_of, press_until, until_written
+from tests.e2e.test_enquiry import part_of, press_until, until_written
 from tests.e2e.test_menus import call_row, facts
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="session")]
@@ -92,7 +92,7 @@ async def test_a_free_lawyer_is_reached_by_work_number(roster: RunningHotline, w
     async with roster.operator("three") as lawyer:
         assert (await ready(watching, "lawyer-8001"))["title"] == "赵律师（8001）"
         async with choosing(roster, watching, "13896200021") as (phone, linked_id):
-            await key_in(phone, "8001#")
+            await phone.press("8001#")
             await lawyer.wait_for("CALL_INCOMING", within_s=20)
             await lawyer.answer()
             await state(watching, linked_id, "talking")
@@ -121,10 +121,10 @@ async def test_who_is_not_on_duty_or_not_there_is_said_so_and_0_is_a_human(roste
     """A number nobody has, one that is not on duty, and one whose telephone is away."""
     async with choosing(roster, watching, "13896200023") as (phone, linked_id):
         for tried, keys in enumerate(("7777#", "8003#"), 1):
-            await key_in(phone, keys)
+            await phone.press(keys)
             await facts(roster, linked_id, lambda seen, n=tried: seen.count(("LAWYER_FAILED", "off")) == n)
             await asyncio.sleep(4.5)
-        await key_in(phone, "8001#")
+        await phone.press("8001#")
         seen = await facts(roster, linked_id, lambda seen: seen.count(("QUEUE_ENTERED", "hotline")) == 2)
         await phone.hang_up()
         await filled_order(watching, linked_id)
@@ -143,14 +143,14 @@ async def test_a_busy_lawyer_is_waited_for_in_order_of_arrival_or_left_for_any(r
             await state(watching, talking_id, "queued")
             await talker.press("4")
             await asyncio.sleep(1.5)
-            await key_in(talker, "8001#")
+            await talker.press("8001#")
             await lawyer.wait_for("CALL_INCOMING", within_s=20)
             await lawyer.answer()
             await state(watching, talking_id, "talking")
             for phone, linked_id in ((late, late_id), (other, other_id)):
                 await phone.press("*")  # the choice again, in time for the keys
                 await asyncio.sleep(1)
-                await key_in(phone, "8001#")
+                await phone.press("8001#")
                 await facts(roster, linked_id, lambda seen: ("LAWYER_FAILED", "busy") in seen)
             await asyncio.sleep(1)
             await late.press("1")
@@ -173,7 +173,7 @@ async def test_a_lawyer_who_does_not_come_is_left_for_the_hotlines_queue_in_time
     async with roster.operator("three") as lawyer:
         await ready(watching, "lawyer-8001")
         async with choosing(roster, watching, "13896200027") as (phone, linked_id):
-            await key_in(phone, "8001#")
+            await phone.press("8001#")
             await lawyer.wait_for("CALL_INCOMING", within_s=20)  # and is not answered
             seen = await facts(roster, linked_id, lambda seen: seen.count(("QUEUE_ENTERED", "hotline")) == 2, within_s=60)
             await phone.hang_up()
@@ -201,7 +201,7 @@ async def test_without_a_controller_the_caller_reaches_a_human(roster: RunningHo
         os.kill(roster.process.pid, signal.SIGSTOP)
         try:
             os.kill(part_of(roster, "controller"), signal.SIGKILL)
-            await key_in(phone, "8001#")
+            await phone.press("8001#")
             await until_written(roster, linked_id, "LAWYER_FAILED", "unanswered")
             await until_written(roster, linked_id, "QUEUE_ENTERED", "hotline", times=2)
         finally:

@@ -89,12 +89,6 @@ async def talking(
         yield citizen, operator, linked_id
 
 
-async def keys(phone: ScriptedPhone, pressed: str) -> None:
-    """One key after the other, as fast as a person presses."""
-    for key in pressed:
-        await phone.press(key)
-
-
 async def console(desks: RunningHotline, line: str) -> str:
     """One line of Asterisk's console."""
     settings = desks.settings
@@ -153,7 +147,7 @@ async def test_a_blind_transfer_by_key_reaches_a_colleague(desks: RunningHotline
     line, seconds = desks.speech("我是张律师，请您慢慢说，您的合同是什么时候签的。")
     async with desks.operator("three", answers_itself=True) as three, talking(desks, client, "13896300001", keep_sound=True) as (citizen, operator, linked_id):
         await registered(desks, "three")
-        await keys(operator, "*18003")
+        await operator.press("*18003")
         await three.wait_for("CALL_ESTABLISHED", within_s=20)
         await kinds(desks, linked_id, ("TRANSFER_ANSWERED", "8003"))
         await three.say(line)
@@ -188,7 +182,7 @@ async def test_transferred_to_nobody_and_the_operator_gone_is_first_in_the_queue
     async with AsyncExitStack() as stack, desks.operator("three") as three, desks.caller("13896300004") as later:
         async with talking(desks, client, "13896300003") as (citizen, operator, linked_id):
             await registered(desks, "three")
-            await keys(operator, "*18003")
+            await operator.press("*18003")
             await three.wait_for("CALL_INCOMING", within_s=20)
             await operator.command("quit")
             two = await stack.enter_async_context(desks.operator("two"))
@@ -213,10 +207,10 @@ async def test_three_with_an_outside_agency_and_one_recording(desks: RunningHotl
     line, seconds = desks.speech("这里是西花园路街道调解室，请双方下午过来一趟。")
     async with agency(desks) as town, talking(desks, client, "13896300005", keep_sound=True) as (citizen, operator, linked_id):
         await line_up(desks)
-        await keys(operator, "*29001")
+        await operator.press("*29001")
         await town.wait_for("CALL_ESTABLISHED", within_s=20)
         await kinds(desks, linked_id, ("TRANSFER_ANSWERED", "9001"))
-        await keys(operator, "*3")
+        await operator.press("*3")
         await joined_with(client, linked_id, "9001")
         await town.say(line)
         await asyncio.sleep(seconds + 1)
@@ -236,7 +230,7 @@ async def test_three_with_an_outside_agency_and_one_recording(desks: RunningHotl
 
 async def test_a_consultation_without_an_answer_leaves_citizen_and_operator_together(desks: RunningHotline, client: HotlineClient) -> None:
     async with talking(desks, client, "13896300006", keep_sound=True) as (citizen, operator, linked_id):
-        await keys(operator, "*28003")
+        await operator.press("*28003")
         await kinds(desks, linked_id, ("TRANSFER_FAILED", "8003"))
         async with asyncio.timeout(20):
             while "2 active channels" not in await console(desks, "core show channels count"):
@@ -255,7 +249,7 @@ async def test_a_paused_colleague_is_not_rung(desks: RunningHotline, client: Hot
         async with ami_of(desks) as ami:
             for paused in ("true", "false"):
                 await ami.request("QueuePause", Queue="mediation", Interface="PJSIP/seat-three", Paused=paused)
-                await keys(operator, "*28003")
+                await operator.press("*28003")
                 if paused == "true":
                     await kinds(desks, linked_id, ("TRANSFER_FAILED", "8003"))
                     assert not [e for e in three.events if e.get("type") == "CALL_INCOMING"]
@@ -292,10 +286,10 @@ async def test_an_attended_transfer_from_a_desk_phone(desks: RunningHotline, cli
 async def test_nobody_else_can_be_dialled_and_citizens_have_no_keys(desks: RunningHotline, client: HotlineClient) -> None:
     async with desks.operator("three", answers_itself=True) as three, talking(desks, client, "13896300008", keep_sound=True) as (citizen, operator, linked_id):
         await registered(desks, "three")
-        await keys(citizen, "*18003")
+        await citizen.press("*18003")
         await asyncio.sleep(2)
-        await keys(citizen, "*28003*7*7*7")
-        await keys(operator, "*1008613")
+        await citizen.press("*28003*7*7*7")
+        await operator.press("*1008613")
         await hears_prompt(desks, operator, "transfer-unknown")
         for number in ("008613800000001", "10101", "13896300008", "12348", "0951600001"):
             await operator.command("transfer", f"sip:{number}@127.0.0.1:{desks.sip}")
