@@ -167,7 +167,8 @@ class DecoderHost:
         if end is None:
             return ""
         try:
-            return await asyncio.wait_for(asyncio.shield(end), _FAREWELL_S)
+            async with asyncio.timeout(_FAREWELL_S):
+                return await asyncio.shield(end)
         except TimeoutError:
             return ""
 
@@ -176,7 +177,8 @@ class DecoderHost:
         self.alive = False
         self._control.close()
         try:
-            await asyncio.wait_for(self._process.wait(), _FAREWELL_S)
+            async with asyncio.timeout(_FAREWELL_S):
+                await self._process.wait()
         except TimeoutError:
             self._process.kill()
             await self._process.wait()

@@ -118,7 +118,8 @@ class PostgresFeed:
 
     async def _listen_once(self) -> None:
         """One connection's life; a query now and then finds a server that died without a word."""
-        connection = await asyncio.wait_for(self._connect(), 10.0)
+        async with asyncio.timeout(10.0):
+            connection = await self._connect()
         try:
             await connection.add_listener(self._channel, self._on_hint)
             self._hint.set()
@@ -127,7 +128,8 @@ class PostgresFeed:
                 await connection.fetchval("SELECT 1", timeout=5.0)
         finally:
             with contextlib.suppress(Exception):
-                await asyncio.wait_for(connection.close(timeout=2.0), 3.0)
+                async with asyncio.timeout(3.0):
+                    await connection.close(timeout=2.0)
 
     def _on_hint(self, *_: Any) -> None:
         self._hint.set()

@@ -264,6 +264,9 @@ async def test_a_full_and_then_read_only_database_disk_delays_orders_and_loses_n
     await database_back(small.product)
     outcomes = await every_call_has_its_order(small.product, chosen)
     assert set(outcomes.values()) == {"answered"}
+    async with asyncio.timeout(60):
+        while len(await tracks_of(small.product, chosen)) < 2 * len(chosen):
+            await asyncio.sleep(0.2)
     await all_tracks_done(small.product)
     assert len(await tracks_of(small.product, chosen)) == 2 * len(chosen)
     await one_good_call(small, desk, 11)

@@ -7,7 +7,10 @@ export interface Loaded<T> {
   problem: ShallowRef<Problem | null>
   loading: Ref<boolean>
   readAt: ShallowRef<Date | null>
-  /** Read anew; an answer overtaken by a later request is dropped. `forget` empties the page first. */
+  /**
+   * Read anew; an answer overtaken by a later request is dropped, and whoever waited for it waits for the later one.
+   * `forget` empties the page first.
+   */
   load: (forget?: boolean) => Promise<void>
 }
 
@@ -17,8 +20,14 @@ export function useLoaded<T>(read: (signal: AbortSignal) => Promise<T>): Loaded<
   const readAt = shallowRef<Date | null>(null)
   const loading = ref(false)
   let running: AbortController | null = null
+  let latest: Promise<void> = Promise.resolve()
 
-  async function load(forget = false): Promise<void> {
+  function load(forget = false): Promise<void> {
+    latest = readAnew(forget)
+    return latest
+  }
+
+  async function readAnew(forget: boolean): Promise<void> {
     running?.abort()
     const mine = new AbortController()
     running = mine
@@ -29,12 +38,12 @@ export function useLoaded<T>(read: (signal: AbortSignal) => Promise<T>): Loaded<
     }
     try {
       const answer = await read(mine.signal)
-      if (running !== mine) return
+      if (running !== mine) return latest
       data.value = answer
       problem.value = null
       readAt.value = new Date()
     } catch (error) {
-      if (running !== mine) return
+      if (running !== mine) return latest
       problem.value = error instanceof Problem ? error : new Problem('server', 0, 'page', String(error))
       // What may not be seen, or is gone, must not stay on the screen.
       if (problem.value.kind === 'denied' || problem.value.kind === 'not_found') data.value = null

@@ -44,6 +44,7 @@ export const enOrders: Record<keyof typeof zhOrders, string> = {
   'order.cancel': 'Cancel',
   'order.saving': 'Saving…',
   'order.stale': 'Somebody changed this order just now. It was read anew: please look again.',
+  'order.theirs': 'Somebody set meanwhile: {value}',
   'order.history': 'History',
   'order.noHistory': 'Nobody has touched it yet',
   'order.edit': 'Edit',

@@ -43,6 +43,7 @@ export const zhOrders = {
   'order.cancel': '取消',
   'order.saving': '正在保存…',
   'order.stale': '工单刚被别人改过，已读取最新内容，请再看一遍。',
+  'order.theirs': '其他人刚改为：{value}',
   'order.history': '经过',
   'order.noHistory': '还没有人动过',
   'order.edit': '修改',
