@@ -1,0 +1,17 @@
+"""Rises of matters above what is usual in a place, and who signed for them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import op
+
+from ivr.storage.migrate import run_sql
+
+revision = "0017"
+down_revision = "0016"
+
+
+def upgrade() -> None:
+    """Forward only: a hotline's record is never migrated backwards."""
+    run_sql(op.get_bind(), Path(__file__).with_suffix(".sql"))
