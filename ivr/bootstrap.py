@@ -20,6 +20,7 @@ from ivr.domain.appointment import SERVICES
 from ivr.domain.callback import CallbackRules
 from ivr.domain.counted_call import Limits
 from ivr.domain.errors import Unavailable
+from ivr.domain.events import LiveEvent
 from ivr.domain.reconciliation import Difference
 from ivr.domain.spoken_choice import spoken_menus
 from ivr.domain.worktime import SHANGHAI
@@ -77,6 +78,7 @@ from ivr.storage.search import PostgresSearch
 from ivr.storage.statistics import PostgresStatistics
 from ivr.storage.talk_times import PostgresTalkTimes
 from ivr.storage.views import PostgresViews
+from ivr.supervision_setup import supervision_services, watch_keeper
 from ivr.telephony.ami import AmiClient
 from ivr.telephony.asterisk_root import find_asterisk
 from ivr.telephony.audiosocket import AudioSocketServer
@@ -86,6 +88,7 @@ from ivr.telephony.exchange_table import AsteriskTable
 from ivr.telephony.fastagi import FastAgiServer, Question
 from ivr.telephony.ledger import LedgerReader
 from ivr.telephony.ledger_source import LedgerFiles, LedgerShelf
+from ivr.telephony.supervision import AsteriskListeningPost
 from ivr.volume_probe import FolderProbe
 from ivr.web.app import create_app
 from ivr.web.server import serve
@@ -173,7 +176,13 @@ async def run_controller(settings: Settings) -> None:
         titles = {q["name"]: q["title"] for q in waiting_lines(settings)}
         exchange = AsteriskExchange(client)
         seats = seat_keeper(settings, exchange)
-        live = LiveTracker(exchange, PostgresQueueLive(pool), calls, titles, also=seats.see)
+        watches, watch_hints = watch_keeper(settings, pool, AsteriskListeningPost(client))
+
+        def also(event: LiveEvent) -> None:
+            seats.see(event)
+            watches.see(event)
+
+        live = LiveTracker(exchange, PostgresQueueLive(pool), calls, titles, also=also)
         dialler = CallBackDialler(
             PostgresCallbacks(pool, rules), exchange, lambda: live.board, calls.read_to_end, outgoing_lines(settings), instance,
             rules, ring_s=settings.callback.ring_s, in_hours=partial(may_call, settings),
@@ -189,7 +198,7 @@ async def run_controller(settings: Settings) -> None:
         async with partner_tasks(settings, pool, alarms) as for_partners, asyncio.TaskGroup() as tasks:
             for ear in (*ears, *for_partners):
                 tasks.create_task(ear.run(), name=type(ear).__name__)
-            for desk_part in (seats, *command_carrier(settings, pool, exchange)):
+            for desk_part in (seats, *command_carrier(settings, pool, exchange), watches, watch_hints):
                 tasks.create_task(desk_part.run(), name=type(desk_part).__name__)
             for part in (client, calls, queue_log, live, collector, reconciler, dialler, waits, questions(settings, pool, spoken)):
                 tasks.create_task(part.run(), name=type(part).__name__)
@@ -355,6 +364,7 @@ async def run_web(settings: Settings, stop: asyncio.Event) -> None:
             orders=order_desk(settings, pool),
             desk=await desk_services(settings, pool),
             devices=PostgresDevices(pool),
+            supervision=supervision_services(settings, pool),
         )
         wss = settings.asterisk.wss_port
         options = WebOptions(

@@ -22,11 +22,12 @@ from ivr.ports.orders import OrderDesk
 from ivr.ports.partners import PartnerServices
 from ivr.ports.search import Search
 from ivr.ports.statistics import Statistics
+from ivr.ports.supervision import SupervisionServices
 from ivr.ports.views import Views
 
 Role = Literal["operator", "supervisor", "dispatcher", "handler", "adviser", "administrator", "auditor"]
 ROLES: tuple[Role, ...] = get_args(Role)
-Topic = Literal["queue", "call", "order", "alarm"]
+Topic = Literal["queue", "call", "order", "alarm", "seat", "risk"]
 DatabaseState = Literal["away", "full", "read_only"]
 Track = Literal["caller", "operator", "both"]
 
@@ -219,6 +220,7 @@ class WebServices:
     orders: OrderDesk
     desk: DeskServices
     devices: DeviceDesk
+    supervision: SupervisionServices
 
 
 @dataclass(frozen=True)

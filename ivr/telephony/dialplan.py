@@ -51,7 +51,8 @@ MODULES = (
     "res_format_attr_opus", "res_format_attr_h264", "res_format_attr_vp8", "format_wav", "format_pcm", "format_sln",
     # applications
     "app_dial", "app_queue", "app_mixmonitor", "app_playback", "app_read", "app_record", "app_stack", "app_verbose",
-    "app_audiosocket", "app_exec", "app_echo", "app_chanspy", "app_channelredirect", "app_softhangup", "app_userevent", "app_cdr",
+    "app_audiosocket", "app_exec", "app_echo", "app_chanspy", "app_bridgeaddchan", "app_channelredirect", "app_softhangup",
+    "app_userevent", "app_cdr",
     "cel_custom", "app_celgenuserevent",
     # functions
     "func_callerid", "func_channel", "func_cut", "func_db", "func_devstate", "func_env", "func_global", "func_groupcount",

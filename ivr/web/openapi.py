@@ -15,9 +15,10 @@ from ivr.domain.delivery import SIGNATURE_HEADER
 from ivr.web import models
 from ivr.web.errors import PROBLEM_TYPE
 from ivr.web.route import Route, problems_of
+from ivr.web.supervision_models import SeatChange
 
 _REF = "#/components/schemas/{model}"
-_STREAMED = (models.LiveSnapshot, models.Alarm, models.LiveClock)
+_STREAMED = (models.LiveSnapshot, models.Alarm, models.LiveClock, SeatChange)
 _RETRY = {"Retry-After": {"description": "seconds", "schema": {"type": "integer", "minimum": 1}}}
 
 
@@ -106,7 +107,7 @@ def _answer(status: int, kind: type[BaseModel] | str | None) -> dict[str, Any]:
     elif kind == "text/event-stream":
         answer["description"] = (
             "Events: snapshot (LiveSnapshot), queue (QueueStatus), call (CallRow), order (WorkOrder), "
-            "alarm (Alarm), each with its number as id where it is stored; clock (LiveClock) without."
+            "alarm (Alarm), seat (SeatChange), each with its number as id where it is stored; clock (LiveClock) without."
         )
         answer["content"] = {kind: {"schema": {"type": "string"}}}
     elif kind is not None:

@@ -35,6 +35,7 @@ from ivr.web.query import (
     read_query,
 )
 from ivr.web.route import Route
+from ivr.web.supervision_routes import SUPERVISION_ROUTES
 
 
 async def show_openapi(request: web.Request) -> web.Response:
@@ -196,6 +197,7 @@ ROUTES: tuple[Route, ...] = (
         permission="appointments.write",
     ),
     *DEVICE_ROUTES,
+    *SUPERVISION_ROUTES,
     Route(
         "GET",
         "/api/v1/work-orders",
@@ -325,7 +327,7 @@ ROUTES: tuple[Route, ...] = (
         "GET",
         "/api/v1/live",
         stream.live,
-        "Server-sent events: snapshot, then numbered changes (queue, call, order, alarm) and a clock",
+        "Server-sent events: snapshot, then numbered changes (queue, call, order, alarm, seat) and a clock",
         {200: "text/event-stream"},
         permission="live.read",
         activity=False,

@@ -21,6 +21,7 @@ from ivr.domain.working_days import WorkingDays
 from ivr.domain.worktime import WorkTime
 from ivr.ports.desk import BrowserSeat, DeskServices
 from ivr.ports.partners import PartnerServices
+from ivr.ports.supervision import SupervisedSeat, SupervisionServices
 from ivr.ports.web import WebOptions, WebServices
 from ivr.storage.accounts import LoginPolicy, PostgresAccounts
 from ivr.storage.appointments import PostgresAppointments
@@ -33,6 +34,7 @@ from ivr.storage.order_life import PostgresOrderDesk
 from ivr.storage.outbox import PostgresOutbox
 from ivr.storage.search import PostgresSearch
 from ivr.storage.statistics import PostgresStatistics
+from ivr.storage.supervision import PostgresSupervision
 from ivr.storage.views import PostgresViews
 from ivr.web.app import create_app
 from ivr.web.inbound_scheme import SignedScheme
@@ -44,6 +46,9 @@ SECRETS = {"region": b"r" * 40, "court": b"c" * 40}
 SEATS = {
     name: BrowserSeat(name, f"{name}律师", number, ("hotline",), 30, f"secret-of-{name}")
     for name, number in (("east", "8001"), ("west", "8002"))
+}
+SUPERVISED = {
+    name: SupervisedSeat(name, f"{name}律师", "", ("hotline",), name != "desk") for name in ("east", "west", "desk")
 }
 CHEAP = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1)
 OPTIONS = WebOptions(
@@ -103,6 +108,7 @@ async def site(database: WebDatabase, *, policy: LoginPolicy | None = None, **op
             statistics=PostgresStatistics(pool, Limits(), WorkTime(WorkingDays())),
             desk=DeskServices(SEATS, PostgresSeats(pool), PostgresCommands(pool, within_s=1.0), 8089),
             devices=PostgresDevices(pool),
+            supervision=SupervisionServices(SUPERVISED, PostgresSupervision(pool, within_s=1.0)),
         )
         blocked = BlockBuster("ivr")  # a blocking call of ours inside the event loop raises
         blocked.functions["os.stat"].can_block_in("asyncpg/connect_utils.py", "_read_password_file")

@@ -6,8 +6,9 @@ CREATE TABLE watch (
     phone      text NOT NULL,                  -- the seat whose telephone the supervisor has
     watcher    text NOT NULL,                  -- account name
     reason     text NOT NULL,
+    -- 'changing': another mode was asked for, whose row will have this one's channel.
     state      text NOT NULL DEFAULT 'waiting'
-               CHECK (state IN ('waiting', 'calling', 'on', 'ending', 'over', 'refused', 'late')),
+               CHECK (state IN ('waiting', 'calling', 'on', 'changing', 'ending', 'over', 'refused', 'late')),
     problem    text NOT NULL DEFAULT '',
     channel_id text NOT NULL DEFAULT '',       -- unique id of the supervisor's channel
     linked_id  text NOT NULL DEFAULT '',       -- the citizen's call
@@ -17,7 +18,7 @@ CREATE TABLE watch (
     over_at    timestamptz
 );
 CREATE UNIQUE INDEX watch_of_watcher ON watch (watcher) WHERE state IN ('waiting', 'calling', 'on', 'ending');
-CREATE INDEX watch_open ON watch (id) WHERE state IN ('waiting', 'calling', 'on', 'ending');
+CREATE INDEX watch_open ON watch (id) WHERE state IN ('waiting', 'calling', 'on', 'changing', 'ending');
 CREATE INDEX watch_linked_id ON watch (linked_id) WHERE linked_id <> '';
 
 -- A supervisor's words to who sits at a seat.

@@ -1,0 +1,133 @@
+"""Supervisors on operators' calls: call their telephone, follow how long it lasts, and let the operator go after a take-over."""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+
+from ivr.domain.errors import IvrError, Unavailable
+from ivr.domain.events import BridgeEntered, ChannelEnded, LiveEvent, OriginateFinished
+from ivr.ports.supervision import ListeningPost, Watch, WatchInbox, WatchMode, WatchRefused
+
+log = structlog.get_logger(__name__)
+
+_LOOK_EVERY_S = 1.0
+_MOST_EVENTS = 1000
+_NOT_TALKING = "The seat talks with nobody now."
+_IN_THE_BRIDGE: tuple[WatchMode, ...] = ("barge", "take_over")
+
+
+class WatchKeeper:
+    """Two tasks in one: what is asked for, and what becomes of it. ``see`` takes live events and never waits.
+
+    Events only make it faster: what was missed (a lost link, a controller started again) is asked of Asterisk each second
+    while a watch lasts.
+    """
+
+    def __init__(self, inbox: WatchInbox, post: ListeningPost, instance: str) -> None:
+        self._inbox = inbox
+        self._post = post
+        self._prefix = f"{instance}-watch-"
+        self._events: asyncio.Queue[LiveEvent] = asyncio.Queue(_MOST_EVENTS)
+        self._beginning: set[int] = set()
+        self._takes_over: dict[str, str] = {}  # supervisor's channel: the operator's, to be dismissed once both are in the bridge
+
+    def see(self, event: LiveEvent) -> None:
+        """Take one live event."""
+        if isinstance(event, (OriginateFinished, ChannelEnded, BridgeEntered)) and event.unique_id.startswith(self._prefix):
+            try:
+                self._events.put_nowait(event)
+            except asyncio.QueueFull:
+                log.warning("watch_event_dropped", unique_id=event.unique_id)
+
+    async def run(self) -> None:
+        """Ends only when cancelled; a database that is away only delays it."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._take())
+            tasks.create_task(self._follow())
+
+    async def _take(self) -> None:
+        while True:
+            try:
+                while (asked := await self._inbox.take()) is not None:
+                    self._beginning.add(asked.id)
+                    try:
+                        await self._begin(asked)
+                    finally:
+                        self._beginning.discard(asked.id)
+            except Unavailable as away:
+                log.warning("watches_wait", reason=str(away))
+            await self._inbox.wait_hint(1.0)
+
+    async def _begin(self, asked: Watch) -> None:
+        before = await self._inbox.current(asked.watcher, asked.id)
+        try:
+            found = await self._post.talking_channel(f"PJSIP/seat-{asked.seat}")
+            if found is None:
+                raise WatchRefused(_NOT_TALKING)
+            watched, linked_id = found
+            if before is not None:
+                return await self._change(asked, before, watched, linked_id)
+            channel_id = f"{self._prefix}{asked.id}"
+            if asked.mode == "take_over":
+                self._takes_over[channel_id] = watched
+            # Written down first: an answer that comes at once finds its row.
+            await self._inbox.begun(asked.id, channel_id, linked_id)
+            await self._post.ring(asked.phone, channel_id, asked.mode, watched)
+            log.info("watch_begun", mode=asked.mode, seat=asked.seat, linked_id=linked_id, watcher=asked.watcher)
+        except (IvrError, TimeoutError) as failed:
+            log.warning("watch_not_begun", seat=asked.seat, reason=str(failed))
+            if before is not None:
+                await self._inbox.stays(before.id)
+            await self._inbox.settle(asked.id, str(failed) or "Asterisk gave no answer in time")
+
+    async def _change(self, asked: Watch, before: Watch, watched: str, linked_id: str) -> None:
+        """The same telephone goes on in another mode; who is in the bridge with the citizen already only lets the operator go."""
+        if asked.mode == "take_over" and before.mode in _IN_THE_BRIDGE:
+            await self._post.dismiss(watched)
+        else:
+            if asked.mode == "take_over":
+                self._takes_over[before.channel_id] = watched
+            await self._post.change(before.channel_id, asked.mode, watched)
+        await self._inbox.settle(before.id, "")
+        await self._inbox.begun(asked.id, before.channel_id, linked_id)
+        await self._inbox.on(asked.id)
+        log.info("watch_changed", mode=asked.mode, seat=asked.seat, linked_id=linked_id, watcher=asked.watcher)
+
+    async def _follow(self) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(_LOOK_EVERY_S):
+                    event = await self._events.get()
+            except TimeoutError:
+                event = None
+            try:
+                await (self._look() if event is None else self._apply(event))
+            except (IvrError, TimeoutError) as failed:
+                log.warning("watches_not_followed", reason=str(failed))
+
+    async def _apply(self, event: LiveEvent) -> None:
+        match event:
+            case OriginateFinished(unique_id=channel_id, answered=True):
+                for watch in await self._of(channel_id):
+                    await self._inbox.on(watch.id)
+            case BridgeEntered(unique_id=channel_id) if channel_id in self._takes_over:
+                await self._post.dismiss(self._takes_over.pop(channel_id))
+            case ChannelEnded(unique_id=channel_id):
+                self._takes_over.pop(channel_id, None)
+                for watch in await self._of(channel_id):
+                    unanswered = watch.state == "calling" and watch.begun_at is None
+                    await self._inbox.settle(watch.id, "Your telephone did not answer." if unanswered else "")
+
+    async def _look(self) -> None:
+        for watch in await self._inbox.unsettled():
+            if watch.id in self._beginning or not watch.channel_id:
+                continue
+            if watch.state == "ending":
+                await self._post.hang_up(watch.channel_id)
+            if not await self._post.is_up(watch.channel_id):
+                await self._inbox.settle(watch.id, "")
+
+    async def _of(self, channel_id: str) -> list[Watch]:
+        return [watch for watch in await self._inbox.unsettled() if watch.channel_id == channel_id]

@@ -1,0 +1,52 @@
+"""A supervisors' room with one seat, where everything asked for is done at once; for contract tests."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from ivr.domain.errors import NotFound
+from ivr.ports.supervision import SeatMessage, SupervisedSeat, SupervisionServices, Watch, WatchMode
+
+T0 = datetime(2026, 11, 23, 1, 30, tzinfo=UTC)
+WATCH = Watch(1, "listen", "two", "one", "ban", "新人带教", "on", "", "b1-watch-1", "b1-1764000000.1", T0, T0, None)
+MESSAGE = SeatMessage(1, "one", "请注意语速", "ban", T0, None)
+
+
+class OneRoom:
+    """ivr.ports.supervision.SupervisionBook."""
+
+    async def watch(self, mode: WatchMode, seat: str, phone: str, watcher: str, reason: str) -> Watch:
+        return WATCH
+
+    async def end(self, watch_id: int, ended_by: str) -> None:
+        if watch_id != 1:
+            raise NotFound("This has ended already.")
+
+    async def open_watches(self) -> Sequence[Watch]:
+        return [WATCH]
+
+    async def recent_watches(self, limit: int) -> Sequence[Watch]:
+        return [WATCH]
+
+    async def send(self, seat: str, text: str, sent_by: str) -> SeatMessage:
+        return MESSAGE
+
+    async def messages_sent(self, limit: int) -> Sequence[SeatMessage]:
+        return [MESSAGE]
+
+    async def messages_for(self, holder: str) -> Sequence[SeatMessage]:
+        return [MESSAGE]
+
+    async def seen(self, message_id: int, holder: str) -> None:
+        if message_id != 1:
+            raise NotFound("There is no such message for you.")
+
+    async def note_forced(self, seat: str, state: str, reason: str, by: str) -> None:
+        return None
+
+    async def sign_out(self, seat: str, reason: str, by: str) -> None:
+        return None
+
+
+ONE_SUPERVISION = SupervisionServices({"one": SupervisedSeat("one", "王律师", "8001", ("hotline",), True)}, OneRoom())
