@@ -22,6 +22,7 @@ from pydantic_settings import (
 )
 
 from ivr.domain.errors import BadSetting
+from ivr.settings_analysis import AnalysisSettings
 from ivr.settings_partners import DeliverySettings, NoticeSettings, PartnerSettings
 from ivr.settings_sections import (
     AsteriskSettings,
@@ -89,6 +90,7 @@ class Settings(BaseSettings):
     notices: NoticeSettings = Field(default_factory=NoticeSettings)
     orders: OrderSettings = Field(default_factory=OrderSettings)
     figures: FigureSettings = Field(default_factory=FigureSettings)
+    analysis: AnalysisSettings = Field(default_factory=AnalysisSettings)
 
     @field_validator("state_dir", "recordings_dir")
     @classmethod

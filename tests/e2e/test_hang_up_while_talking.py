@@ -34,6 +34,7 @@ name = "small"
 most_waiting = 1
 full = "queue:second"
 nobody = "wait"
+paused = "wait"
 
 [[queues]]
 name = "second"

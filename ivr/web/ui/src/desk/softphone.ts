@@ -3,6 +3,7 @@ import { UA, WebSocketInterface } from 'jssip'
 import type { IncomingRTCSessionEvent, RTCSessionEvent } from 'jssip/lib/UA'
 import type { RTCSession } from 'jssip/lib/RTCSession'
 import type { SeatAccess } from './api'
+import { camera, card, offersVideo, type Card } from './picture'
 
 export type LinePhase = 'none' | 'ringing' | 'calling' | 'talking'
 
@@ -16,15 +17,23 @@ export interface Line {
   held: boolean
   muted: boolean
   since: number
+  /** The far end offered video: it is seen once the call is answered. */
+  video: boolean
+  /** The operator's camera is on; otherwise the far end sees a card that says so. */
+  camera: boolean
 }
 
-export const NO_LINE: Line = { phase: 'none', linkedId: '', number: '', outgoing: false, held: false, muted: false, since: 0 }
+export const NO_LINE: Line = { phase: 'none', linkedId: '', number: '', outgoing: false, held: false, muted: false, since: 0, video: false, camera: false }
 
 export interface PhoneNews {
   registered: (registered: boolean, why: string) => void
   line: (line: Line) => void
   /** The far end's sound, to be played. */
   sound: (stream: MediaStream) => void
+  /** The far end's picture, and what it is shown of the desk; null when there is none. */
+  picture: (far: MediaStream | null, own: MediaStream | null) => void
+  /** The words of the card that is shown while the camera is off. */
+  card: () => [title: string, text: string]
 }
 
 const TONE_MS = 160
@@ -35,6 +44,10 @@ export class Softphone {
   private readonly ua: UA
   private session: RTCSession | null = null
   private line: Line = NO_LINE
+  private card: Card | null = null
+  private filmed: MediaStreamTrack | null = null
+  private sender: RTCRtpSender | null = null
+  private far: MediaStream | null = null
 
   constructor(
     private readonly seat: SeatAccess,
@@ -75,6 +88,27 @@ export class Softphone {
     if (this.line.phase === 'ringing') this.session?.answer(this.media())
   }
 
+  /**
+   * Show oneself, or the card again. The picture is exchanged under the call, which goes on as it is; what the camera filmed while the
+   * call ended is let go. Rejects when the browser gives no camera.
+   */
+  async setCamera(on: boolean): Promise<void> {
+    const sender = this.sender
+    if (!sender || !this.card || on === this.line.camera) return
+    if (on) {
+      const filmed = await camera()
+      if (this.sender !== sender || this.filmed) return filmed.stop()
+      this.filmed = filmed
+      await sender.replaceTrack(filmed)
+    } else {
+      await sender.replaceTrack(this.card.track)
+      this.stopFilming()
+    }
+    if (this.sender !== sender) return
+    this.tell({ camera: on })
+    this.tellPicture()
+  }
+
   hangUp(): void {
     if (this.session && !this.session.isEnded()) this.session.terminate()
   }
@@ -112,13 +146,17 @@ export class Softphone {
     const request = (event as IncomingRTCSessionEvent).request
     this.tell({
       ...NO_LINE, phase: incoming ? 'ringing' : 'calling', outgoing: !incoming, since: Date.now(),
+      video: incoming && offersVideo(String(request.body ?? '')),
       linkedId: incoming ? (request.getHeader('X-Ivr-Call') ?? '') : '',
       number: incoming ? session.remote_identity.uri.user : '',
     })
     const listen = (connection: RTCPeerConnection): void => {
+      if (this.line.video) this.showCard(connection)
       connection.addEventListener('track', (track) => {
-        const stream = track.streams[0]
-        if (stream) this.news.sound(stream)
+        if (track.track.kind === 'video') {
+          this.far = new MediaStream([track.track])
+          this.tellPicture()
+        } else this.news.sound(new MediaStream([track.track]))
       })
     }
     if (session.connection) listen(session.connection)
@@ -131,10 +169,37 @@ export class Softphone {
     const over = (): void => {
       if (this.session !== session) return
       this.session = null
+      this.endPicture()
       this.tell(NO_LINE)
     }
     session.on('ended', over)
     session.on('failed', over)
+  }
+
+  /** From the first moment of an answered call the far end sees something, and it is not a person who was not asked. */
+  private showCard(connection: RTCPeerConnection): void {
+    this.card = card(...this.news.card())
+    this.sender = connection.addTrack(this.card.track)
+    this.tellPicture()
+  }
+
+  private tellPicture(): void {
+    const own = this.filmed ?? this.card?.track
+    this.news.picture(this.far, own ? new MediaStream([own]) : null)
+  }
+
+  private stopFilming(): void {
+    this.filmed?.stop()
+    this.filmed = null
+  }
+
+  private endPicture(): void {
+    this.stopFilming()
+    this.card?.stop()
+    this.card = null
+    this.sender = null
+    this.far = null
+    this.news.picture(null, null)
   }
 
   private tell(change: Partial<Line>): void {

@@ -11,7 +11,7 @@ import { useLive } from './live'
 
 const KEPT = 'ivr.desk.seat'
 const CALL_KEPT = 'ivr.desk.call'
-const QUIET: Line = { phase: 'none', linkedId: '', number: '', outgoing: false, held: false, muted: false, since: 0 }
+const QUIET: Line = { phase: 'none', linkedId: '', number: '', outgoing: false, held: false, muted: false, since: 0, video: false, camera: false }
 /** Somebody who moved within this time works here, and the session goes on. */
 const PRESENT_MS = 60_000
 /** A page that was just reloaded lets go of the desk a moment later. */
@@ -29,6 +29,10 @@ export const useDesk = defineStore('desk', () => {
   const problem = shallowRef<Problem | null>(null)
   const busy = ref(false)
   const microphone = ref('')
+  /** What is seen of the far end, and what it sees of the desk. */
+  const far = shallowRef<MediaStream | null>(null)
+  const own = shallowRef<MediaStream | null>(null)
+  const cameraRefused = ref(false)
   let phone: Softphone | null = null
   let beating: ReturnType<typeof setInterval> | undefined
   let stopRing: (() => void) | null = null
@@ -73,6 +77,8 @@ export const useDesk = defineStore('desk', () => {
         registered: (is, why) => { registered.value = is; trouble.value = is ? '' : why },
         line: tellLine,
         sound: play,
+        picture: (theirs, ours) => { far.value = theirs; own.value = ours },
+        card: () => [t('desk.cardTitle'), t('desk.cardText')],
       })
       clearInterval(beating)
       beating = setInterval(() => void beat(), (access.lease_s / 3) * 1000)
@@ -169,6 +175,16 @@ export const useDesk = defineStore('desk', () => {
     }
   }
 
+  /** Shows the operator to the far end, or the card again; a refused camera leaves the call by sound. */
+  async function film(on: boolean): Promise<void> {
+    cameraRefused.value = false
+    try {
+      await phone?.setCamera(on)
+    } catch {
+      cameraRefused.value = true
+    }
+  }
+
   function keep(what: string, value: string): void {
     try {
       if (value) sessionStorage.setItem(what, value)
@@ -186,8 +202,9 @@ export const useDesk = defineStore('desk', () => {
   }
 
   return {
-    seat, line, linkedId, registered, trouble, problem, busy, microphone, now, take, again, leave, pause,
+    seat, line, linkedId, registered, trouble, problem, busy, microphone, now, far, own, cameraRefused, take, again, leave, pause,
     answer: () => phone?.answer(),
+    film,
     hangUp: () => phone?.hangUp(),
     hold: () => phone?.setHold(!line.value.held),
     mute: () => phone?.setMute(!line.value.muted),
