@@ -21,9 +21,11 @@ from ivr.domain.errors import (
 )
 from ivr.domain.order_edits import EditRefused
 from ivr.domain.work_order import MoveRefused
+from ivr.ports.analysis import WarningChanged
 from ivr.ports.desk import CommandRefused, SeatLost, SeatTaken
 from ivr.ports.orders import StaleVersion
 from ivr.ports.partners import AlreadyFiled, KeyReused
+from ivr.ports.supervision import SeatTalks, WatchRefused
 from ivr.ports.web import Busy, LockedOut, LoginRefused
 
 PROBLEM_TYPE = "application/problem+json"
@@ -91,7 +93,10 @@ STATUS: tuple[tuple[type[IvrError], HTTPStatus], ...] = (
     (UnsupportedMedia, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
     (CannotBook, HTTPStatus.CONFLICT),
     (SeatTaken, HTTPStatus.CONFLICT),
+    (WarningChanged, HTTPStatus.CONFLICT),
     (SeatLost, HTTPStatus.CONFLICT),
+    (WatchRefused, HTTPStatus.CONFLICT),
+    (SeatTalks, HTTPStatus.CONFLICT),
     (CommandRefused, HTTPStatus.CONFLICT),
     (MoveRefused, HTTPStatus.CONFLICT),
     (EditRefused, HTTPStatus.CONFLICT),
