@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from ivr.analysis_setup import analysis_services, rise_watch
 from ivr.desk_setup import command_carrier, desk_services, seat_keeper
 from ivr.device_setup import device_tasks
 from ivr.domain.appointment import SERVICES
@@ -209,6 +210,7 @@ async def run_controller(settings: Settings) -> None:
                 tasks.create_task(RecordCarrier(family, wanted, AsteriskTable(console, family)).run(), name=family)
             for volume in volumes(settings):
                 tasks.create_task(VolumeWatch(volume, FolderProbe(Path(volume.folder)), alarms).run(), name=volume.name)
+            tasks.create_task(rise_watch(settings, pool).run(), name="rises")
             tasks.create_task(_sweep(pool, tracks), name="sweep")
 
 
@@ -365,6 +367,7 @@ async def run_web(settings: Settings, stop: asyncio.Event) -> None:
             desk=await desk_services(settings, pool),
             devices=PostgresDevices(pool),
             supervision=supervision_services(settings, pool),
+            analysis=analysis_services(settings, pool),
         )
         wss = settings.asterisk.wss_port
         options = WebOptions(

@@ -18,6 +18,7 @@ from rich.text import Text
 
 from ivr import __version__, bootstrap, exchange_setup
 from ivr.cli_accounts import token_app, user_app
+from ivr.cli_analysis import report_app, show_forecast, warnings_app
 from ivr.cli_callbacks import callbacks_app
 from ivr.cli_devices import devices_app
 from ivr.cli_languages import language_app
@@ -63,6 +64,8 @@ app.add_typer(slots_app, name="slots")
 app.add_typer(callbacks_app, name="callbacks")
 app.add_typer(nuisance_app, name="nuisance")
 app.add_typer(outbox_app, name="outbox")
+app.add_typer(warnings_app, name="warnings")
+app.add_typer(report_app, name="report")
 app.add_typer(language_app, name="language")
 app.add_typer(menu_app, name="menu")
 app.add_typer(prompts_app, name="prompts")
@@ -70,6 +73,7 @@ app.add_typer(dialplan_app, name="dialplan")
 app.command()(demo)
 app.command()(search)
 app.command()(statistics)
+app.command("forecast")(show_forecast)
 
 LogFile = Annotated[Path | None, typer.Option("--log-file", help="Write the log here instead of stderr.")]
 Parent = Annotated[int, typer.Option("--parent", hidden=True)]

@@ -109,6 +109,35 @@ class WallCounts:
     heat_days: int
 
 
+@dataclass(frozen=True, slots=True)
+class CodeCount:
+    """Orders of one category or matter."""
+
+    code: str
+    table_version: str
+    orders: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceCount:
+    """Orders of one place; ``name`` is '' when the table of places has it no more."""
+
+    place: str
+    name: str
+    orders: int
+
+
+@dataclass(frozen=True, slots=True)
+class OrderTotals:
+    """Orders opened in a span, merged and voided ones left out; confidential ones are in ``opened`` alone. Most orders first."""
+
+    opened: int
+    confidential: int
+    categories: Sequence[CodeCount]
+    matters: Sequence[CodeCount]
+    places: Sequence[PlaceCount]
+
+
 class Statistics(Protocol):
     """Counting the record."""
 
@@ -118,6 +147,10 @@ class Statistics(Protocol):
 
     async def calls_in(self, wanted: CallsWanted, set_name: str, limit: int, after: PageMark | None) -> Sequence[PageMark]:
         """The calls of one set (ivr.domain.counted_call.SETS), newest first: arrival and linked id."""
+        ...
+
+    async def order_totals(self, start: datetime, end: datetime) -> OrderTotals:
+        """Orders opened from ``start`` until before ``end``, by category, by matter, and the twenty places that had most."""
         ...
 
     async def wall(self, heat: HeatKind) -> WallCounts:

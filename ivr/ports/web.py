@@ -15,6 +15,7 @@ from typing import ClassVar, Literal, Protocol, get_args
 from ivr.domain.counted_call import Limits
 from ivr.domain.errors import CallerFault, Unavailable
 from ivr.domain.transcript import Speaker
+from ivr.ports.analysis import AnalysisServices
 from ivr.ports.appointments import AppointmentDesk
 from ivr.ports.desk import DeskServices
 from ivr.ports.devices import DeviceDesk
@@ -221,6 +222,7 @@ class WebServices:
     desk: DeskServices
     devices: DeviceDesk
     supervision: SupervisionServices
+    analysis: AnalysisServices
 
 
 @dataclass(frozen=True)

@@ -22,12 +22,15 @@ from ivr.ports.statistics import (
     UNKNOWN_TOWN,
     By,
     CallsWanted,
+    CodeCount,
     Counted,
     CountedGroup,
     HeatCell,
     HeatKind,
     OrderCount,
     OrdersOnTime,
+    OrderTotals,
+    PlaceCount,
     RollingRate,
     WallCounts,
 )
@@ -144,6 +147,32 @@ class PostgresStatistics:
             orders = await self._orders(connection, now)
             cells = await _heat(connection, heat, now - timedelta(days=HEAT_DAYS))
         return WallCounts(now, today, rolling, on_time, orders, cells, HEAT_DAYS)
+
+    async def order_totals(self, start: datetime, end: datetime) -> OrderTotals:
+        """See the port."""
+        check_span(start, end)
+        span = "opened_at >= $1 AND opened_at < $2 AND state NOT IN ('merged', 'voided')"
+        async with self._reading() as connection:
+            whole = await connection.fetch(
+                f"SELECT count(*)::int AS opened, count(*) FILTER (WHERE confidential)::int AS hidden FROM work_order WHERE {span}",
+                start, end,
+            )
+            found: dict[str, list[CodeCount]] = {}
+            for kind in ("category", "matter"):
+                rows = await connection.fetch(
+                    f"SELECT {kind} AS code, max(category_table_version) AS table_version, count(*)::int AS orders FROM work_order"
+                    f" WHERE {span} AND {kind} <> '' AND NOT confidential GROUP BY 1 ORDER BY 3 DESC, 1 LIMIT 100", start, end,
+                )
+                found[kind] = [CodeCount(**r) for r in rows]
+            places = await connection.fetch(
+                "SELECT f.value AS place, coalesce(p.name, '') AS name, count(*)::int AS orders FROM work_order o"
+                " JOIN work_order_field f ON f.order_id = o.id AND f.field = 'place' AND f.ordinal = 0"
+                f" LEFT JOIN place p ON p.code = f.value WHERE {span} AND NOT o.confidential"
+                " GROUP BY 1, 2 ORDER BY 3 DESC, 1 LIMIT 20", start, end,
+            )
+        return OrderTotals(
+            whole[0]["opened"], whole[0]["hidden"], found["category"], found["matter"], [PlaceCount(**r) for r in places]
+        )
 
     @asynccontextmanager
     async def _reading(self) -> AsyncIterator[Connection]:

@@ -11,12 +11,15 @@ from ivr.domain.intervals import Step, check_span, intervals
 from ivr.ports.statistics import (
     By,
     CallsWanted,
+    CodeCount,
     Counted,
     CountedGroup,
     HeatCell,
     HeatKind,
     OrderCount,
     OrdersOnTime,
+    OrderTotals,
+    PlaceCount,
     RollingRate,
     WallCounts,
 )
@@ -39,6 +42,10 @@ class OneStatistic:
         check_span(wanted.start, wanted.end)
         counted = after is None and SETS[set_name](self._call, Limits())
         return [PageMark(self._call.arrived_at, self._call.linked_id)] if counted else []
+
+    async def order_totals(self, start: datetime, end: datetime) -> OrderTotals:
+        check_span(start, end)
+        return OrderTotals(3, 1, [CodeCount("consult", "v1", 2)], [CodeCount("labour", "v1", 2)], [PlaceCount("p", "康庄社区", 2)])
 
     async def wall(self, heat: HeatKind) -> WallCounts:
         self.walls += 1

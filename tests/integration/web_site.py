@@ -15,6 +15,7 @@ from aiohttp.test_utils import TestServer
 from argon2 import PasswordHasher
 from blockbuster import BlockBuster
 
+from ivr.analysis_setup import analysis_services
 from ivr.domain.counted_call import Limits
 from ivr.domain.work_order import OrderRules
 from ivr.domain.working_days import WorkingDays
@@ -23,6 +24,7 @@ from ivr.ports.desk import BrowserSeat, DeskServices
 from ivr.ports.partners import PartnerServices
 from ivr.ports.supervision import SupervisedSeat, SupervisionServices
 from ivr.ports.web import WebOptions, WebServices
+from ivr.settings import Settings
 from ivr.storage.accounts import LoginPolicy, PostgresAccounts
 from ivr.storage.appointments import PostgresAppointments
 from ivr.storage.audit import PostgresAudit
@@ -109,6 +111,7 @@ async def site(database: WebDatabase, *, policy: LoginPolicy | None = None, **op
             desk=DeskServices(SEATS, PostgresSeats(pool), PostgresCommands(pool, within_s=1.0), 8089),
             devices=PostgresDevices(pool),
             supervision=SupervisionServices(SUPERVISED, PostgresSupervision(pool, within_s=1.0)),
+            analysis=analysis_services(Settings(), pool),
         )
         blocked = BlockBuster("ivr")  # a blocking call of ours inside the event loop raises
         blocked.functions["os.stat"].can_block_in("asyncpg/connect_utils.py", "_read_password_file")
