@@ -22,6 +22,7 @@ export const router = createRouter({
       children: [
         { path: '', name: 'floor', component: () => import('./rooms/FloorRoom.vue'), meta: { title: 'nav.floor' } },
         { path: 'desk', name: 'desk', component: () => import('./rooms/DeskRoom.vue'), meta: { title: 'nav.desk' } },
+        { path: 'supervisor', name: 'supervisor', component: () => import('./rooms/SupervisorRoom.vue'), meta: { title: 'nav.supervisor' } },
         { path: 'calls', name: 'calls', component: () => import('./rooms/CallsRoom.vue'), meta: { title: 'nav.calls' } },
         { path: 'calls/:id', name: 'call', component: () => import('./rooms/CallRoom.vue'), props: true, meta: { title: 'nav.calls' } },
         { path: 'orders', name: 'orders', component: () => import('./rooms/OrdersRoom.vue'), meta: { title: 'nav.orders' } },

@@ -30,6 +30,8 @@ export type Change =
   | { topic: 'call'; value: Call }
   | { topic: 'order'; value: Order }
   | { topic: 'alarm'; value: Alarm }
+  | { topic: 'seat'; value: { seat: string } }
+  | { topic: 'risk'; value: { id: number } }
 
 const standing = (a: Alarm): boolean => a.active
 
@@ -48,6 +50,9 @@ export function applyChange(view: LiveView, change: Change): void {
       if (standing(change.value)) view.alarms.set(change.value.name, change.value)
       else view.alarms.delete(change.value.name)
       return
+    case 'seat':
+    case 'risk':
+      return // told to who asks for more, not shown as it is
   }
   prune(view)
 }

@@ -17,6 +17,9 @@ const PRESENT_MS = 60_000
 /** A page that was just reloaded lets go of the desk a moment later. */
 const LOCK_WITHIN_MS = 3000
 const nothing = (): void => undefined
+/** The exchange rings a supervisor under this name; every citizen's call names itself. */
+const isWatch = (line: Line): boolean => line.number === 'watch' && !line.linkedId && !line.outgoing
+const WATCH_RINGS_MS = 20_000
 
 export const useDesk = defineStore('desk', () => {
   const live = useLive()
@@ -33,6 +36,8 @@ export const useDesk = defineStore('desk', () => {
   const far = shallowRef<MediaStream | null>(null)
   const own = shallowRef<MediaStream | null>(null)
   const cameraRefused = ref(false)
+  /** A supervisor who just asked to be on a call is rung, and answers by having asked. */
+  let expectsWatchUntil = 0
   let phone: Softphone | null = null
   let beating: ReturnType<typeof setInterval> | undefined
   let stopRing: (() => void) | null = null
@@ -52,6 +57,7 @@ export const useDesk = defineStore('desk', () => {
   function tellLine(told: Line): void {
     line.value = told
     if (told.linkedId) { linkedId.value = told.linkedId; keep(CALL_KEPT, told.linkedId) }
+    if (told.phase === 'ringing' && isWatch(told) && Date.now() < expectsWatchUntil) { expectsWatchUntil = 0; phone?.answer(); return }
     if (told.phase === 'ringing') stopRing ??= ring()
     else { stopRing?.(); stopRing = null }
   }
@@ -203,6 +209,8 @@ export const useDesk = defineStore('desk', () => {
 
   return {
     seat, line, linkedId, registered, trouble, problem, busy, microphone, now, far, own, cameraRefused, take, again, leave, pause,
+    watching: computed(() => isWatch(line.value)),
+    expectWatch: () => { expectsWatchUntil = Date.now() + WATCH_RINGS_MS },
     answer: () => phone?.answer(),
     film,
     hangUp: () => phone?.hangUp(),

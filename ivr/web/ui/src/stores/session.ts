@@ -13,6 +13,9 @@ export const useSession = defineStore('session', () => {
   /** Operators and supervisors may sit at a desk. */
   const mayOperate = computed(() => !!user.value?.roles.some((role) => role === 'operator' || role === 'supervisor'))
 
+  /** Who listens to calls, and sets states for others. */
+  const maySupervise = computed(() => !!user.value?.roles.includes('supervisor'))
+
   /** Who keeps the village phones in order; the server decides, this only hides a door that is closed. */
   const maySeeDevices = computed(() => !!user.value?.roles.some((role) => ['administrator', 'supervisor', 'dispatcher'].includes(role)))
 
@@ -44,5 +47,5 @@ export const useSession = defineStore('session', () => {
     asked.value = true
   }
 
-  return { user, onlyOwn, mayOperate, maySeeDevices, know, signIn, signOut, forget }
+  return { user, onlyOwn, mayOperate, maySupervise, maySeeDevices, know, signIn, signOut, forget }
 })

@@ -1,5 +1,6 @@
 import { enDesk } from './en_desk'
 import { enDevices } from './en_devices'
+import { enSupervision } from './en_supervision'
 import { enFigures } from './en_figures'
 import { enOrders } from './en_orders'
 import type { Messages } from './zh'
@@ -7,6 +8,7 @@ import type { Messages } from './zh'
 export const en: Messages = {
   ...enDesk,
   ...enDevices,
+  ...enSupervision,
   ...enFigures,
   ...enOrders,
   'app.name': '12348 Hotline',

@@ -1,12 +1,14 @@
 /** Every word of the pages, Chinese first: short, and the citizen's own. `{x}` is filled in by `t`. */
 import { zhDesk } from './zh_desk'
 import { zhDevices } from './zh_devices'
+import { zhSupervision } from './zh_supervision'
 import { zhFigures } from './zh_figures'
 import { zhOrders } from './zh_orders'
 
 export const zh = {
   ...zhDesk,
   ...zhDevices,
+  ...zhSupervision,
   ...zhFigures,
   ...zhOrders,
   'app.name': '12348 热线',
