@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
 Cell = str | int | float | None
 Unit = Literal["", "share", "seconds"]
+_UNWRITABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,11 @@ class MonthReport:
     made_at: datetime
     complete: bool
     sections: Sequence[Section]
+
+
+def writable(text: str) -> str:
+    """The text without what no XML file may hold: control characters, halves of characters, and two that are none."""
+    return _UNWRITABLE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def shown(value: Cell, unit: Unit) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 from typing import TYPE_CHECKING, Final
 
 import docx
@@ -14,7 +13,7 @@ from docx.oxml.ns import qn
 from docx.shared import Cm, Pt, RGBColor
 
 from ivr.domain.intervals import SHANGHAI
-from ivr.domain.month_report import MonthReport, Plot, Table, shown
+from ivr.domain.month_report import MonthReport, Plot, Table, shown, writable
 from ivr.reports.plots import chinese_font, legend, picture
 
 if TYPE_CHECKING:
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from docx.table import _Cell
     from docx.text.paragraph import Paragraph
 
-_UNWRITABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _TEXT: Final = "宋体"
 _HEADING: Final = "黑体"
 _STYLES: Final = (("Normal", _TEXT, 10.5), ("Title", _HEADING, 20), ("Heading 1", _HEADING, 14), ("Heading 2", _HEADING, 11))
@@ -42,18 +40,18 @@ def document(report: MonthReport) -> bytes:
         for name in ("w:asciiTheme", "w:hAnsiTheme", "w:eastAsiaTheme", "w:cstheme"):
             fonts.attrib.pop(qn(name), None)
         fonts.set(qn("w:eastAsia"), font)
-    made.add_heading(_text(report.title), 0).alignment = WD_ALIGN_PARAGRAPH.CENTER
+    made.add_heading(writable(report.title), 0).alignment = WD_ALIGN_PARAGRAPH.CENTER
     told = made.add_paragraph(f"生成时间 {report.made_at.astimezone(SHANGHAI):%Y-%m-%d %H:%M}")
     told.alignment = WD_ALIGN_PARAGRAPH.CENTER
     for section in report.sections:
-        made.add_heading(_text(section.title), 1)
+        made.add_heading(writable(section.title), 1)
         for text in section.text:
-            made.add_paragraph(_text(text))
+            made.add_paragraph(writable(text))
         for plot in section.plots:
             _plot(made, plot)
         for table in section.tables:
             _table(made, table)
-    made.core_properties.title, made.core_properties.author = _text(report.title), "12348"
+    made.core_properties.title, made.core_properties.author = writable(report.title), "12348"
     written = io.BytesIO()
     made.save(written)
     return written.getvalue()
@@ -61,18 +59,18 @@ def document(report: MonthReport) -> bytes:
 
 def _plot(made: Document, plot: Plot) -> None:
     font = chinese_font()
-    heading = made.add_heading(_text(plot.title), 2)
+    heading = made.add_heading(writable(plot.title), 2)
     heading.paragraph_format.keep_with_next = True
     made.add_picture(io.BytesIO(picture(plot, font)), width=Cm(17))
     if font is None:
         told = legend(list(plot.series))
         if not all(label.isascii() for label in plot.labels):
             told += "；横轴 " + "，".join(f"{n} {label}" for n, label in enumerate(plot.labels, 1))
-        made.add_paragraph(_text(told))
+        made.add_paragraph(writable(told))
 
 
 def _table(made: Document, table: Table) -> None:
-    made.add_heading(_text(table.title), 2).paragraph_format.keep_with_next = True
+    made.add_heading(writable(table.title), 2).paragraph_format.keep_with_next = True
     if not table.rows:
         made.add_paragraph("没有。")
         return
@@ -92,12 +90,12 @@ def _table(made: Document, table: Table) -> None:
         for x, (cell, content) in enumerate(zip(grid.add_row().cells, values, strict=True)):
             _fill(cell, shown(content, table.unit(y, x)), right=not isinstance(content, str))
     if table.note:
-        _small(made.add_paragraph(_text(table.note)))
+        _small(made.add_paragraph(writable(table.note)))
 
 
 def _fill(cell: _Cell, text: str, *, bold: bool = False, right: bool = False) -> None:
     paragraph = cell.paragraphs[0]
-    paragraph.add_run(_text(text)).bold = bold
+    paragraph.add_run(writable(text)).bold = bold
     if right:
         paragraph.alignment = WD_ALIGN_PARAGRAPH.RIGHT
     _small(paragraph)
@@ -107,7 +105,3 @@ def _small(paragraph: Paragraph) -> None:
     paragraph.paragraph_format.space_after = Pt(0)
     for run in paragraph.runs:
         run.font.size = Pt(9)
-
-
-def _text(text: str) -> str:
-    return _UNWRITABLE.sub("\N{REPLACEMENT CHARACTER}", text)

@@ -7,14 +7,13 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from openpyxl import Workbook
-from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 from openpyxl.chart import BarChart, LineChart, Reference
 from openpyxl.styles import Alignment, Border, Font, PatternFill, Side
 from openpyxl.utils import get_column_letter
 
 from ivr.domain.csv_cells import harmless
 from ivr.domain.intervals import SHANGHAI
-from ivr.domain.month_report import Cell, MonthReport, Plot, Section, Table, Unit
+from ivr.domain.month_report import Cell, MonthReport, Plot, Section, Table, Unit, writable
 
 if TYPE_CHECKING:
     from openpyxl.worksheet.worksheet import Worksheet
@@ -33,7 +32,7 @@ def workbook(report: MonthReport) -> bytes:
     book = Workbook()
     book.remove(book.active)
     for section in report.sections:
-        sheet = book.create_sheet(re.sub(r"[\[\]:*?/\\]", "", section.title)[:31])
+        sheet = book.create_sheet(re.sub(r"[\[\]:*?/\\']", "", writable(section.title))[:31])
         _write(sheet, report, section)
     book.properties.title = report.title
     book.properties.creator = "12348"
@@ -115,7 +114,7 @@ def _chart(sheet: Worksheet, plot: Plot, number: int, widths: dict[int, int]) ->
             series.graphicalProperties.solidFill = colour
         else:
             series.smooth = False
-    chart.title, chart.width, chart.height = plot.title, 22, 7.5
+    chart.title, chart.width, chart.height = writable(plot.title), 22, 7.5
     chart.legend.position = "b"
     chart.x_axis.delete = chart.y_axis.delete = False
     chart.y_axis.numFmt = _FORMATS[plot.unit].replace("0.00%", "0%")
@@ -123,7 +122,7 @@ def _chart(sheet: Worksheet, plot: Plot, number: int, widths: dict[int, int]) ->
 
 
 def _text(text: str) -> str:
-    return harmless(ILLEGAL_CHARACTERS_RE.sub("\N{REPLACEMENT CHARACTER}", text))
+    return harmless(writable(text))
 
 
 def _width(value: Cell) -> int:
