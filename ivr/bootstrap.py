@@ -35,7 +35,7 @@ from ivr.exchange_setup import (
     menus_in_force,
     waiting_lines,
 )
-from ivr.intake_tables import CodeNames, shipped_tables
+from ivr.intake_tables import CodeNames, shipped_risks, shipped_tables
 from ivr.order_setup import order_desk, work_orders, work_time
 from ivr.partner_setup import partner_services, partner_tasks
 from ivr.pipeline.answer_appointments import AppointmentDesk
@@ -74,6 +74,7 @@ from ivr.storage.progress import PostgresProgress
 from ivr.storage.queue_live import PostgresQueueLive
 from ivr.storage.reconciliation import PostgresBooks
 from ivr.storage.recordings import PostgresTracks
+from ivr.storage.risk import PostgresRisks
 from ivr.storage.roster import PostgresRoster
 from ivr.storage.search import PostgresSearch
 from ivr.storage.statistics import PostgresStatistics
@@ -333,10 +334,11 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
     log.info("model_chosen", model=choice.name, tiny=choice.is_tiny)
     slots = settings.speech.slots
     async with patient_pool(settings, "worker", size=slots + 3) as pool, VoskRecognizer(choice.path, slots=slots) as ears:
-        tracks = PostgresTracks(pool, await work_orders(settings, pool))
+        risks = shipped_risks()
+        tracks = PostgresTracks(pool, await work_orders(settings, pool), risks)
         name = f"{socket.gethostname()}:{os.getpid()}"
         follower = RecordingFollower(
-            name, tracks, ears, settings.recordings_dir, settings.speech.followed_tracks, words=PostgresLiveWords(pool)
+            name, tracks, ears, settings.recordings_dir, settings.speech.followed_tracks, words=PostgresLiveWords(pool, risks),
         )
         worker = TranscriptionWorker(name, tracks, ears, settings.recordings_dir, slots, follower=follower)
         running = asyncio.create_task(worker.run())
@@ -367,6 +369,7 @@ async def run_web(settings: Settings, stop: asyncio.Event) -> None:
             desk=await desk_services(settings, pool),
             devices=PostgresDevices(pool),
             supervision=supervision_services(settings, pool),
+            risks=PostgresRisks(pool, shipped_risks()),
             analysis=analysis_services(settings, pool),
         )
         wss = settings.asterisk.wss_port

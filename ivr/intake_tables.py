@@ -14,6 +14,7 @@ from ivr.domain.errors import BadSetting, NotFound
 from ivr.domain.evidence import Thresholds
 from ivr.domain.intake import Draft, draft
 from ivr.domain.places import Gazetteer, Place, parse_places
+from ivr.domain.risk import RiskTable, newest, parse_risk_table
 from ivr.domain.transcript import Transcript
 from ivr.storage.places import load_places, seed_places
 
@@ -69,6 +70,12 @@ def shipped_tables() -> CodeTables:
         parse_code_table(v, (_TABLES / f"codes-{v}.csv").read_text("utf-8"), (_TABLES / f"cues-{v}.csv").read_text("utf-8"))
         for v in versions
     )
+
+
+def shipped_risks() -> RiskTable:
+    """The words of risk in force: the highest version in the package."""
+    found = [(m[1], f) for f in _TABLES.iterdir() if (m := re.fullmatch(r"risk-(.+)\.csv", f.name))]
+    return newest(parse_risk_table(version, file.read_text("utf-8")) for version, file in found)
 
 
 def shipped_places() -> tuple[Place, ...]:

@@ -195,6 +195,7 @@ class WorkOrderRecord:
     confidential: bool = False
     merged_into: str = ""
     conflicts: Sequence[str] = ()
+    urgent: bool = False
 
     @property
     def life(self) -> Life:

@@ -21,6 +21,7 @@ from ivr.ports.desk import DeskServices
 from ivr.ports.devices import DeviceDesk
 from ivr.ports.orders import OrderDesk
 from ivr.ports.partners import PartnerServices
+from ivr.ports.risk import RiskDesk
 from ivr.ports.search import Search
 from ivr.ports.statistics import Statistics
 from ivr.ports.supervision import SupervisionServices
@@ -222,6 +223,7 @@ class WebServices:
     desk: DeskServices
     devices: DeviceDesk
     supervision: SupervisionServices
+    risks: RiskDesk
     analysis: AnalysisServices
 
 

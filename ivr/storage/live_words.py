@@ -9,18 +9,21 @@ from typing import TYPE_CHECKING
 from ivr.domain.transcript import Segment
 from ivr.storage.database import transaction
 from ivr.storage.feed import append
+from ivr.storage.risk import note_risks
 
 if TYPE_CHECKING:
+    from ivr.domain.risk import RiskTable
     from ivr.storage.database import Pool
 
 _KEPT = timedelta(hours=6)
 
 
 class PostgresLiveWords:
-    """ivr.ports.pipeline.LiveWords."""
+    """ivr.ports.pipeline.LiveWords; with a table, words of risk are noted with what holds them."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, risks: RiskTable | None = None) -> None:
         self._pool = pool
+        self._risks = risks
 
     async def hear(self, linked_id: str, first: int, segments: Sequence[Segment]) -> None:
         """See the port."""
@@ -36,3 +39,5 @@ class PostgresLiveWords:
                 ],
             )
             await append(connection, "call", linked_id)
+            if self._risks is not None:
+                await note_risks(connection, linked_id, segments, self._risks, "live")

@@ -11,9 +11,11 @@ from ivr.domain.recording import LONG_S, MOST_ATTEMPTS, RecordingName, Track, Tr
 from ivr.domain.transcript import TrackTranscript
 from ivr.storage.database import lock_call, transaction
 from ivr.storage.feed import append
+from ivr.storage.risk import note_risks
 from ivr.storage.work_orders import WorkOrders
 
 if TYPE_CHECKING:
+    from ivr.domain.risk import RiskTable
     from ivr.storage.database import Connection, Pool
 
 _POLL_S = 0.25
@@ -21,11 +23,12 @@ _NO_LEASE_S = 600.0  # one that reaches further was given before the clock was s
 
 
 class PostgresTracks:
-    """ivr.ports.pipeline.TrackStore."""
+    """ivr.ports.pipeline.TrackStore; with a table, words of risk are noted with the transcript that holds them."""
 
-    def __init__(self, pool: Pool, orders: WorkOrders) -> None:
+    def __init__(self, pool: Pool, orders: WorkOrders, risks: RiskTable | None = None) -> None:
         self._pool = pool
         self._orders = orders
+        self._risks = risks
 
     async def add(self, tracks: Sequence[Track]) -> int:
         """Both tracks of a call in one transaction, so that an order is never filled from half a call."""
@@ -121,6 +124,8 @@ class PostgresTracks:
                 " WHERE id = $1", job.track_id, "transcribed" if transcript.segments else "no_speech", transcript.model,
             )
             await self._announce(connection, job.linked_id)
+            if self._risks is not None:
+                await note_risks(connection, job.linked_id, transcript.segments, self._risks, "transcript")
             return True
 
     async def fail(self, job: TrackJob, worker: str, problem: str, hopeless: bool) -> bool:

@@ -54,7 +54,9 @@ _ORDER_COLUMNS = """
     SELECT o.id, o.number, o.state, o.channel, o.outcome, o.category_table_version AS table_version, o.category,
            o.matter, o.caller_number, o.opened_at, o.due_at, o.filled_at, o.asked_about, o.note, o.version, o.blanks::text,
            o.owner_work_number AS owner, o.assigned_to, o.assigned_unit, o.assigned_at, o.returns, o.extended, o.urged,
-           o.confidential, o.merged_into, ARRAY(SELECT x.work_number FROM order_conflict x WHERE x.order_id = o.id) AS conflicts
+           o.confidential, o.merged_into, ARRAY(SELECT x.work_number FROM order_conflict x WHERE x.order_id = o.id) AS conflicts,
+           EXISTS (SELECT FROM risk_alert a JOIN work_order_call ac ON ac.linked_id = a.linked_id
+                    WHERE ac.order_id = o.id AND a.decision IS DISTINCT FROM 'false') AS urgent
       FROM work_order o"""
 
 

@@ -25,6 +25,7 @@ from ivr.ports.analysis import WarningChanged
 from ivr.ports.desk import CommandRefused, SeatLost, SeatTaken
 from ivr.ports.orders import StaleVersion
 from ivr.ports.partners import AlreadyFiled, KeyReused
+from ivr.ports.risk import AlreadyDecided
 from ivr.ports.supervision import SeatTalks, WatchRefused
 from ivr.ports.web import Busy, LockedOut, LoginRefused
 
@@ -96,6 +97,7 @@ STATUS: tuple[tuple[type[IvrError], HTTPStatus], ...] = (
     (WarningChanged, HTTPStatus.CONFLICT),
     (SeatLost, HTTPStatus.CONFLICT),
     (WatchRefused, HTTPStatus.CONFLICT),
+    (AlreadyDecided, HTTPStatus.CONFLICT),
     (SeatTalks, HTTPStatus.CONFLICT),
     (CommandRefused, HTTPStatus.CONFLICT),
     (MoveRefused, HTTPStatus.CONFLICT),

@@ -20,6 +20,7 @@ from ivr.ports.web import Busy, FeedEntry, Topic, WebOptions, WebServices
 from ivr.web.database_watch import DatabaseWatch
 from ivr.web.models import Alarm, LiveClock, LiveSnapshot, Wire
 from ivr.web.present import alarm, call_row, queue_status, work_order
+from ivr.web.risk import RiskChange
 from ivr.web.supervision_models import SeatChange
 
 RECENT = 50
@@ -342,6 +343,8 @@ class LiveHub:
                 states["order", order.number] = work_order(order, self._services.codes, rules, now)
         for seat in named.get("seat", ()):
             states["seat", seat] = SeatChange(seat=seat)
+        for risk in named.get("risk", ()):
+            states["risk", risk] = RiskChange(id=int(risk))
         if "alarm" in named:
             for stored in await views.alarms_named(named["alarm"]):
                 states["alarm", stored.name] = alarm(stored)

@@ -281,6 +281,7 @@ class WorkOrder(Wire):
     returns: int = Field(description="how often it was returned")
     extended: bool
     confidential: bool
+    urgent: bool = Field(description="a word of risk was heard, and nobody called it a false alarm")
     merged_into: str = Field(description="number of the order that goes on with this matter; '' for none")
 
 

@@ -14,11 +14,12 @@ from ivr import __version__
 from ivr.domain.delivery import SIGNATURE_HEADER
 from ivr.web import models
 from ivr.web.errors import PROBLEM_TYPE
+from ivr.web.risk import RiskChange
 from ivr.web.route import Route, problems_of
 from ivr.web.supervision_models import SeatChange
 
 _REF = "#/components/schemas/{model}"
-_STREAMED = (models.LiveSnapshot, models.Alarm, models.LiveClock, SeatChange)
+_STREAMED = (models.LiveSnapshot, models.Alarm, models.LiveClock, SeatChange, RiskChange)
 _RETRY = {"Retry-After": {"description": "seconds", "schema": {"type": "integer", "minimum": 1}}}
 
 
@@ -106,8 +107,8 @@ def _answer(status: int, kind: type[BaseModel] | str | None) -> dict[str, Any]:
         answer["content"] = {"application/json": {"schema": {"$ref": _REF.format(model=kind.__name__)}}}
     elif kind == "text/event-stream":
         answer["description"] = (
-            "Events: snapshot (LiveSnapshot), queue (QueueStatus), call (CallRow), order (WorkOrder), "
-            "alarm (Alarm), seat (SeatChange), each with its number as id where it is stored; clock (LiveClock) without."
+            "Events: snapshot (LiveSnapshot), queue (QueueStatus), call (CallRow), order (WorkOrder), alarm (Alarm), "
+            "seat (SeatChange), risk (RiskChange), each with its number as id where it is stored; clock (LiveClock) without."
         )
         answer["content"] = {kind: {"schema": {"type": "string"}}}
     elif kind is not None:

@@ -268,6 +268,7 @@ def order_members(
         "blanks": [] if hidden else [models.BlankField(field=b.field, code=b.code, message=b.message) for b in order.blanks],
         "table_version": order.table_version,
         "owner": order.owner,
+        "urgent": order.urgent,
         "assigned_to": order.assigned_to,
         "assigned_unit": order.assigned_unit,
         "card": card(order.life, now, rules.worktime),

@@ -35,6 +35,7 @@ from ivr.web.query import (
     RosterQuery,
     read_query,
 )
+from ivr.web.risk import RISK_ROUTES
 from ivr.web.route import Route
 from ivr.web.supervision_routes import SUPERVISION_ROUTES
 
@@ -200,6 +201,7 @@ ROUTES: tuple[Route, ...] = (
     *DEVICE_ROUTES,
     *ANALYSIS_ROUTES,
     *SUPERVISION_ROUTES,
+    *RISK_ROUTES,
     Route(
         "GET",
         "/api/v1/work-orders",
@@ -329,7 +331,7 @@ ROUTES: tuple[Route, ...] = (
         "GET",
         "/api/v1/live",
         stream.live,
-        "Server-sent events: snapshot, then numbered changes (queue, call, order, alarm, seat) and a clock",
+        "Server-sent events: snapshot, then numbered changes (queue, call, order, alarm, seat, risk) and a clock",
         {200: "text/event-stream"},
         permission="live.read",
         activity=False,

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from ivr.domain.errors import NotFound
+from ivr.domain.risk import Decision
+from ivr.ports.risk import RiskAlert, RiskWord
 from ivr.ports.supervision import SeatMessage, SupervisedSeat, SupervisionServices, Watch, WatchMode
 
 T0 = datetime(2026, 11, 23, 1, 30, tzinfo=UTC)
@@ -47,6 +49,23 @@ class OneRoom:
 
     async def sign_out(self, seat: str, reason: str, by: str) -> None:
         return None
+
+
+class OneRisk:
+    """ivr.ports.risk.RiskDesk."""
+
+    async def alerts(self, *, open_only: bool, limit: int) -> Sequence[RiskAlert]:
+        return [RiskAlert(
+            1, "b1-1764000000.1", "", "13912345678", "PJSIP/seat-one", "self_harm", "不想活", "不想活", "我不想活了", 12.5, "live", T0,
+            None, "", None, "",
+        )]
+
+    async def decide(self, alert: int, decision: Decision, reason: str, decided_by: str) -> None:
+        if alert != 1:
+            raise NotFound("There is no such alert.")
+
+    async def words(self) -> Sequence[RiskWord]:
+        return [RiskWord("self_harm", "不想活", 1, 0, 1, True)]
 
 
 ONE_SUPERVISION = SupervisionServices({"one": SupervisedSeat("one", "王律师", "8001", ("hotline",), True)}, OneRoom())

@@ -20,6 +20,7 @@ from ivr.domain.counted_call import Limits
 from ivr.domain.work_order import OrderRules
 from ivr.domain.working_days import WorkingDays
 from ivr.domain.worktime import WorkTime
+from ivr.intake_tables import shipped_risks
 from ivr.ports.desk import BrowserSeat, DeskServices
 from ivr.ports.partners import PartnerServices
 from ivr.ports.supervision import SupervisedSeat, SupervisionServices
@@ -34,6 +35,7 @@ from ivr.storage.feed import PostgresFeed
 from ivr.storage.inbound import PostgresInbox
 from ivr.storage.order_life import PostgresOrderDesk
 from ivr.storage.outbox import PostgresOutbox
+from ivr.storage.risk import PostgresRisks
 from ivr.storage.search import PostgresSearch
 from ivr.storage.statistics import PostgresStatistics
 from ivr.storage.supervision import PostgresSupervision
@@ -110,6 +112,7 @@ async def site(database: WebDatabase, *, policy: LoginPolicy | None = None, **op
             statistics=PostgresStatistics(pool, Limits(), WorkTime(WorkingDays())),
             desk=DeskServices(SEATS, PostgresSeats(pool), PostgresCommands(pool, within_s=1.0), 8089),
             devices=PostgresDevices(pool),
+            risks=PostgresRisks(pool, shipped_risks()),
             supervision=SupervisionServices(SUPERVISED, PostgresSupervision(pool, within_s=1.0)),
             analysis=analysis_services(Settings(), pool),
         )
