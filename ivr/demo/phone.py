@@ -32,6 +32,7 @@ class PhoneAccount:
     media_encryption: str = ""
     answers_itself: bool = False
     video: bool = False
+    camera: bool = True  # without one it shows a picture and sends none
 
     def line(self) -> str:
         """baresip's account line."""
@@ -225,8 +226,8 @@ class ScriptedPhone:
         ]
         if self._account.video:  # a synthetic camera, and a display that shows to nobody
             lines += [
-                "video_source fakevideo,camera", "video_display fakevideo,screen", "video_size 320x240", "video_bitrate 200000",
-                "video_fps 10",
+                f"video_source {'fakevideo,camera' if self._account.camera else 'none,none'}", "video_display fakevideo,screen",
+                "video_size 320x240", "video_bitrate 200000", "video_fps 10",
             ]
         (self._folder / "config").write_text("\n".join(lines) + "\n")
         accounts = self._folder / "accounts"
