@@ -28,6 +28,7 @@ export const router = createRouter({
         { path: 'orders', name: 'orders', component: () => import('./rooms/OrdersRoom.vue'), meta: { title: 'nav.orders' } },
         { path: 'orders/:number', name: 'order', component: () => import('./rooms/OrderRoom.vue'), props: true, meta: { title: 'nav.orders' } },
         { path: 'dispatch', name: 'dispatch', component: () => import('./rooms/DispatchRoom.vue'), meta: { title: 'nav.dispatch' } },
+        { path: 'analysis', name: 'analysis', component: () => import('./rooms/AnalysisRoom.vue'), meta: { title: 'nav.analysis' } },
         { path: 'devices', name: 'devices', component: () => import('./rooms/DevicesRoom.vue'), meta: { title: 'nav.devices' } },
         { path: ':rest(.*)*', name: 'nowhere', component: () => import('./rooms/NowhereRoom.vue'), meta: { title: 'state.noPage' } },
       ],

@@ -80,7 +80,7 @@ export async function request<T>(method: string, path: string, body?: unknown, s
 export type Credentials = { name: string; password: string } | { ticket: string }
 export type Filters = Readonly<Record<string, string | number | undefined>>
 
-function withFilters(path: string, filters: Filters): string {
+export function withFilters(path: string, filters: Filters): string {
   const search = new URLSearchParams()
   for (const [key, value] of Object.entries(filters)) if (value !== undefined && value !== '') search.set(key, String(value))
   const text = search.toString()

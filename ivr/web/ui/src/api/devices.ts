@@ -21,6 +21,16 @@ export interface Device {
   round_trip_ms: number | null
   last_call: string | null
   calls: number
+  poor_line: boolean
+}
+
+export interface Media {
+  medium: 'audio' | 'video'
+  /** Share of packets lost, 0 to 1, the worse way. */
+  loss: number
+  jitter_ms: number
+  round_trip_ms: number
+  poor: boolean
 }
 
 export interface DeviceTown {
@@ -39,7 +49,7 @@ export interface DeviceList {
 export interface DeviceHistory {
   device: string
   events: { at: string; kind: string; actor: string; reason: string }[]
-  calls: { linked_id: string; arrived_at: string; outcome: string | null; ladder: string; order: string }[]
+  calls: { linked_id: string; arrived_at: string; outcome: string | null; ladder: string; order: string; media: Media[] }[]
 }
 
 export type DeviceAct = 'block' | 'unblock' | 'rotate'

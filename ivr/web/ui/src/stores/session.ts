@@ -19,6 +19,9 @@ export const useSession = defineStore('session', () => {
   /** Who keeps the village phones in order; the server decides, this only hides a door that is closed. */
   const maySeeDevices = computed(() => !!user.value?.roles.some((role) => ['administrator', 'supervisor', 'dispatcher'].includes(role)))
 
+  /** Who answers for a warning before it goes out. */
+  const maySignWarnings = computed(() => !!user.value?.roles.some((role) => role === 'supervisor' || role === 'dispatcher'))
+
   /** Ask once; a server that does not answer throws, so that "signed out" is never guessed. */
   async function know(): Promise<User | null> {
     if (asked.value) return user.value
@@ -47,5 +50,5 @@ export const useSession = defineStore('session', () => {
     asked.value = true
   }
 
-  return { user, onlyOwn, mayOperate, maySupervise, maySeeDevices, know, signIn, signOut, forget }
+  return { user, onlyOwn, mayOperate, maySupervise, maySeeDevices, maySignWarnings, know, signIn, signOut, forget }
 })

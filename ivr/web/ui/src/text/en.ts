@@ -1,3 +1,4 @@
+import { enAnalysis } from './en_analysis'
 import { enDesk } from './en_desk'
 import { enDevices } from './en_devices'
 import { enSupervision } from './en_supervision'
@@ -6,6 +7,7 @@ import { enOrders } from './en_orders'
 import type { Messages } from './zh'
 
 export const en: Messages = {
+  ...enAnalysis,
   ...enDesk,
   ...enDevices,
   ...enSupervision,

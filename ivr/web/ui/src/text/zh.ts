@@ -1,4 +1,5 @@
 /** Every word of the pages, Chinese first: short, and the citizen's own. `{x}` is filled in by `t`. */
+import { zhAnalysis } from './zh_analysis'
 import { zhDesk } from './zh_desk'
 import { zhDevices } from './zh_devices'
 import { zhSupervision } from './zh_supervision'
@@ -6,6 +7,7 @@ import { zhFigures } from './zh_figures'
 import { zhOrders } from './zh_orders'
 
 export const zh = {
+  ...zhAnalysis,
   ...zhDesk,
   ...zhDevices,
   ...zhSupervision,
