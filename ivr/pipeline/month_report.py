@@ -199,7 +199,7 @@ class MonthlyReports:
 
 
 def _made(figure: Figure) -> str:
-    numerator = "" if figure.numerator is None else f"{figure.numerator:g} / "
+    numerator = "" if figure.numerator is None else f"{round(figure.numerator)} / "
     return f"{numerator}{figure.denominator}"
 
 

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 _TEXT: Final = "宋体"
 _HEADING: Final = "黑体"
-_STYLES: Final = (("Normal", _TEXT, 10.5), ("Title", _HEADING, 20), ("Heading 1", _HEADING, 14), ("Heading 2", _HEADING, 11))
+_PAGE_CM: Final = 17.0
+_STYLES: Final = (("Normal", _TEXT, 10.5), ("Title", _HEADING, 18), ("Heading 1", _HEADING, 14), ("Heading 2", _HEADING, 11))
 
 
 def document(report: MonthReport) -> bytes:
@@ -61,7 +62,7 @@ def _plot(made: Document, plot: Plot) -> None:
     font = chinese_font()
     heading = made.add_heading(writable(plot.title), 2)
     heading.paragraph_format.keep_with_next = True
-    made.add_picture(io.BytesIO(picture(plot, font)), width=Cm(17))
+    made.add_picture(io.BytesIO(picture(plot, font)), width=Cm(_PAGE_CM))
     if font is None:
         told = legend(list(plot.series))
         if not all(label.isascii() for label in plot.labels):
@@ -80,8 +81,9 @@ def _table(made: Document, table: Table) -> None:
     repeated = OxmlElement("w:tblHeader")
     repeated.set(qn("w:val"), "true")
     head._tr.get_or_add_trPr().append(repeated)
-    for top, name in zip(head.cells, table.head, strict=True):
-        _fill(top, name, bold=True)
+    numbers = [bool(table.rows) and not any(isinstance(row[x], str) for row in table.rows) for x in range(len(table.head))]
+    for x, (top, name) in enumerate(zip(head.cells, table.head, strict=True)):
+        _fill(top, name, bold=True, right=numbers[x])
         shade = OxmlElement("w:shd")
         for key, value in (("w:val", "clear"), ("w:color", "auto"), ("w:fill", "E6ECF5")):
             shade.set(qn(key), value)
@@ -89,8 +91,19 @@ def _table(made: Document, table: Table) -> None:
     for y, values in enumerate(table.rows):
         for x, (cell, content) in enumerate(zip(grid.add_row().cells, values, strict=True)):
             _fill(cell, shown(content, table.unit(y, x)), right=not isinstance(content, str))
+    grid.autofit = False
+    wide = [_share(table, x) for x in range(len(table.head))]
+    for row in grid.rows:
+        for cell, share in zip(row.cells, wide, strict=True):
+            cell.width = Cm(_PAGE_CM * share / sum(wide))
     if table.note:
         _small(made.add_paragraph(writable(table.note)))
+
+
+def _share(table: Table, column: int) -> int:
+    """How much of the page a column wants: what its longest cell takes, within reason."""
+    texts = [table.head[column], *(shown(row[column], table.unit(y, column)) for y, row in enumerate(table.rows))]
+    return max(6, min(36, max(sum(2 if ord(c) > 0x2E80 else 1 for c in text) for text in texts) + 2))
 
 
 def _fill(cell: _Cell, text: str, *, bold: bool = False, right: bool = False) -> None:

@@ -34,7 +34,7 @@ def chinese_font() -> str | None:
 
 def picture(plot: Plot, font: str | None) -> bytes:
     """A PNG of 1920 × 720 points. Without a ``font`` words are left out: ``legend`` says the colours beside the picture."""
-    figure = Figure(figsize=(9.6, 3.6), dpi=200, layout="constrained")
+    figure = Figure(figsize=(7.2, 2.7), dpi=800 / 3, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     places = range(len(plot.labels))
@@ -47,11 +47,12 @@ def picture(plot: Plot, font: str | None) -> bytes:
         else:
             style, marker = ("-", "o") if n % 2 == 0 else ("--", "s")
             told = [float("nan") if v is None else v for v in values]
-            axes.plot(places, told, style, marker=marker, ms=4, color=colour, label=name)
+            axes.plot(places, told, style, marker=marker, ms=3, color=colour, label=name)
     labels = plot.labels if font or all(label.isascii() for label in plot.labels) else [str(n + 1) for n in places]
-    axes.set_xticks(list(places), list(labels), fontsize=8)
+    axes.set_xticks(list(places), list(labels), fontsize=7)
     if any(len(label) > 4 for label in labels) and len(labels) > 7:
         axes.tick_params("x", labelrotation=30)
+    axes.tick_params("y", labelsize=7)
     axes.yaxis.set_major_locator(MaxNLocator(6, integer=plot.unit == ""))
     if plot.unit == "share":
         axes.set_ylim(0, 1.05)
