@@ -105,6 +105,9 @@ def _judge(register: DeviceRegister) -> None:
             now=register.now,
         )
         counts[verdict.use] += 1
+        if r.poor_line:
+            told = f"{r.device.id} {r.village_name}  线路差：最近几次通话丢包或延迟过大，请查网络；ivr devices history 看每次"
+            out.print(told, markup=False, soft_wrap=True)
         if verdict.use != "used":
             since = f"，自 {_moment(verdict.since)}" if verdict.since else ""
             because = f"，{verdict.reason}" if verdict.reason else ""
@@ -117,6 +120,23 @@ def _judge(register: DeviceRegister) -> None:
 
 def _moment(at: datetime | None) -> str:
     return f"{at.astimezone(SHANGHAI):%m-%d %H:%M}" if at else ""
+
+
+@devices_app.command("history")
+def history(device: str) -> None:
+    """Show a device's last calls, the latest first: how the ladder went, and how sound and picture travelled."""
+    told = _with_devices(lambda devices: devices.history(device))
+    for call in told.calls:
+        out.print(f"{_moment(call.arrived_at)} {call.outcome or '进行中'} {call.ladder}", markup=False, soft_wrap=True)
+        for m in call.media:
+            word = "声音" if m.medium == "audio" else "画面"
+            poor = "  ▲ 差" if m.poor else ""
+            out.print(
+                f"    {word} 丢包 {m.loss:.1%} 抖动 {m.jitter_ms:.0f} ms 往返 {m.round_trip_ms:.0f} ms"
+                f"（收 {m.received} 发 {m.sent} 包）{poor}", markup=False, soft_wrap=True,
+            )
+    if not told.calls:
+        out.print("没有通话")
 
 
 @devices_app.command("block")

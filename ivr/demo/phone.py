@@ -32,7 +32,7 @@ class PhoneAccount:
     media_encryption: str = ""
     answers_itself: bool = False
     video: bool = False
-    camera: bool = True  # without one it shows a picture and sends none
+    camera: bool = True  # a covered one sends no picture where one was agreed
 
     def line(self) -> str:
         """baresip's account line."""
@@ -214,7 +214,8 @@ class ScriptedPhone:
     def _write_configuration(self, control_port: int) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
         modules = ["g711", "aufile", "aubridge", "uuid", *(["sndfile"] if self._keep_sound else []),
-                   *(["srtp"] if self._account.media_encryption else []), *(["vp8", "fakevideo"] if self._account.video else [])]
+                   *(["srtp"] if self._account.media_encryption else []),
+                   *(["vp8", "fakevideo", "vidbridge"] if self._account.video else [])]
         lines = [
             "poll_method epoll", f"sip_listen {self._listen}", "call_local_timeout 120", "call_max_calls 4",
             f"audio_player aubridge,sink-{self.name}", f"audio_source aufile,{self._silence}",
@@ -226,7 +227,8 @@ class ScriptedPhone:
         ]
         if self._account.video:  # a synthetic camera, and a display that shows to nobody
             lines += [
-                f"video_source {'fakevideo,camera' if self._account.camera else 'none,none'}", "video_display fakevideo,screen",
+                f"video_source {'fakevideo,camera' if self._account.camera else 'vidbridge,covered'}",
+                "video_display fakevideo,screen",
                 "video_size 320x240", "video_bitrate 200000", "video_fps 10",
             ]
         (self._folder / "config").write_text("\n".join(lines) + "\n")

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from ivr.domain.device import Device
 from ivr.domain.device_use import Reach
+from ivr.domain.media_quality import MediaQuality
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,10 @@ class DeviceContact:
 
 @dataclass(frozen=True, slots=True)
 class DeviceRecord:
-    """One device with what is known of it; ``last_call`` is the arrival of its last call, ``calls`` those of 30 days."""
+    """One device with what is known of it; ``last_call`` is the arrival of its last call, ``calls`` those of 30 days.
+
+    ``poor_line``: its last calls were poor by ivr.domain.media_quality.
+    """
 
     device: Device
     village_name: str
@@ -51,6 +55,7 @@ class DeviceRecord:
     round_trip_ms: float | None
     last_call: datetime | None
     calls: int
+    poor_line: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +81,14 @@ class DeviceEvent:
 
 @dataclass(frozen=True, slots=True)
 class DeviceCall:
-    """A call of a device, its order and how the ladder went."""
+    """A call of a device, its order, how the ladder went, and how sound and picture travelled (none told before it ended)."""
 
     linked_id: str
     arrived_at: datetime
     outcome: str | None
     ladder: str
     order: str
+    media: Sequence[MediaQuality] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ivr.domain.device import Device, DeviceDiff, DeviceFile, checked_reason, diff_devices, stations_of
 from ivr.domain.device_use import USED_WITHIN
 from ivr.domain.errors import CallerFault, NotFound
+from ivr.domain.media_quality import MediaQuality, line_is_poor, parse_media
 from ivr.ports.devices import (
     DeviceCall,
     DeviceContact,
@@ -175,11 +176,20 @@ class PostgresDevices:
             )
             now = await connection.fetchval("SELECT now()")
             as_of = await connection.fetchval("SELECT as_of FROM device_watch")
+            media = await connection.fetch(
+                "SELECT d.id, m.told FROM device d CROSS JOIN LATERAL (SELECT linked_id, arrived_at FROM call WHERE device = d.id"
+                f" AND arrived_at > now() - $1::interval ORDER BY arrived_at DESC LIMIT {_JUDGED_CALLS}) c"
+                f" CROSS JOIN LATERAL ({_MEDIA}) m ORDER BY d.id, c.arrived_at", USED_WITHIN,
+            )
+        heard: dict[str, list[list[MediaQuality]]] = {}
+        for m in media:
+            heard.setdefault(m["id"], []).append(_media(m["told"]))
         return DeviceRegister(
             [
                 DeviceRecord(
                     device=_device(r), village_name=names.get(r["village"], r["village"]),
                     town_name=names.get(r["town"], r["town"]), last_call=r["last_call"], calls=r["calls"],
+                    poor_line=line_is_poor(heard.get(r["id"], ())),
                     **{name: r[name] for name in _KNOWN},
                 ) for r in rows
             ],
@@ -198,18 +208,30 @@ class PostgresDevices:
                 device, _LONGEST_HISTORY,
             )
             calls = await connection.fetch(
-                "SELECT c.linked_id, c.arrived_at, c.outcome, c.ladder, coalesce(o.number, '') AS \"order\" FROM call c"
+                "SELECT c.linked_id, c.arrived_at, c.outcome, c.ladder, coalesce(o.number, '') AS \"order\", m.told FROM call c"
+                f" CROSS JOIN LATERAL ({_MEDIA}) m"
                 " LEFT JOIN work_order_call oc ON oc.linked_id = c.linked_id LEFT JOIN work_order o ON o.id = oc.order_id"
                 " WHERE c.device = $1 ORDER BY c.arrived_at DESC LIMIT 50", device,
             )
-        return DeviceHistory([DeviceEvent(**dict(r)) for r in events], [DeviceCall(**dict(r)) for r in calls])
+        return DeviceHistory([DeviceEvent(**dict(r)) for r in events], [
+            DeviceCall(r["linked_id"], r["arrived_at"], r["outcome"], r["ladder"], r["order"], _media(r["told"])) for r in calls
+        ])
 
 
+_JUDGED_CALLS = 10
+# What the dialplan told of a call's media at its end; the array is empty for a call that ended before it had any, or in a crash.
+_MEDIA = (
+    "SELECT array(SELECT data->>'extra' FROM call_fact WHERE linked_id = c.linked_id AND kind = 'user:MEDIA' ORDER BY at) AS told"
+)
 _KNOWN = ("reach", "reach_since", "registered_at", "blocked_at", "blocked_why", "shown_at", "user_agent", "round_trip_ms")
 
 
 async def _devices(connection: Connection) -> list[Device]:
     return [Device(**dict(r)) for r in await connection.fetch(f"{_ROW} ORDER BY id")]
+
+
+def _media(told: Sequence[str]) -> list[MediaQuality]:
+    return [m for m in map(parse_media, told) if m is not None]
 
 
 def _device(row: asyncpg.Record) -> Device:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapte
 from ivr.domain.device import village_of
 from ivr.domain.device_use import judge
 from ivr.domain.errors import NotFound
+from ivr.domain.media_quality import MediaQuality
 from ivr.domain.worktime import SHANGHAI
 from ivr.ports.devices import DeviceRecord, DeviceRegister
 from ivr.web.context import IDENTITY, OPTIONS, SERVICES, answer
@@ -46,6 +47,7 @@ class DeviceRow(BaseModel):
     round_trip_ms: float | None
     last_call: Moment | None
     calls: int
+    poor_line: bool = Field(description="its last calls lost much, or came late: two poor calls in a row, until three good ones")
 
 
 class DeviceTown(BaseModel):
@@ -74,6 +76,18 @@ class DeviceEventRow(BaseModel):
     reason: str
 
 
+class MediaRow(BaseModel):
+    """How one medium of a call travelled, by RTCP, the worse way of the two; ``loss`` is a share from 0 to 1."""
+
+    medium: Literal["audio", "video"]
+    loss: float
+    jitter_ms: float
+    round_trip_ms: float
+    packets_received: int
+    packets_sent: int
+    poor: bool
+
+
 class DeviceCallRow(BaseModel):
     """A call of the device; ``ladder`` is how the ladder went, ``step:why`` in order."""
 
@@ -82,6 +96,7 @@ class DeviceCallRow(BaseModel):
     outcome: str | None
     ladder: str
     order: str
+    media: list[MediaRow]
 
 
 class DeviceHistoryAnswer(BaseModel):
@@ -120,6 +135,7 @@ async def show_history(request: web.Request) -> web.Response:
         calls=[
             DeviceCallRow(
                 linked_id=c.linked_id, arrived_at=_shown(c.arrived_at), outcome=c.outcome, ladder=c.ladder, order=c.order,
+                media=[_media_row(m) for m in c.media],
             ) for c in history.calls
         ],
     ))
@@ -177,7 +193,14 @@ def _row(record: DeviceRecord, now: datetime) -> DeviceRow:
         adviser=device.adviser, place=device.place, model=device.model, speciality=device.speciality, state=device.state,
         use=verdict.use, since=_moment(verdict.since), reason=verdict.reason, registered_at=_moment(record.registered_at),
         secret_shown=record.shown_at is not None, user_agent=record.user_agent, round_trip_ms=record.round_trip_ms,
-        last_call=_moment(record.last_call), calls=record.calls,
+        last_call=_moment(record.last_call), calls=record.calls, poor_line=record.poor_line,
+    )
+
+
+def _media_row(media: MediaQuality) -> MediaRow:
+    return MediaRow(
+        medium=media.medium, loss=round(media.loss, 4), jitter_ms=round(media.jitter_ms, 1), poor=media.poor,
+        round_trip_ms=round(media.round_trip_ms, 1), packets_received=media.received, packets_sent=media.sent,
     )
 
 

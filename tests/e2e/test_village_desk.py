@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -151,6 +152,8 @@ async def test_a_village_is_answered_by_sound_and_a_card_then_seen_face_to_face(
         assert [o["number"] for o in client.orders.values() if linked_id in o["calls"]] == [order["number"]]
         await page.get_by_test_id("desk-ready").click()
         await leaves(page, client)
+        told = await office.cli("devices", "history", DEVICE)
+        assert re.search(r"声音 丢包 0\.\d% .*收 [1-9]\d{2,} 发 [1-9]\d{2,} 包", told) and re.search(r"画面 丢包 .*收 [1-9]\d{2,} 发 [1-9]\d{2,} 包", told), told
 
 
 async def test_a_village_phone_without_a_camera_is_a_call_like_any_other(office: DeskHotline, secret: str) -> None:

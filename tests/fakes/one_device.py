@@ -6,10 +6,12 @@ from datetime import UTC, datetime
 
 from ivr.domain.device import Device, checked_reason
 from ivr.domain.errors import NotFound
+from ivr.domain.media_quality import MediaQuality
 from ivr.ports.devices import DeviceCall, DeviceEvent, DeviceHistory, DeviceRecord, DeviceRegister
 
 T0 = datetime(2026, 11, 23, 1, 30, tzinfo=UTC)
 DEVICE = Device("v-640105001-L01-1", "640105001-L01", "640105001", "马秀兰", "8001", "一楼大厅", "GXV3480", "labour")
+MEDIA = [MediaQuality("audio", 3000, 0, 3000, 120, 4, 2, 30)]
 
 
 class OneDevice:
@@ -22,7 +24,7 @@ class OneDevice:
 
     async def history(self, device: str) -> DeviceHistory:
         self._known(device)
-        calls = [DeviceCall("b1-1764000000.1", T0, "answered", "adviser:ring", "640105126112300001")]
+        calls = [DeviceCall("b1-1764000000.1", T0, "answered", "adviser:ring", "640105126112300001", MEDIA)]
         return DeviceHistory([DeviceEvent(T0, "reachable", "", "")], calls)
 
     async def block(self, device: str, actor: str, reason: str) -> None:

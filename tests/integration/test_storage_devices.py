@@ -158,3 +158,17 @@ async def test_a_village_nobody_knows_any_more_still_has_its_order(pool: Pool) -
     await world.ledger.commit(batch(call(2), file_id="f2"), FOLD)
     assert (await world.order(2))["channel"] == "village_video"
     assert await world.count("work_order_field") == 0
+
+
+async def test_how_calls_travelled_is_told_for_each_and_two_poor_ones_are_a_poor_line(pool: Pool) -> None:
+    devices, world = await stored(pool), World(pool)
+    good, poor = "audio 3000 0 3000 3 0.002 0.003 0.040", "audio 3000 400 3000 3 0.002 0.003 0.040"
+    for n, told in enumerate((good, poor, poor), 1):
+        video = [("MEDIA", "video 900 0 900 0 0.001 0 0.01")] if n == 3 else []
+        rows = call(n, ("ENTERED", "village"), ("MEDIA", told), *video, ("MEDIA", "nothing"))
+        await world.ledger.commit(batch(rows, file_id=f"f{n}"), FOLD)
+        await pool.execute("UPDATE call SET arrived_at = now() - make_interval(hours => $1) WHERE linked_id = $2", 9 - n, linked(n))
+        assert {r.device.id: r.poor_line for r in (await devices.register()).devices}[A.id] is (n == 3)
+    last, *_, first = (await devices.history(A.id)).calls
+    assert [(m.medium, m.poor) for m in last.media] == [("audio", True), ("video", False)]
+    assert [(m.medium, round(m.loss, 3)) for m in first.media] == [("audio", 0.001)]
