@@ -92,7 +92,8 @@ class WatchKeeper:
             await self._post.change(before.channel_id, asked.mode, watched)
         await self._inbox.settle(before.id, "")
         await self._inbox.begun(asked.id, before.channel_id, linked_id)
-        await self._inbox.on(asked.id)
+        if asked.mode not in _IN_THE_BRIDGE or before.mode in _IN_THE_BRIDGE:
+            await self._inbox.on(asked.id)
         log.info("watch_changed", mode=asked.mode, seat=asked.seat, linked_id=linked_id, watcher=asked.watcher)
 
     async def _follow(self) -> None:
@@ -110,10 +111,11 @@ class WatchKeeper:
     async def _apply(self, event: LiveEvent) -> None:
         match event:
             case OriginateFinished(unique_id=channel_id, answered=True):
-                for watch in await self._of(channel_id):
-                    await self._inbox.on(watch.id)
-            case BridgeEntered(unique_id=channel_id) if channel_id in self._takes_over:
-                await self._post.dismiss(self._takes_over.pop(channel_id))
+                await self._tell_on([watch for watch in await self._of(channel_id) if watch.mode not in _IN_THE_BRIDGE])
+            case BridgeEntered(unique_id=channel_id):
+                if channel_id in self._takes_over:
+                    await self._post.dismiss(self._takes_over.pop(channel_id))
+                await self._tell_on(await self._of(channel_id))
             case ChannelEnded(unique_id=channel_id):
                 self._takes_over.pop(channel_id, None)
                 for watch in await self._of(channel_id):
@@ -128,6 +130,10 @@ class WatchKeeper:
                 await self._post.hang_up(watch.channel_id)
             if not await self._post.is_up(watch.channel_id):
                 await self._inbox.settle(watch.id, "")
+
+    async def _tell_on(self, watches: list[Watch]) -> None:
+        for watch in watches:
+            await self._inbox.on(watch.id)
 
     async def _of(self, channel_id: str) -> list[Watch]:
         return [watch for watch in await self._inbox.unsettled() if watch.channel_id == channel_id]

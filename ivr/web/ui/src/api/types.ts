@@ -168,6 +168,8 @@ export interface Order {
   owner: string
   assigned_to: string
   assigned_unit: string
+  /** A word of risk was heard in one of its calls. */
+  urgent?: boolean
   card: '' | 'yellow' | 'red'
   urged: number
   returns: number

@@ -1,6 +1,7 @@
 import { enAnalysis } from './en_analysis'
 import { enDesk } from './en_desk'
 import { enDevices } from './en_devices'
+import { enRisk } from './en_risk'
 import { enSupervision } from './en_supervision'
 import { enFigures } from './en_figures'
 import { enOrders } from './en_orders'
@@ -11,6 +12,7 @@ export const en: Messages = {
   ...enDesk,
   ...enDevices,
   ...enSupervision,
+  ...enRisk,
   ...enFigures,
   ...enOrders,
   'app.name': '12348 Hotline',

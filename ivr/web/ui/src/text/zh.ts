@@ -2,6 +2,7 @@
 import { zhAnalysis } from './zh_analysis'
 import { zhDesk } from './zh_desk'
 import { zhDevices } from './zh_devices'
+import { zhRisk } from './zh_risk'
 import { zhSupervision } from './zh_supervision'
 import { zhFigures } from './zh_figures'
 import { zhOrders } from './zh_orders'
@@ -11,6 +12,7 @@ export const zh = {
   ...zhDesk,
   ...zhDevices,
   ...zhSupervision,
+  ...zhRisk,
   ...zhFigures,
   ...zhOrders,
   'app.name': '12348 热线',
