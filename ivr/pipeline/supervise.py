@@ -84,6 +84,7 @@ class WatchKeeper:
 
     async def _change(self, asked: Watch, before: Watch, watched: str, linked_id: str) -> None:
         """The same telephone goes on in another mode; who is in the bridge with the citizen already only lets the operator go."""
+        await self._inbox.begun(asked.id, before.channel_id, linked_id)
         if asked.mode == "take_over" and before.mode in _IN_THE_BRIDGE:
             await self._post.dismiss(watched)
         else:
@@ -91,7 +92,6 @@ class WatchKeeper:
                 self._takes_over[before.channel_id] = watched
             await self._post.change(before.channel_id, asked.mode, watched)
         await self._inbox.settle(before.id, "")
-        await self._inbox.begun(asked.id, before.channel_id, linked_id)
         if asked.mode not in _IN_THE_BRIDGE or before.mode in _IN_THE_BRIDGE:
             await self._inbox.on(asked.id)
         log.info("watch_changed", mode=asked.mode, seat=asked.seat, linked_id=linked_id, watcher=asked.watcher)
