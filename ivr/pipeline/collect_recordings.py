@@ -32,7 +32,8 @@ class RecordingCollector:
         while True:
             try:
                 for name in await self._spool.finished():
-                    await self._take_in(name, repair=False)
+                    if await self._ended(name):
+                        await self._take_in(name, repair=False)
                 if round_number % _SWEEP_EVERY == 0:
                     await self._recover()
             except (Unavailable, OSError) as away:
@@ -40,6 +41,14 @@ class RecordingCollector:
                 await asyncio.sleep(1.0)
             round_number += 1
             await asyncio.sleep(_EVERY_S)
+
+    async def _ended(self, name: RecordingName) -> bool:
+        """Whether nothing comes after the done mark: a recording goes on in the same files when a call is handed on."""
+        over = await self._tracks.call_over(name.linked_id)
+        if over and await self._spool.closed(name):
+            return True
+        # The ledger may be away for long: what nobody writes to is not kept waiting for it. A header may never be right.
+        return over is not False and await self._spool.still(name, _STILL_S)
 
     async def _recover(self) -> None:
         """Take in what a killed Asterisk left open. A file that rests may belong to a call on hold: only ended calls count."""

@@ -87,6 +87,14 @@ class Spool(Protocol):
         """Recordings without a done mark whose files have not grown for so long: a killed Asterisk leaves these."""
         ...
 
+    async def closed(self, name: RecordingName) -> bool:
+        """Whether the files' headers tell their length, as their writer leaves them."""
+        ...
+
+    async def still(self, name: RecordingName, for_s: float) -> bool:
+        """Whether nothing was written to the files for so long."""
+        ...
+
     async def check(self, name: RecordingName, repair: bool) -> tuple[list[Track], str]:
         """The tracks that hold sound, and a problem in plain words or ''. ``repair`` mends a header of zeros."""
         ...
@@ -115,8 +123,8 @@ class TrackStore(Protocol):
         """Take tracks in, all in one transaction; those already known are left alone. Returns how many were new."""
         ...
 
-    async def call_over(self, linked_id: str) -> bool:
-        """Whether the call this recording belongs to has ended, as far as the ledger tells."""
+    async def call_over(self, linked_id: str) -> bool | None:
+        """Whether the call this recording belongs to has ended, as far as the ledger tells; None when it told of no such call."""
         ...
 
     async def take(

@@ -37,6 +37,14 @@ class RecordingSpool:
         """See the port; a file that still grows belongs to a call that goes on."""
         return await asyncio.to_thread(self._unmarked, older_than_s)
 
+    async def closed(self, name: RecordingName) -> bool:
+        """See the port; what is no sound at all has nobody who would close it."""
+        return await asyncio.to_thread(self._closed, name)
+
+    async def still(self, name: RecordingName, for_s: float) -> bool:
+        """See the port."""
+        return await asyncio.to_thread(self._still, name.base, for_s)
+
     async def check(self, name: RecordingName, repair: bool) -> tuple[list[Track], str]:
         """See the port. Two files without sound are an abandoned call, not a fault.
 
@@ -77,6 +85,17 @@ class RecordingSpool:
     def _sound_bytes(status: os.stat_result) -> int:
         return max(0, status.st_size - _HEADER_BYTES) if stat.S_ISREG(status.st_mode) else NO_FILE
 
+    def _closed(self, name: RecordingName) -> bool:
+        for track in TRACKS:
+            with suppress(AudioUnreadable, OSError):
+                if not inspect_mono(self._folder / name.path(track)).header_ok:
+                    return False
+        return True
+
+    def _still(self, base: str, for_s: float) -> bool:
+        newest = max(self._modified(f"{base}-{track}.wav") for track in TRACKS)
+        return abs(time.time() - newest) > for_s  # a clock set back leaves files from the future
+
     def _waits(self, name: RecordingName) -> bool:
         there = [os.path.lexists(self._folder / f"{name.base}{mark}") for mark in (_DONE, _TAKEN)]
         return there[0] or (not there[1] and any(os.path.lexists(self._folder / name.path(track)) for track in TRACKS))
@@ -85,13 +104,7 @@ class RecordingSpool:
         return self._named(self._days.marked())
 
     def _unmarked(self, older_than_s: float) -> list[RecordingName]:
-        now = time.time()
-        found = []
-        for base in self._days.unmarked():
-            newest = max(self._modified(f"{base}-{track}.wav") for track in TRACKS)
-            if abs(now - newest) > older_than_s:  # a clock set back leaves files from the future
-                found.append(base)
-        return self._named(found)
+        return self._named(base for base in self._days.unmarked() if self._still(base, older_than_s))
 
     def _entries(self) -> list[str]:
         days = [d.name for d in os.scandir(self._folder) if d.is_dir(follow_symlinks=False) and d.name.isdigit()]

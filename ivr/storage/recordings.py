@@ -44,10 +44,11 @@ class PostgresTracks:
                 await append(connection, "call", tracks[0].name.linked_id)
             return new
 
-    async def call_over(self, linked_id: str) -> bool:
-        """See the port; a call the ledger has not told of yet is not over."""
+    async def call_over(self, linked_id: str) -> bool | None:
+        """See the port."""
         async with transaction(self._pool) as connection:
-            return bool(await connection.fetchval("SELECT true FROM call WHERE linked_id = $1 AND state = 'ended'", linked_id))
+            over: bool | None = await connection.fetchval("SELECT state = 'ended' FROM call WHERE linked_id = $1", linked_id)
+            return over
 
     async def being_recorded(self, limit: int) -> Sequence[RecordingName]:
         """See the port."""

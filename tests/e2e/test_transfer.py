@@ -143,23 +143,38 @@ async def legs_outside(desks: RunningHotline, linked_id: str) -> int:
         await connection.close()
 
 
-async def test_a_blind_transfer_by_key_reaches_a_colleague(desks: RunningHotline, client: HotlineClient) -> None:
-    line, seconds = desks.speech("我是张律师，请您慢慢说，您的合同是什么时候签的。")
-    async with desks.operator("three", answers_itself=True) as three, talking(desks, client, "13896300001", keep_sound=True) as (citizen, operator, linked_id):
+async def test_a_blind_transfer_by_key_reaches_a_colleague_and_another_and_all_are_recorded(
+    desks: RunningHotline, client: HotlineClient
+) -> None:
+    """Each telephone numbers its packets from where it likes: whoever comes later is heard on the record all the same."""
+    third, third_s = desks.speech("我是张律师，请您慢慢说，您的合同是什么时候签的。")
+    fourth, fourth_s = desks.speech("我是赵律师，我给您算一下赔偿的数额。")
+    async with (
+        desks.operator("three", answers_itself=True) as three, desks.operator("four", answers_itself=True) as four,
+        talking(desks, client, "13896300001", keep_sound=True) as (citizen, operator, linked_id),
+    ):
         await registered(desks, "three")
+        await registered(desks, "four")
         await operator.press("*18003")
         await three.wait_for("CALL_ESTABLISHED", within_s=20)
         await kinds(desks, linked_id, ("TRANSFER_ANSWERED", "8003"))
-        await three.say(line)
-        await asyncio.sleep(seconds + 1)
+        await three.say(third)
+        await asyncio.sleep(third_s + 1)
         await hears_prompt(desks, citizen, "transferring")
+        await three.press("*18004")
+        await four.wait_for("CALL_ESTABLISHED", within_s=20)
+        await kinds(desks, linked_id, ("TRANSFER_ANSWERED", "8004"))
+        await four.say(fourth)
+        await asyncio.sleep(fourth_s + 1)
         await citizen.hang_up()
         call = await settled(desks, client, linked_id)
     assert (call["outcome"], call["operator"], call["hangup_by"]) == ("answered", "PJSIP/seat-one", "caller")
-    assert call["transferred_to"] == "8003" and call["rating"] is None
+    assert call["transferred_to"] == "8004" and call["rating"] is None
     operators = await track(desks, linked_id, "operator")
-    assert share_heard(operators, line, seconds) > 0.7, "the colleague is heard on the operator's track"
-    assert len(samples_of(operators)) / RATE > call["talk_s"] - 1, "nothing was left out while the target rang"
+    assert share_heard(operators, third, third_s) > 0.7, "the colleague is heard on the operator's track"
+    assert share_heard(operators, fourth, fourth_s) > 0.7, "and who comes after"
+    assert len(samples_of(operators)) / RATE > call["talk_s"] - 2, "nothing was left out while the targets rang"
+    assert len(samples_of(operators)) == len(samples_of(await track(desks, linked_id, "caller"))), "one clock"
 
 
 async def test_a_blind_refer_to_nobody_comes_back_to_the_operator(desks: RunningHotline, client: HotlineClient) -> None:

@@ -77,8 +77,8 @@ class Tracks:
         await self._tell()
         return True
 
-    async def call_over(self, linked_id: str) -> bool:
-        return linked_id in self.over
+    async def call_over(self, linked_id: str) -> bool | None:
+        return linked_id in self.over or None
 
     async def wait_for_work(self, within_s: float) -> None:
         await asyncio.sleep(0.01)
@@ -98,6 +98,12 @@ class Spool:
 
     async def unfinished(self, older_than_s: float) -> Sequence[RecordingName]:
         return list(self.resting)
+
+    async def closed(self, name: RecordingName) -> bool:
+        return True
+
+    async def still(self, name: RecordingName, for_s: float) -> bool:
+        return True
 
     async def check(self, name: RecordingName, repair: bool) -> tuple[list[Track], str]:
         if name.linked_id in self.unreadable:
