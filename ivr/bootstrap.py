@@ -16,7 +16,7 @@ import structlog
 
 from ivr.analysis_setup import analysis_services, rise_watch
 from ivr.desk_setup import command_carrier, desk_services, seat_keeper
-from ivr.device_setup import device_tasks
+from ivr.device_setup import adviser_desk, device_tasks
 from ivr.domain.appointment import SERVICES
 from ivr.domain.callback import CallbackRules
 from ivr.domain.counted_call import Limits
@@ -46,6 +46,7 @@ from ivr.pipeline.call_back import CallBackDialler
 from ivr.pipeline.carry_records import RecordCarrier, languages_of, listed
 from ivr.pipeline.collect_recordings import RecordingCollector
 from ivr.pipeline.follow_recordings import RecordingFollower
+from ivr.pipeline.keep_seat_times import SeatTimekeeper
 from ivr.pipeline.reconcile import Reconciler
 from ivr.pipeline.tell_waits import WaitTeller
 from ivr.pipeline.track_calls import LedgerTracker, LiveTracker
@@ -77,6 +78,7 @@ from ivr.storage.recordings import PostgresTracks
 from ivr.storage.risk import PostgresRisks
 from ivr.storage.roster import PostgresRoster
 from ivr.storage.search import PostgresSearch
+from ivr.storage.seat_time import PostgresSeatTimes
 from ivr.storage.statistics import PostgresStatistics
 from ivr.storage.talk_times import PostgresTalkTimes
 from ivr.storage.views import PostgresViews
@@ -178,11 +180,14 @@ async def run_controller(settings: Settings) -> None:
         titles = {q["name"]: q["title"] for q in waiting_lines(settings)}
         exchange = AsteriskExchange(client)
         seats = seat_keeper(settings, exchange)
-        watches, watch_hints = watch_keeper(settings, pool, AsteriskListeningPost(client))
+        watches, watch_hints = watch_keeper(settings, pool, AsteriskListeningPost(client, console))
+
+        times = SeatTimekeeper(PostgresSeatTimes(pool))
 
         def also(event: LiveEvent) -> None:
             seats.see(event)
             watches.see(event)
+            times.see(event)
 
         live = LiveTracker(exchange, PostgresQueueLive(pool), calls, titles, also=also)
         dialler = CallBackDialler(
@@ -212,6 +217,7 @@ async def run_controller(settings: Settings) -> None:
             for volume in volumes(settings):
                 tasks.create_task(VolumeWatch(volume, FolderProbe(Path(volume.folder)), alarms).run(), name=volume.name)
             tasks.create_task(rise_watch(settings, pool).run(), name="rises")
+            tasks.create_task(times.run(), name="seat-times")
             tasks.create_task(_sweep(pool, tracks), name="sweep")
 
 
@@ -371,6 +377,7 @@ async def run_web(settings: Settings, stop: asyncio.Event) -> None:
             supervision=supervision_services(settings, pool),
             risks=PostgresRisks(pool, shipped_risks()),
             analysis=analysis_services(settings, pool),
+            advisers=adviser_desk(settings, pool),
         )
         wss = settings.asterisk.wss_port
         options = WebOptions(

@@ -18,7 +18,18 @@ from ivr import bootstrap
 from ivr.cli_terminal import err, out, plain_errors
 from ivr.domain.csv_cells import csv_text
 from ivr.domain.errors import BadSetting
-from ivr.domain.figures import FIGURES, NOT_RECORDED, ON_TIME, Figure, definition_of, figures, quotient
+from ivr.domain.figures import (
+    AHT,
+    FIGURES,
+    NOT_RECORDED,
+    OCCUPANCY,
+    ON_TIME,
+    Figure,
+    definition_of,
+    figures,
+    quotient,
+    seat_figures,
+)
 from ivr.domain.intervals import SHANGHAI
 from ivr.ports.statistics import CallsWanted, Counted, CountedGroup
 from ivr.settings import Settings, load_settings
@@ -76,7 +87,9 @@ def statistics(
     out.print(table)
     on_time = quotient(ON_TIME, counted.on_time.finished_in_time, counted.on_time.due)
     out.print(f"按时办结率 {_shown(on_time)}（{counted.on_time.finished_in_time} / {counted.on_time.due}）")
-    for definition in (*(definition_of(name) for name in _TABLE), ON_TIME):
+    for seats in seat_figures(counted.seats.values(), counted.total.tally):
+        out.print(f"{definition_of(seats.name).title} {_shown(seats)}")
+    for definition in (*(definition_of(name) for name in _TABLE), ON_TIME, OCCUPANCY, AHT):
         title, formula = definition.told(limits)
         out.print(f"{title} = {formula}", style="dim", soft_wrap=True)
     for missing in NOT_RECORDED:

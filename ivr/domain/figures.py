@@ -6,10 +6,12 @@ are in use in the field, and give different numbers for the same day; all four a
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from ivr.domain.counted_call import Limits, Tally
+from ivr.domain.seat_time import SeatTime
 
 Unit = Literal["share", "seconds"]
 
@@ -99,9 +101,15 @@ FIGURES: Final[tuple[Definition, ...]] = (
 ON_TIME: Final = Definition("on_time", "按时办结率", "share", "期限前办结的工单 ÷ 到期的工单", "finished_in_time", "due")
 """The one figure of orders; its two counts come from the orders' own times."""
 
+OCCUPANCY: Final = Definition(
+    "occupancy", "坐席占用率", "share", "（通话 + 保持 + 整理）÷（签入 − 小休）", "working_s", "available_s"
+)
+AHT: Final = Definition(
+    "aht", "平均处理时长", "seconds", "（通话 + 保持 + 整理）合计 ÷ 已结束的接通", "handled_s", "talked"
+)
+"""The two figures of seats, told for a whole span only: talk is the calls', wrap-up the seats' own record."""
+
 NOT_RECORDED: Final[tuple[NotRecorded, ...]] = (
-    NotRecorded("aht", "平均处理时长", "话后整理的时间还没有记录；通话与保持见平均通话时长"),
-    NotRecorded("occupancy", "坐席占用率", "坐席的签入、小休和整理时间还没有记录"),
     NotRecorded("evaluated_share", "质检率", "质检评分还没有记录"),
 )
 
@@ -114,6 +122,16 @@ def figures(tallied: Tally) -> tuple[Figure, ...]:
 def quotient(definition: Definition, numerator: float, denominator: int) -> Figure:
     """A figure by its two numbers."""
     return Figure(definition.name, numerator / denominator if denominator else None, numerator, denominator)
+
+
+def seat_figures(seats: Iterable[SeatTime], tallied: Tally) -> tuple[Figure, Figure]:
+    """Occupancy and AHT of a span from what its seats did; over nothing where no seat was seen."""
+    known = list(seats)
+    working, available = sum(s.working_s for s in known), sum(s.available_s for s in known)
+    occupancy = Figure(OCCUPANCY.name, working / available if available else None, working, round(available))
+    if not known:
+        return occupancy, Figure(AHT.name, None, None, 0)
+    return occupancy, quotient(AHT, tallied.sums["talk_s"] + sum(s.wrap_up_s for s in known), tallied.counts["talked"])
 
 
 def definition_of(name: str) -> Definition:
@@ -131,4 +149,4 @@ def _figure(definition: Definition, tallied: Tally) -> Figure:
     return quotient(definition, tallied.counts[definition.numerator], denominator)
 
 
-_BY_NAME: Final = {definition.name: definition for definition in (*FIGURES, ON_TIME)}
+_BY_NAME: Final = {definition.name: definition for definition in (*FIGURES, ON_TIME, OCCUPANCY, AHT)}

@@ -6,14 +6,15 @@ takes too long, and CallerFault for a span that is empty or has too many interva
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol, get_args
 
 from ivr.domain.balance import Balance
 from ivr.domain.counted_call import Tally
 from ivr.domain.intervals import Step
+from ivr.domain.seat_time import SeatTime
 from ivr.ports.views import PageMark
 
 By = Literal["interval", "queue", "town", "channel", "number"]
@@ -68,11 +69,16 @@ class OrdersOnTime:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """A whole answer, read as of one moment; ``total`` is counted by itself, not added up from the groups."""
+    """A whole answer, read as of one moment; ``total`` is counted by itself, not added up from the groups.
+
+    ``seats``: what each seat did in the span, by interface; none when the calls are narrowed, because a seat serves several
+    queues and waits for all of them.
+    """
 
     total: CountedGroup
     groups: Sequence[CountedGroup]
     on_time: OrdersOnTime
+    seats: Mapping[str, SeatTime] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

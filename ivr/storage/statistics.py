@@ -36,6 +36,7 @@ from ivr.ports.statistics import (
 )
 from ivr.ports.views import PageMark
 from ivr.storage.database import transaction_on
+from ivr.storage.seat_time import seat_times
 from ivr.storage.views import connected
 
 if TYPE_CHECKING:
@@ -120,7 +121,9 @@ class PostgresStatistics:
             total = (await self._groups(connection, wanted, None, ()))[0]
             groups = await self._groups(connection, wanted, by, cut)
             on_time = await _on_time(connection, wanted.start, wanted.end)
-        return Counted(total, groups, on_time)
+            narrowed = any(value is not None for value in (wanted.queue, wanted.channel, wanted.town, wanted.number))
+            seats = {} if narrowed else await seat_times(connection, wanted.start, wanted.end)
+        return Counted(total, groups, on_time, seats)
 
     async def calls_in(self, wanted: CallsWanted, set_name: str, limit: int, after: PageMark | None) -> Sequence[PageMark]:
         """See the port."""

@@ -10,7 +10,20 @@ from datetime import UTC, datetime
 from aiohttp import web
 
 from ivr.domain.counted_call import SETS, Limits
-from ivr.domain.figures import FIGURES, NOT_RECORDED, ON_TIME, Definition, Figure, definition_of, figures, quotient
+from ivr.domain.figures import (
+    AHT,
+    FIGURES,
+    NOT_RECORDED,
+    OCCUPANCY,
+    ON_TIME,
+    Definition,
+    Figure,
+    definition_of,
+    figures,
+    quotient,
+    seat_figures,
+)
+from ivr.domain.seat_time import SeatTime
 from ivr.ports.statistics import CountedGroup, HeatCell, HeatKind, OrdersOnTime, RollingRate, Statistics, WallCounts
 from ivr.ports.views import PageMark
 from ivr.ports.web import Busy, CodeTables
@@ -28,6 +41,7 @@ from ivr.web.statistics_models import (
     HeatMap,
     HeatPlace,
     OrderStateCount,
+    SeatTimeRow,
     StatisticsAnswer,
     StatisticsCallsQuery,
     StatisticsQuery,
@@ -86,8 +100,10 @@ async def show_statistics(request: web.Request) -> web.Response:
         counted = await request.app[SERVICES].statistics.counted(wanted, asked.by, asked.interval)
     return answer(StatisticsAnswer(
         start=wanted.start, end=wanted.end, by=asked.by, interval=asked.interval if asked.by == "interval" else None,
-        formulas=formulas(request.app[OPTIONS].figure_limits), total=figure_group(counted.total, now),
+        formulas=formulas(request.app[OPTIONS].figure_limits, OCCUPANCY, AHT), total=figure_group(counted.total, now),
         groups=[figure_group(g, now) for g in counted.groups], on_time=_on_time(counted.on_time),
+        of_seats=[_figure(f) for f in seat_figures(counted.seats.values(), counted.total.tally)],
+        seats=[_seat_time(interface, time) for interface, time in counted.seats.items()],
         not_recorded=[UnrecordedFigure(name=n.name, title=n.title, why=n.why) for n in NOT_RECORDED],
     ))
 
@@ -122,7 +138,7 @@ async def show_wall(request: web.Request) -> web.Response:
     ))
 
 
-def formulas(limits: Limits) -> list[FormulaRow]:
+def formulas(limits: Limits, *further: Definition) -> list[FormulaRow]:
     """Every figure's name, unit and formula with the limits in force."""
 
     def row(definition: Definition) -> FormulaRow:
@@ -132,7 +148,7 @@ def formulas(limits: Limits) -> list[FormulaRow]:
             name=definition.name, title=title, unit=definition.unit, formula=formula, numerator=sets[0], denominator=sets[1]
         )
 
-    return [row(definition) for definition in (*FIGURES, ON_TIME)]
+    return [row(definition) for definition in (*FIGURES, ON_TIME, *further)]
 
 
 def figure_group(group: CountedGroup, now: datetime) -> FigureGroup:
@@ -175,6 +191,13 @@ def heat_map(cells: Sequence[HeatCell], kind: HeatKind, days: int, codes: CodeTa
             for place in ranked[:_HEAT_PLACES]
         ],
         further_places=max(0, len(ranked) - _HEAT_PLACES),
+    )
+
+
+def _seat_time(interface: str, time: SeatTime) -> SeatTimeRow:
+    return SeatTimeRow(
+        seat=interface.removeprefix("PJSIP/seat-"), ready_s=time.ready_s, talking_s=time.talking_s, wrap_up_s=time.wrap_up_s,
+        paused_s=time.paused_s, occupancy=time.working_s / time.available_s if time.available_s else None,
     )
 
 

@@ -9,7 +9,7 @@ from pydantic import Field, StringConstraints
 
 from ivr.domain.counted_call import SETS
 from ivr.ports.statistics import CallsWanted
-from ivr.web.models import SHANGHAI, CallRow, Code, Moment, Wire
+from ivr.web.models import SHANGHAI, CallRow, Code, Moment, Seconds, Wire
 from ivr.web.query import Cursor, Limit, Query, When, Word
 
 SetName = Annotated[str, StringConstraints(min_length=1, max_length=40), Field(json_schema_extra={"enum": sorted(SETS)})]
@@ -99,6 +99,17 @@ class UnrecordedFigure(Wire):
     why: str
 
 
+class SeatTimeRow(Wire):
+    """Seconds of one seat in the span, as far as it was seen; hold is part of talking."""
+
+    seat: str
+    ready_s: Seconds
+    talking_s: Seconds
+    wrap_up_s: Seconds
+    paused_s: Seconds
+    occupancy: float | None
+
+
 class StatisticsAnswer(Wire):
     start: Moment
     end: Moment
@@ -108,6 +119,8 @@ class StatisticsAnswer(Wire):
     total: FigureGroup
     groups: list[FigureGroup]
     on_time: FigureRow
+    of_seats: list[FigureRow] = Field(description="occupancy and aht of the whole span; over nothing when the calls are narrowed")
+    seats: list[SeatTimeRow]
     not_recorded: list[UnrecordedFigure]
 
 

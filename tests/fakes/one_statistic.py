@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from ivr.domain.balance import balances, part_counts
 from ivr.domain.counted_call import SETS, CountedCall, Limits, tally
 from ivr.domain.intervals import Step, check_span, intervals
+from ivr.domain.seat_time import SeatTime
 from ivr.ports.statistics import (
     By,
     CallsWanted,
@@ -36,7 +37,7 @@ class OneStatistic:
     async def counted(self, wanted: CallsWanted, by: By, step: Step) -> Counted:
         check_span(wanted.start, wanted.end)
         cut = intervals(wanted.start, wanted.end, step) if by == "interval" else ((wanted.start, wanted.end),)
-        return Counted(self._group(wanted.start, wanted.end), [self._group(*span) for span in cut], OrdersOnTime(1, 2))
+        return Counted(self._group(wanted.start, wanted.end), [self._group(*span) for span in cut], OrdersOnTime(1, 2), {"PJSIP/seat-one": SeatTime(100, 50, 25, 10)})
 
     async def calls_in(self, wanted: CallsWanted, set_name: str, limit: int, after: PageMark | None) -> Sequence[PageMark]:
         check_span(wanted.start, wanted.end)

@@ -74,7 +74,7 @@ async def test_the_table_tells_figures_formulas_and_what_does_not_add_up() -> No
     hour = next(line for line in result.stdout.splitlines() if "11-23 10:00" in line)
     assert "33.33%" in hour and "9.0 s" in hour and "差 1" in hour
     assert "11-23 11:00" not in result.stdout and "合计" in result.stdout
-    assert "接通率 = 人工接通 ÷ 到达（除进行中）" in result.stdout and "坐席占用率：" in result.stdout
+    assert "接通率 = 人工接通 ÷ 到达（除进行中）" in result.stdout and "坐席占用率 –" in result.stdout
     assert "12348：1 个来电的记录自相矛盾" in result.stderr
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ivr.domain.balance import balances, part_counts
 from ivr.domain.counted_call import PARTS, SETS, SUMS, UNACCOUNTED, UNDER_WAY, CountedCall, Limits, Tally, percentile, tally
 from ivr.domain.errors import CallerFault
-from ivr.domain.figures import FIGURES, NOT_RECORDED, ON_TIME, Figure, definition_of, figures, quotient
+from ivr.domain.figures import AHT, FIGURES, NOT_RECORDED, OCCUPANCY, ON_TIME, Figure, definition_of, figures, quotient
 from ivr.domain.intervals import MOST_INTERVALS, SHANGHAI, STEPS, intervals
 from ivr.settings import PROJECT_ROOT
 
@@ -223,7 +223,7 @@ def test_percentiles(values: list[float], share: float, found: float | None) -> 
 def test_the_reference_page_says_what_the_code_computes() -> None:
     text = (PROJECT_ROOT / "docs/reference/figures.md").read_text("utf-8")
     rows = dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", text, re.MULTILINE))
-    for definition in (*FIGURES, ON_TIME):
+    for definition in (*FIGURES, ON_TIME, OCCUPANCY, AHT):
         title, formula = definition.told(LIMITS)
         assert rows[definition.name] == f"{title} | {definition.unit} | {formula}"
     for missing in NOT_RECORDED:

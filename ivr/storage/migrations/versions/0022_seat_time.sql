@@ -8,4 +8,5 @@ CREATE TABLE seat_time (
     ended_at  timestamptz CHECK (ended_at >= began_at)
 );
 CREATE UNIQUE INDEX seat_time_open ON seat_time (interface) WHERE ended_at IS NULL;
+CREATE INDEX seat_time_interface ON seat_time (interface, began_at);
 CREATE INDEX seat_time_began_at ON seat_time (began_at);

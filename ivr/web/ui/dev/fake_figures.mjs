@@ -79,7 +79,7 @@ export function statistics(scene, url) {
   const all = groups.reduce((n, g) => n + g.counts.arrived, 0)
   return {
     start: at(from), end: at(to), by, interval: by === 'interval' ? step : null, formulas: FORMULAS, groups, not_recorded: NOT_RECORDED,
-    total: group(all, '', '', at(from), at(to), { odd, under: all ? 3 : 0 }), on_time: { name: 'on_time', value: all ? 0.9412 : null, numerator: all ? 48 : 0, denominator: all ? 51 : 0 },
+    total: group(all, '', '', at(from), at(to), { odd, under: all ? 3 : 0 }), of_seats: [], seats: [], on_time: { name: 'on_time', value: all ? 0.9412 : null, numerator: all ? 48 : 0, denominator: all ? 51 : 0 },
   }
 }
 

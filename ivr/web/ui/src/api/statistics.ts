@@ -39,6 +39,16 @@ export interface FigureGroup {
   rolling_24h: Figure | null
 }
 
+/** Seconds of one seat; hold is part of talking. */
+export interface SeatTime {
+  seat: string
+  ready_s: number
+  talking_s: number
+  wrap_up_s: number
+  paused_s: number
+  occupancy: number | null
+}
+
 export interface Statistics {
   start: string
   end: string
@@ -48,6 +58,9 @@ export interface Statistics {
   total: FigureGroup
   groups: FigureGroup[]
   on_time: Figure
+  /** Occupancy and AHT of the whole span. */
+  of_seats: Figure[]
+  seats: SeatTime[]
   not_recorded: { name: string; title: string; why: string }[]
 }
 

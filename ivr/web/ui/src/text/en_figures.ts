@@ -84,4 +84,10 @@ export const enFigures: Record<keyof typeof zhFigures, string> = {
   'set.satisfied': 'Satisfied',
   'set.dissatisfied': 'Dissatisfied',
   'set.dissatisfied_called_back': 'Dissatisfied, called back',
+  'seatTime.seat': 'Seat',
+  'seatTime.ready': 'Ready',
+  'seatTime.talking': 'Talking (hold included)',
+  'seatTime.wrapUp': 'Wrap-up',
+  'seatTime.paused': 'Paused',
+  'seatTime.occupancy': 'Occupancy',
 }

@@ -82,4 +82,10 @@ export const zhFigures = {
   'set.satisfied': '满意',
   'set.dissatisfied': '不满意',
   'set.dissatisfied_called_back': '已回访的不满意',
+  'seatTime.seat': '坐席',
+  'seatTime.ready': '空闲',
+  'seatTime.talking': '通话（含保持）',
+  'seatTime.wrapUp': '整理',
+  'seatTime.paused': '小休',
+  'seatTime.occupancy': '占用率',
 }
