@@ -31,7 +31,7 @@ class WatchKeeper:
         self._prefix = f"{instance}-watch-"
         self._events: asyncio.Queue[LiveEvent] = asyncio.Queue(_MOST_EVENTS)
         self._beginning: set[int] = set()
-        self._takes_over: dict[str, str] = {}  # supervisor's channel: the operator's, to be dismissed once both are in the bridge
+        self._takes_over: dict[str, tuple[str, str]] = {}  # by the supervisor's channel: the operator's, and the call
 
     def see(self, event: LiveEvent) -> None:
         """Take one live event."""
@@ -71,7 +71,7 @@ class WatchKeeper:
                 return await self._change(asked, before, watched, linked_id)
             channel_id = f"{self._prefix}{asked.id}"
             if asked.mode == "take_over":
-                self._takes_over[channel_id] = watched
+                self._takes_over[channel_id] = watched, linked_id
             # Written down first: an answer that comes at once finds its row.
             await self._inbox.begun(asked.id, channel_id, linked_id)
             await self._post.ring(asked.phone, channel_id, asked.mode, watched)
@@ -86,10 +86,10 @@ class WatchKeeper:
         """The same telephone goes on in another mode; who is in the bridge with the citizen already only lets the operator go."""
         await self._inbox.begun(asked.id, before.channel_id, linked_id)
         if asked.mode == "take_over" and before.mode in _IN_THE_BRIDGE:
-            await self._post.dismiss(watched)
+            await self._post.dismiss(watched, linked_id)
         else:
             if asked.mode == "take_over":
-                self._takes_over[before.channel_id] = watched
+                self._takes_over[before.channel_id] = watched, linked_id
             await self._post.change(before.channel_id, asked.mode, watched)
         await self._inbox.settle(before.id, "")
         if asked.mode not in _IN_THE_BRIDGE or before.mode in _IN_THE_BRIDGE:
@@ -114,7 +114,7 @@ class WatchKeeper:
                 await self._tell_on([watch for watch in await self._of(channel_id) if watch.mode not in _IN_THE_BRIDGE])
             case BridgeEntered(unique_id=channel_id):
                 if channel_id in self._takes_over:
-                    await self._post.dismiss(self._takes_over.pop(channel_id))
+                    await self._post.dismiss(*self._takes_over.pop(channel_id))
                 await self._tell_on(await self._of(channel_id))
             case ChannelEnded(unique_id=channel_id):
                 self._takes_over.pop(channel_id, None)

@@ -172,8 +172,8 @@ class ListeningPost(Protocol):
         """Another mode for a telephone that is on already."""
         ...
 
-    async def dismiss(self, channel: str) -> None:
-        """The operator is told that somebody else goes on with the citizen, and hung up."""
+    async def dismiss(self, channel: str, linked_id: str) -> None:
+        """The operator is told that somebody else goes on with the citizen, and hung up; the recording goes on with who stays."""
         ...
 
     async def hang_up(self, channel_id: str) -> None: ...
