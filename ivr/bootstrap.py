@@ -383,7 +383,7 @@ async def run_web(settings: Settings, stop: asyncio.Event) -> None:
         options = WebOptions(
             recordings_dir=settings.recordings_dir, static_dir=PROJECT_ROOT / "ivr/web/static", tls=held is not None,
             connect_sources=(f"wss://{{host}}:{wss}",) if wss else (), figure_limits=figure_limits(settings),
-            connection_goal=settings.figures.connection_goal,
+            connection_goal=settings.figures.connection_goal, token_requests_a_minute=settings.web.token_requests_a_minute,
         )
         context = server_context(held) if held else None
         await serve(create_app(services, options), settings.web.host, settings.web.port, context, stop)

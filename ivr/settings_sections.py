@@ -34,6 +34,9 @@ class WebSettings(_Section):
     key: Path | None = Field(None, description="PEM private key, for tls = files")
     names: list[str] = Field(default_factory=list, description="Host names and addresses the certificate is for")
     session_idle_minutes: int = Field(15, ge=1, le=720, description="A session unused for this long ends")
+    token_requests_a_minute: int = Field(
+        6000, ge=0, le=1_000_000, description="Most requests of one token to a web process; more are told to wait; 0: any"
+    )
 
     @model_validator(mode="after")
     def _plain_http_stays_home(self) -> WebSettings:

@@ -15,6 +15,7 @@ from typing import ClassVar, Literal, Protocol, get_args
 from ivr.domain.counted_call import Limits
 from ivr.domain.errors import CallerFault, Unavailable
 from ivr.domain.transcript import Speaker
+from ivr.ports.advisers import AdviserDesk
 from ivr.ports.analysis import AnalysisServices
 from ivr.ports.appointments import AppointmentDesk
 from ivr.ports.desk import DeskServices
@@ -225,6 +226,7 @@ class WebServices:
     supervision: SupervisionServices
     risks: RiskDesk
     analysis: AnalysisServices
+    advisers: AdviserDesk
 
 
 @dataclass(frozen=True)
@@ -249,3 +251,5 @@ class WebOptions:
     body_limit_bytes: int = 64 * 1024
     figure_limits: Limits = field(default_factory=Limits)
     connection_goal: float = 0.95
+    token_requests_a_minute: int = 0
+    """The most requests of one token; 0: no limit."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import math
 import re
 from collections.abc import AsyncIterator
 
@@ -19,14 +20,16 @@ from ivr.web.access import demand
 from ivr.web.audit_once import AUDIT_ONCE, AuditOnce
 from ivr.web.auth import cookie_name, identify, refuse_cross_site
 from ivr.web.context import IDENTITY, OPENAPI, OPTIONS, SERVICES
-from ivr.web.errors import AddressTooLong, BadRequest, problem, problem_of, problem_of_http
+from ivr.web.errors import AddressTooLong, BadRequest, TooManyRequests, problem, problem_of, problem_of_http
 from ivr.web.live import HUB, LiveHub
 from ivr.web.openapi import document
+from ivr.web.rate_limit import RateLimit
 from ivr.web.resources import HEALTH, HealthCheck
 from ivr.web.route import Route
 from ivr.web.routes import ROUTES
 from ivr.web.statistics import DESK, StatisticsDesk
 
+TOKEN_LIMIT: web.AppKey[RateLimit] = web.AppKey("token_limit", RateLimit)
 _ADDRESS_LIMIT = 4096
 _BY_PLACE: dict[tuple[str, str], Route] = {(route.method, route.path): route for route in ROUTES}
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
@@ -76,6 +79,10 @@ async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
         return await handler(request)
     identity = await identify(request, activity=route is None or route.activity)
     refuse_cross_site(request)
+    if identity.kind == "token":
+        wait_s = request.app[TOKEN_LIMIT].take(identity.credential, asyncio.get_running_loop().time())
+        if wait_s:
+            raise TooManyRequests(math.ceil(wait_s))
     if route is not None and route.permission is not None:
         demand(identity, route.permission)
     request[IDENTITY] = identity
@@ -101,6 +108,7 @@ def create_app(services: WebServices, options: WebOptions) -> web.Application:
     app[OPTIONS] = options
     app[AUDIT_ONCE] = AuditOnce(services.audit, options.play_audit_window_s)
     app[HEALTH] = HealthCheck()
+    app[TOKEN_LIMIT] = RateLimit(options.token_requests_a_minute)
     app[HUB] = LiveHub(services, options)
     app[DESK] = StatisticsDesk()
     app[OPENAPI] = json.dumps(document(ROUTES, cookie_name(options)), ensure_ascii=False).encode()

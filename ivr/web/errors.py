@@ -61,6 +61,16 @@ class UnsupportedMedia(CallerFault):
     code = "unsupported_media"
 
 
+class TooManyRequests(CallerFault):
+    """This token has asked too often; ``retry_after_s`` is when it may ask again."""
+
+    code = "too_many_requests"
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__("This token has made too many requests. Wait as long as Retry-After says, then go on more slowly.")
+        self.retry_after_s = retry_after_s
+
+
 class CrossSite(CallerFault):
     """An unsafe request came from another site's page."""
 
@@ -82,6 +92,7 @@ class PagesMissing(Unavailable):
 # First match wins, so a subclass stands above its parent.
 STATUS: tuple[tuple[type[IvrError], HTTPStatus], ...] = (
     (LockedOut, HTTPStatus.TOO_MANY_REQUESTS),
+    (TooManyRequests, HTTPStatus.TOO_MANY_REQUESTS),
     (LoginRefused, HTTPStatus.UNAUTHORIZED),
     (Unauthenticated, HTTPStatus.UNAUTHORIZED),
     (Denied, HTTPStatus.FORBIDDEN),
@@ -133,7 +144,7 @@ def problem_of(error: IvrError) -> web.Response:
     headers: dict[str, str] = {}
     if status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = 'Bearer realm="ivr"'
-    if isinstance(error, LockedOut | Busy):
+    if isinstance(error, LockedOut | TooManyRequests | Busy):
         headers["Retry-After"] = str(error.retry_after_s)
     elif isinstance(error, Unavailable):
         headers["Retry-After"] = str(UNAVAILABLE_RETRY_S)

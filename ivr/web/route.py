@@ -48,7 +48,7 @@ def problems_of(route: Route) -> set[int]:
         return found
     found |= {400, 503}
     if not route.open:
-        found.add(401)
+        found |= {401, 429}
     if route.permission is not None:
         found.add(403)
     if "{" in route.path:

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from statistics import median
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ivr.china_holidays import working_days
@@ -33,6 +33,7 @@ def test_a_rise_is_told_by_its_level(orders: int, usual: float, level: int) -> N
     assert level_of(orders, usual, RULES.least) == level
 
 
+@settings(deadline=None)
 @given(st.integers(0, 500), usuals, st.integers(2, 20))
 def test_more_orders_never_lower_the_level_and_a_busier_past_never_raises_it(orders: int, usual: float, least: int) -> None:
     level = level_of(orders, usual, least)
@@ -77,6 +78,7 @@ def test_nothing_is_called_a_rise_while_too_little_is_known() -> None:
     assert found.days == 5
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(
         st.tuples(st.sampled_from("abc"), st.sampled_from("xy")),

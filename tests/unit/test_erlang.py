@@ -6,7 +6,7 @@ import math
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ivr.domain.erlang import MOST_SEATS, answered_within, seats_needed, waiting_probability
@@ -32,6 +32,7 @@ def exact(seats: int, load: Fraction) -> float:
     return float(last / (sum(load**n / math.factorial(n) for n in range(seats)) + last))
 
 
+@settings(deadline=None)
 @given(st.integers(1, 60), st.fractions(Fraction(1, 50), Fraction(59), max_denominator=50))
 def test_the_recursion_is_the_formula(seats: int, load: Fraction) -> None:
     if load < seats:
@@ -40,6 +41,7 @@ def test_the_recursion_is_the_formula(seats: int, load: Fraction) -> None:
         assert waiting_probability(seats, float(load)) == 1.0
 
 
+@settings(deadline=None)
 @given(st.floats(0.01, 2000), st.floats(10, 1800), st.floats(0.5, 0.99), st.floats(0, 60))
 def test_so_many_seats_suffice_and_one_less_does_not(calls: float, handle_s: float, goal: float, within_s: float) -> None:
     seats, load = seats_needed(calls, HALF_HOUR, handle_s, goal, within_s), calls * handle_s / HALF_HOUR

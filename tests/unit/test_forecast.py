@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ivr.domain.erlang import seats_needed
@@ -69,6 +69,7 @@ def test_earlier_forecasts_are_held_against_what_came() -> None:
     assert len(told.replayed) == 14 and all(r.day < MONDAY for r in told.replayed)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 40), min_size=SLOTS, max_size=SLOTS), st.integers(0, 20))
 def test_a_forecast_never_looks_at_its_own_day_or_later(came: list[int], later: int) -> None:
     before = load()
@@ -81,6 +82,7 @@ def test_a_forecast_never_looks_at_its_own_day_or_later(came: list[int], later: 
         assert sum(s.expected for s in day.slots) == next(r.expected for r in was.replayed if r.day == past)
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(st.integers(0, 40), min_size=SLOTS, max_size=SLOTS), min_size=8, max_size=8))
 def test_half_hours_add_up_to_the_mean_of_the_day(days: list[list[int]]) -> None:
     calls = {MONDAY - timedelta(weeks=n + 1): slots for n, slots in enumerate(days)}

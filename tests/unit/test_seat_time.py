@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ivr.domain.counted_call import CountedCall, Limits, tally
@@ -65,6 +65,7 @@ events = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(events, max_size=30))
 def test_what_was_told_is_what_is_and_nothing_is_told_twice(stream: list[LiveEvent]) -> None:
     activities, believed = SeatActivities(), {}
