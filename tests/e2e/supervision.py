@@ -68,8 +68,14 @@ def most_heard(phone: ScriptedPhone, line: tuple[Path, float]) -> float:
     return max((share_heard(file, *line) for file in ear(phone)), default=0.0)
 
 
+async def speaks(phone: ScriptedPhone, line: tuple[Path, float]) -> None:
+    """Say a line to its end."""
+    await phone.say(line[0])
+    await asyncio.sleep(line[1] + 0.5)
+
+
 async def hears(phone: ScriptedPhone, line: tuple[Path, float], within_s: float = 30) -> None:
     """Until the phone has heard most of a line."""
     async with asyncio.timeout(within_s):
-        while await asyncio.to_thread(most_heard, phone, line) < 0.7:
+        while await asyncio.to_thread(most_heard, phone, line) < 0.6:
             await asyncio.sleep(0.5)
