@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ivr.exchange_setup import Places
 from ivr.pipeline.carry_devices import DeviceCarrier, DeviceWatch
 from ivr.settings import PROJECT_ROOT, Settings
+from ivr.storage.advisers import PostgresAdvisers
 from ivr.storage.devices import PostgresDevices
 from ivr.telephony.devices import AsteriskDevices, AsteriskSight, load_key
 
@@ -32,3 +33,8 @@ async def device_tasks(
         settings.asterisk.sip_host, PROJECT_ROOT / "dialplans/templates",
     )
     return DeviceCarrier(store, exchange), DeviceWatch(AsteriskSight(console), store)
+
+
+def adviser_desk(settings: Settings, pool: Pool) -> PostgresAdvisers:
+    """Advisers' hours; which seat is whose is the settings'."""
+    return PostgresAdvisers(pool, {f"PJSIP/seat-{s.name}": s.work_number for s in settings.seats if s.work_number})

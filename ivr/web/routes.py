@@ -22,6 +22,7 @@ from ivr.web import (
     statistics_models,
     stream,
 )
+from ivr.web.adviser_routes import ADVISER_ROUTES
 from ivr.web.analysis_routes import ANALYSIS_ROUTES
 from ivr.web.context import OPENAPI
 from ivr.web.device_routes import DEVICE_ROUTES
@@ -199,6 +200,7 @@ ROUTES: tuple[Route, ...] = (
         permission="appointments.write",
     ),
     *DEVICE_ROUTES,
+    *ADVISER_ROUTES,
     *ANALYSIS_ROUTES,
     *SUPERVISION_ROUTES,
     *RISK_ROUTES,

@@ -36,6 +36,7 @@ from ivr.ports.views import (
     WorkOrderRecord,
 )
 from ivr.ports.web import ROLES, DatabaseState, FeedBatch, Identity, LoginRefused, OpenedSession, WebOptions, WebServices
+from tests.fakes.one_adviser import OneAdviser
 from tests.fakes.one_analysis import ONE_ANALYSIS
 from tests.fakes.one_desk import OneDesk
 from tests.fakes.one_device import OneDevice
@@ -234,7 +235,7 @@ ONE_SEAT = DeskServices({"one": BrowserSeat("one", "王律师", "8001", ("hotlin
 def fake_services() -> WebServices:
     return WebServices(
         OneCall(), OneToken(), ListAudit(), QuietFeed(), FileArchive(), TwoCodes(), OneText(), ONE_PARTNER, OneTime(), OneStatistic(COUNTED),
-        OneDesk(ORDER.number, T0), ONE_SEAT, OneDevice(), ONE_SUPERVISION, OneRisk(), ONE_ANALYSIS,
+        OneDesk(ORDER.number, T0), ONE_SEAT, OneDevice(), ONE_SUPERVISION, OneRisk(), ONE_ANALYSIS, OneAdviser(),
     )
 
 

@@ -27,6 +27,7 @@ from ivr.ports.supervision import SupervisedSeat, SupervisionServices
 from ivr.ports.web import WebOptions, WebServices
 from ivr.settings import Settings
 from ivr.storage.accounts import LoginPolicy, PostgresAccounts
+from ivr.storage.advisers import PostgresAdvisers
 from ivr.storage.appointments import PostgresAppointments
 from ivr.storage.audit import PostgresAudit
 from ivr.storage.desk import PostgresCommands, PostgresSeats
@@ -115,6 +116,7 @@ async def site(database: WebDatabase, *, policy: LoginPolicy | None = None, **op
             risks=PostgresRisks(pool, shipped_risks()),
             supervision=SupervisionServices(SUPERVISED, PostgresSupervision(pool, within_s=1.0)),
             analysis=analysis_services(Settings(), pool),
+            advisers=PostgresAdvisers(pool, {}),
         )
         blocked = BlockBuster("ivr")  # a blocking call of ours inside the event loop raises
         blocked.functions["os.stat"].can_block_in("asyncpg/connect_utils.py", "_read_password_file")
