@@ -18,6 +18,7 @@ from rich.text import Text
 
 from ivr import __version__, bootstrap, exchange_setup
 from ivr.cli_accounts import token_app, user_app
+from ivr.cli_advisers import advisers_app
 from ivr.cli_analysis import report_app, show_forecast, warnings_app
 from ivr.cli_callbacks import callbacks_app
 from ivr.cli_devices import devices_app
@@ -29,6 +30,7 @@ from ivr.cli_outbox import outbox_app
 from ivr.cli_people import people_app
 from ivr.cli_places import places_app
 from ivr.cli_prompts import prompts_app
+from ivr.cli_risk import risk_app
 from ivr.cli_roster import roster_app
 from ivr.cli_search import search
 from ivr.cli_seats import seat_app
@@ -54,6 +56,7 @@ app.add_typer(models_app, name="models")
 app.add_typer(user_app, name="user")
 app.add_typer(token_app, name="token")
 app.add_typer(places_app, name="places")
+app.add_typer(advisers_app, name="advisers")
 app.add_typer(people_app, name="people")
 app.add_typer(orders_app, name="orders")
 app.add_typer(audit_app, name="audit")
@@ -63,6 +66,7 @@ app.add_typer(roster_app, name="roster")
 app.add_typer(slots_app, name="slots")
 app.add_typer(callbacks_app, name="callbacks")
 app.add_typer(nuisance_app, name="nuisance")
+app.add_typer(risk_app, name="risk")
 app.add_typer(outbox_app, name="outbox")
 app.add_typer(warnings_app, name="warnings")
 app.add_typer(report_app, name="report")
