@@ -14,6 +14,7 @@ from ivr import __version__
 from ivr.domain.delivery import SIGNATURE_HEADER
 from ivr.web import models
 from ivr.web.errors import PROBLEM_TYPE
+from ivr.web.openapi_examples import BODIES, PROBLEMS
 from ivr.web.risk import RiskChange
 from ivr.web.route import Route, problems_of
 from ivr.web.supervision_models import SeatChange
@@ -76,7 +77,10 @@ def _operation(route: Route) -> dict[str, Any]:
         operation["security"] = [{"partner": []}] if route.signed else []
     if route.bodies:
         schema = {"anyOf": [{"$ref": _REF.format(model=m.__name__)} for m in route.bodies]}
-        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
+        content: dict[str, Any] = {"schema": schema}
+        if examples := {m.__name__: {"value": BODIES[m.__name__]} for m in route.bodies if m.__name__ in BODIES}:
+            content["examples"] = examples
+        operation["requestBody"] = {"required": True, "content": {"application/json": content}}
     return operation
 
 
@@ -119,7 +123,14 @@ def _answer(status: int, kind: type[BaseModel] | str | None) -> dict[str, Any]:
 def _problem(status: int, *, head: bool) -> dict[str, Any]:
     problem: dict[str, Any] = {"description": HTTPStatus(status).phrase}
     if not head:
-        problem["content"] = {PROBLEM_TYPE: {"schema": {"$ref": _REF.format(model="Problem")}}}
+        content: dict[str, Any] = {"schema": {"$ref": _REF.format(model="Problem")}}
+        if status in PROBLEMS:
+            code, detail = PROBLEMS[status]
+            content["example"] = {
+                "type": f"urn:ivr:problem:{code}", "title": HTTPStatus(status).phrase, "status": status, "code": code,
+                "detail": detail,
+            }
+        problem["content"] = {PROBLEM_TYPE: content}
     if status in (429, 503):
         problem["headers"] = _RETRY
     return problem

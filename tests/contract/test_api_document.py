@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -63,7 +64,7 @@ async def test_without_credentials_only_the_login_page_and_health_answer(tmp_pat
     }  # fmt: skip
     assert route.open is ((route.method, route.path) in open_routes)
     async with client(tmp_path) as c:
-        address = route.path.format(linked_id="x", number="1", name="x.js", booking="1", device="x", seat="x", watch="1", message="1", warning="7")
+        address = re.sub(r"{\w+}", "1", route.path)
         if not route.open:
             for headers in ({}, {"Authorization": "Bearer ivr_wrong"}, {"Cookie": "ivr_session=wrong"}):
                 async with c.request(route.method, address, headers=headers) as response:

@@ -1,0 +1,48 @@
+"""Examples of the OpenAPI document: bodies by the name of their model, problems by status. Tests hold each against its schema."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+BODIES: Final[Mapping[str, Mapping[str, Any]]] = {
+    "PasswordLogin": {"name": "chen", "password": "correct horse battery"},
+    "TicketLogin": {"ticket": "8f3c…"},
+    "NewBooking": {"time": 12, "number": "13895112348", "linked_id": "ivr-1-1764000000.42"},
+    "OrderMove": {"move": "assign", "to": "8002", "unit": "", "reason": "劳动争议"},
+    "OrderEdit": {
+        "category": "consultation", "matter": "labour", "caller_name": "马建国", "amount": ["3000"], "date": ["2026-11-26"],
+    },
+    "InboundTask": {
+        "reference": "NX-2026-0815", "title": "工伤认定咨询", "description": "工地摔伤，单位没有缴工伤保险。",
+        "caller_name": "马建国", "caller_number": "13895112348", "urgent": False,
+    },
+    "SeatWish": {"seat": "one"},
+    "PauseWish": {"pause": "meal"},
+    "DeviceAct": {"reason": "终端丢失"},
+    "WatchWish": {"seat": "one", "mode": "listen", "reason": "新人带教"},
+    "ForcedState": {"state": "signed_out", "reason": "下班未签出"},
+    "MessageWish": {"text": "请在十分钟内补记地点"},
+    "WorkWish": {"adviser": "8001", "kind": "visit", "day": "2026-11-20", "minutes": 90, "evidence": "走访记录 2026-11-20"},
+    "VoidWish": {"reason": "重复登记"},
+    "RiskDecision": {"decision": "false", "reason": "引用电视剧台词"},
+    "WarningSignature": {"level": 2, "decision": "confirmed", "reason": "工地欠薪，已联系人社局"},
+}
+
+PROBLEMS: Final[Mapping[int, tuple[str, str]]] = {
+    400: ("bad_request", "limit: must be a whole number"),
+    401: ("unauthenticated", "Log in first: there is no session, or it was ended or idle for too long."),
+    403: ("denied", "Your roles do not include orders.assign. Ask an administrator for a role that does."),
+    404: ("not_found", "There is nothing at this address."),
+    409: ("warning_changed", "The warning has changed since it was read. Read it again, then sign it as it is now."),
+    412: ("stale_version", "The order has been changed since it was read. Read it again, then change it."),
+    413: ("too_large", "The body may have at most 65536 bytes."),
+    414: ("address_too_long", "The address may have at most 4096 characters."),
+    415: ("unsupported_media", "The body must be JSON: send Content-Type: application/json."),
+    416: ("range_not_satisfiable", "The range lies outside the recording."),
+    422: ("audio_unreadable", "The stored recording is no sound."),
+    428: ("precondition_required", "Send If-Match with the ETag of the order as you read it."),
+    429: ("too_many_requests", "This token has made too many requests. Wait as long as Retry-After says, then go on more slowly."),
+    503: ("unavailable", "The database does not answer. Calls go on; try again in a moment."),
+}
+"""Code and detail of one problem with this status; others are possible, ``code`` tells them apart."""
