@@ -152,6 +152,8 @@ async def test_a_village_is_answered_by_sound_and_a_card_then_seen_face_to_face(
         assert [o["number"] for o in client.orders.values() if linked_id in o["calls"]] == [order["number"]]
         await page.get_by_test_id("desk-ready").click()
         await leaves(page, client)
+        (row,) = [v for v in (await client.get("/adviser-hours"))["villages"] if v["village"] == "640105001-L01"]
+        assert (row["calls"], row["advisers"], row["missed"]) == (1, ["8003"], 0) and row["call_minutes"] > 0.2, "it counts by itself"
         told = await office.cli("devices", "history", DEVICE)
         assert re.search(r"声音 丢包 0\.\d% .*收 [1-9]\d{2,} 发 [1-9]\d{2,} 包", told) and re.search(r"画面 丢包 .*收 [1-9]\d{2,} 发 [1-9]\d{2,} 包", told), told
 
@@ -197,7 +199,7 @@ async def test_a_covered_camera_ends_no_call_and_a_page_that_is_gone_does(office
         await state(page, "talking")
         assert client.calls[linked_id]["state"] == "talking"
         await expect(page.get_by_test_id("desk-video")).to_contain_text("画面还没有到")
-        await page.goto("about:blank")
+        await page.close()
         async with asyncio.timeout(120):
             while "PJSIP/seat-web-" in await command(office, "core show channels concise"):
                 await asyncio.sleep(0.5)

@@ -1,0 +1,46 @@
+"""The month's report of villages: how each village's phone was used, how it could be, and what its adviser gave it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+
+from ivr.domain.adviser_hours import OWED_H, outlook
+from ivr.domain.month_report import Cell, MonthReport, Section, Table
+from ivr.ports.advisers import VillageHours
+
+_HEAD = ("镇街", "村居", "顾问工号", "通话数", "通话分钟", "走访分钟", "讲座分钟", "顾问未接", "终端", "线路")
+_YEAR = ("镇街", "村居", "顾问工号", "本年小时", "预计全年小时", "预计差小时", "余下每月需小时")
+_MONTH_NOTE = "通话为本村顾问接听的视频与语音；终端与线路为制表时的情况。"
+_YEAR_NOTE = "预计 = 至今小时 ÷ 已过天数 × 全年天数，前 60 天不预计。"
+
+
+def village_report(
+    month: Sequence[VillageHours], year: Sequence[VillageHours], devices: Mapping[str, tuple[str, str]], *,
+    first: date, today: date, made_at: datetime,
+) -> MonthReport:
+    """``devices`` are {village: (the word for its phones now, '' or that its line is poor)}; ``first`` is the month's first day."""
+    name = f"{first:%Y-%m}"
+    rows: list[Sequence[Cell]] = []
+    for v in month:
+        word, line = devices.get(v.village, ("没有终端", ""))
+        rows.append((
+            v.town_name, v.name, "、".join(v.advisers), v.calls, round(v.call_minutes, 1), v.visit_minutes, v.lecture_minutes,
+            v.missed, word, line,
+        ))
+    ahead: list[Sequence[Cell]] = []
+    for v in year:
+        told = outlook(v.hours, first.year, today)
+        ahead.append((
+            v.town_name, v.name, "、".join(v.advisers), round(v.hours, 1),
+            None if told.expected_h is None else round(told.expected_h, 1),
+            None if told.short_h is None else round(told.short_h, 1), round(told.month_h, 1),
+        ))
+    return MonthReport(
+        name, f"村居终端与法律顾问月报 {name}", made_at, complete=(today.year, today.month) > (first.year, first.month), sections=(
+            Section("本月", (_MONTH_NOTE,), tables=(Table("各村居", _HEAD, rows),)),
+            Section(
+                f"{first.year} 年", (f"每村每年应满 {OWED_H:.0f} 小时。{_YEAR_NOTE}",), tables=(Table("各村居", _YEAR, ahead),),
+            ),
+        ),
+    )

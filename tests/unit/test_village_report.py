@@ -1,0 +1,36 @@
+"""The month's report of villages as a spreadsheet that can be read, and in which no name is a formula."""
+
+from __future__ import annotations
+
+import io
+from datetime import date, datetime
+
+from openpyxl import load_workbook
+
+from ivr.domain.worktime import SHANGHAI
+from ivr.ports.advisers import VillageHours
+from ivr.reports.village_month import village_report
+from ivr.reports.xlsx import workbook
+
+NAMED = VillageHours("640105001-L01", "康庄社区", "西花园路街道", ["8001"], 90, 120, 60, 12, 2)
+HOSTILE = VillageHours("640105001-L02", "=HYPERLINK(\"http://x\")", "", [], 0, 0, 0, 0, 0)
+
+
+def test_every_village_has_its_month_and_its_years_outlook() -> None:
+    told = village_report(
+        [NAMED, HOSTILE], [NAMED, HOSTILE], {NAMED.village: ("不可用，自 11-03，注册已失效", "线路差")}, first=date(2026, 11, 1),
+        today=date(2026, 11, 26), made_at=datetime(2026, 11, 26, 9, tzinfo=SHANGHAI),
+    )
+    assert not told.complete
+    month, year = load_workbook(io.BytesIO(workbook(told))).worksheets
+    rows = [[c.value for c in row] for row in month.iter_rows()]
+    assert ["西花园路街道", "康庄社区", "8001", 12, 90, 120, 60, 2, "不可用，自 11-03，注册已失效", "线路差"] in rows
+    assert any("没有终端" in row for row in rows)
+    ahead = next(row for row in ([c.value for c in row] for row in year.iter_rows()) if "康庄社区" in row)
+    assert ahead[3:] == [4.5, 5.0, 45.0, 39.5]
+    assert all(cell.data_type != "f" for sheet in (month, year) for row in sheet.iter_rows() for cell in row)
+
+
+def test_a_month_that_is_over_is_whole() -> None:
+    told = village_report([], [], {}, first=date(2026, 10, 1), today=date(2026, 11, 1), made_at=datetime(2026, 11, 26, 9, tzinfo=SHANGHAI))
+    assert told.complete and told.name == "2026-10"
