@@ -76,6 +76,31 @@ async def test_pages_neither_repeat_nor_skip(pool: Pool) -> None:
     assert seen[23:] == [f"old-{n}" for n in range(40)]
 
 
+async def test_common_and_rare_words_page_by_page_in_any_span(pool: Pool) -> None:
+    """The newest two hundred texts are read, the others are found by the index: nobody sees where the one ends."""
+    chance = random.Random(7)
+    often = [("工资", 0.9), ("借条", 0.3), ("离婚", 0.02), ("公证处", 0.005), ("借条离婚", 0.01)]
+    texts = ["，".join(word for word, share in often if chance.random() < share) + f"第{n}" for n in range(900)]
+    await put(pool, texts, timedelta(hours=2))
+    for number in range(60):
+        words = [chance.choice(often)[0] for _ in range(chance.choice([1, 1, 2]))]
+        start, end = sorted(T0 - timedelta(hours=chance.randint(0, 1800)) for _ in range(2))
+        span = {"start": start, "end": end} if number % 3 else {}
+        expected = [
+            f"n-{n}" for n, text in enumerate(texts)
+            if all(word in text for word in words) and (not span or start <= T0 - n * timedelta(hours=2) < end)
+        ]
+        seen: list[str] = []
+        mark = None
+        while True:
+            page = await find(pool, " ".join(words), limit=45, after=mark, **span)
+            seen += [hit.order_number for hit in page]
+            if len(page) < 45:
+                break
+            mark = PageMark(page[-1].at, str(page[-1].id))
+        assert seen == expected, (words, span)
+
+
 async def put_older(pool: Pool, count: int) -> None:
     await pool.executemany(
         "INSERT INTO work_order (number, channel, note, opened_at) VALUES ($1, 'hotline', '工资', $2)",
