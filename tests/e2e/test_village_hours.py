@@ -1,0 +1,65 @@
+"""Advisers' hours on the page and on the command line: a visit is entered with its proof, voided with a reason, and in the month's report."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from openpyxl import load_workbook
+from playwright.async_api import expect
+
+from ivr.domain.worktime import SHANGHAI
+from tests.e2e.hotline import RunningHotline, running_hotline
+from tests.e2e.test_pages import browser_page, sign_in
+from tests.e2e.village import HEAD
+
+pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(240)]
+
+VILLAGE = "640105001-L01"
+SEAT = '\n[[seats]]\nname = "three"\noperator = "赵律师"\nwork_number = "8001"\n'
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def product() -> AsyncIterator[RunningHotline]:
+    async with running_hotline(SEAT) as running:
+        (running.folder / "devices.csv").write_text(f"{HEAD}v-{VILLAGE}-1,康庄社区,马秀兰,8001,一楼大厅,GXV3480,\n")
+        await running.cli("devices", "import", str(running.folder / "devices.csv"))
+        yield running
+
+
+async def test_a_visit_is_entered_voided_and_reported(product: RunningHotline, tmp_path: Path) -> None:
+    today = datetime.now(SHANGHAI)
+    async with browser_page() as page:
+        await sign_in(product, page)
+        await page.goto(f"{product.url}/devices?view=hours")
+        row = page.get_by_test_id(f"hours-{VILLAGE}")
+        await expect(row).to_contain_text("康庄社区", timeout=15_000)
+        await row.get_by_role("button").click()
+        work = page.get_by_test_id("work")
+        await expect(work).to_contain_text("没有登记走访或讲座")
+        await expect(page.get_by_test_id("work-enter")).to_be_disabled()
+        await page.get_by_test_id("work-day").fill(f"{today:%Y-%m-%d}")
+        await page.get_by_test_id("work-evidence").fill("签到表 12")
+        await page.get_by_test_id("work-enter").click()
+        await expect(work).to_contain_text("走访 60 分钟 · 8001 · 签到表 12", timeout=15_000)
+        await expect(row).to_contain_text("1.0")
+        if folder := os.environ.get("IVR_SHOTS"):
+            await page.screenshot(path=Path(folder) / "hours.png")
+        assert await page.evaluate("document.documentElement.scrollWidth") <= 1366
+        await product.cli("advisers", "add", VILLAGE, "8001", "--kind", "lecture", "--day", f"{today:%Y-%m-%d}", "--minutes", "90", "--evidence", "照片 3")
+        assert "2.5" in await product.cli("advisers", "hours")
+        await work.get_by_role("button", name="作废").first.click()
+        await work.get_by_role("textbox", name="原因").fill("记错村")
+        await work.get_by_role("button", name="作废").first.click()
+        await expect(work).to_contain_text("已作废：记错村", timeout=15_000)
+        await expect(row).to_contain_text("1.5")
+    file = tmp_path / "villages.xlsx"
+    await product.cli("advisers", "report", f"{today:%Y-%m}", "--output", str(file))
+    month, _ = (await asyncio.to_thread(load_workbook, file)).worksheets
+    told = next(row for row in ([c.value for c in row] for row in month.iter_rows()) if "康庄社区" in row)
+    assert told[2:8] == ["8001", 0, 0, 0, 90, 0] and str(told[8]).startswith("不可用")
