@@ -48,6 +48,7 @@ from ivr.pipeline.collect_recordings import RecordingCollector
 from ivr.pipeline.follow_recordings import RecordingFollower
 from ivr.pipeline.keep_seat_times import SeatTimekeeper
 from ivr.pipeline.reconcile import Reconciler
+from ivr.pipeline.renew_recordings import RecordingRenewer
 from ivr.pipeline.tell_waits import WaitTeller
 from ivr.pipeline.track_calls import LedgerTracker, LiveTracker
 from ivr.pipeline.transcribe import TranscriptionWorker
@@ -65,6 +66,7 @@ from ivr.storage.appointments import PostgresAppointments
 from ivr.storage.audit import PostgresAudit
 from ivr.storage.callbacks import CallbackJobs, PostgresCallbacks
 from ivr.storage.caller_languages import PostgresCallerLanguages
+from ivr.storage.corrections import PostgresCorrections
 from ivr.storage.database import connect, open_pool, transaction
 from ivr.storage.devices import PostgresDevices
 from ivr.storage.feed import PostgresFeed, prune
@@ -92,6 +94,7 @@ from ivr.telephony.exchange_table import AsteriskTable
 from ivr.telephony.fastagi import FastAgiServer, Question
 from ivr.telephony.ledger import LedgerReader
 from ivr.telephony.ledger_source import LedgerFiles, LedgerShelf
+from ivr.telephony.recorder import AsteriskRecorder
 from ivr.telephony.supervision import AsteriskListeningPost
 from ivr.volume_probe import FolderProbe
 from ivr.web.app import create_app
@@ -180,7 +183,9 @@ async def run_controller(settings: Settings) -> None:
         titles = {q["name"]: q["title"] for q in waiting_lines(settings)}
         exchange = AsteriskExchange(client)
         seats = seat_keeper(settings, exchange)
-        watches, watch_hints = watch_keeper(settings, pool, AsteriskListeningPost(client, console))
+        recorder = AsteriskRecorder(client, console)
+        renewer = RecordingRenewer(recorder)
+        watches, watch_hints = watch_keeper(settings, pool, AsteriskListeningPost(client, recorder))
 
         times = SeatTimekeeper(PostgresSeatTimes(pool))
 
@@ -188,6 +193,7 @@ async def run_controller(settings: Settings) -> None:
             seats.see(event)
             watches.see(event)
             times.see(event)
+            renewer.see(event)
 
         live = LiveTracker(exchange, PostgresQueueLive(pool), calls, titles, also=also)
         dialler = CallBackDialler(
@@ -207,7 +213,7 @@ async def run_controller(settings: Settings) -> None:
                 tasks.create_task(ear.run(), name=type(ear).__name__)
             for desk_part in (seats, *command_carrier(settings, pool, exchange), watches, watch_hints):
                 tasks.create_task(desk_part.run(), name=type(desk_part).__name__)
-            for part in (client, calls, queue_log, live, collector, reconciler, dialler, waits, questions(settings, pool, spoken)):
+            for part in (client, calls, queue_log, live, collector, renewer, reconciler, dialler, waits, questions(settings, pool, spoken)):
                 tasks.create_task(part.run(), name=type(part).__name__)
             for device_task in await device_tasks(settings, pool, console):
                 tasks.create_task(device_task.run(), name=type(device_task).__name__)
@@ -376,6 +382,7 @@ async def run_web(settings: Settings, stop: asyncio.Event) -> None:
             devices=PostgresDevices(pool),
             supervision=supervision_services(settings, pool),
             risks=PostgresRisks(pool, shipped_risks()),
+            corrections=PostgresCorrections(pool),
             analysis=analysis_services(settings, pool),
             advisers=adviser_desk(settings, pool),
         )

@@ -56,7 +56,7 @@ def alerts(
     table = Table("时间", "词", "秒", "来电", "工单", "结论", "谁", "依据")
     for alert in _with_risks(lambda r: r.alerts(open_only=open_only, limit=limit)):
         table.add_row(
-            f"{alert.raised_at.astimezone(SHANGHAI):%m-%d %H:%M:%S}", Text(alert.words), f"{alert.at_s:.0f}", Text(alert.caller_number),
-            alert.order_number, _DECIDED[alert.decision], Text(alert.decided_by), Text(alert.reason),
+            f"{alert.raised_at.astimezone(SHANGHAI):%m-%d %H:%M:%S}", Text(alert.words), f"{alert.at_s:.0f}",
+            Text(alert.caller_number), alert.order_number, _DECIDED[alert.decision], Text(alert.decided_by), Text(alert.reason),
         )
     out.print(table)

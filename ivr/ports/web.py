@@ -18,6 +18,7 @@ from ivr.domain.transcript import Speaker
 from ivr.ports.advisers import AdviserDesk
 from ivr.ports.analysis import AnalysisServices
 from ivr.ports.appointments import AppointmentDesk
+from ivr.ports.corrections import Corrections
 from ivr.ports.desk import DeskServices
 from ivr.ports.devices import DeviceDesk
 from ivr.ports.orders import OrderDesk
@@ -225,6 +226,7 @@ class WebServices:
     devices: DeviceDesk
     supervision: SupervisionServices
     risks: RiskDesk
+    corrections: Corrections
     analysis: AnalysisServices
     advisers: AdviserDesk
 

@@ -15,7 +15,7 @@ from ivr.ports.web import Identity
 Permission = Literal[
     "queues.read", "calls.read", "transcripts.read", "recordings.play", "orders.read", "live.read", "nuisance.read",
     "appointments.write", "deliveries.read", "statistics.read", "orders.own", "orders.assign",
-    "desk.use", "seats.supervise", "risks.decide", "warnings.sign", "devices.read", "devices.write",
+    "desk.use", "seats.supervise", "risks.decide", "transcripts.correct", "warnings.sign", "devices.read", "devices.write",
 ]
 
 _READER: frozenset[Permission] = frozenset(
@@ -26,7 +26,7 @@ ACCESS: dict[str, frozenset[Permission]] = {
     "operator": _READER | {"recordings.play", "appointments.write", "desk.use"},
     "supervisor": _READER | {
         "orders.assign", "recordings.play", "nuisance.read", "appointments.write", "deliveries.read", "desk.use", "devices.read",
-        "risks.decide", "seats.supervise", "warnings.sign",
+        "transcripts.correct", "risks.decide", "seats.supervise", "warnings.sign",
     },
     "administrator": _READER | {
         "recordings.play", "nuisance.read", "appointments.write", "deliveries.read", "devices.read", "devices.write",

@@ -22,6 +22,7 @@ from ivr.domain.errors import (
 from ivr.domain.order_edits import EditRefused
 from ivr.domain.work_order import MoveRefused
 from ivr.ports.analysis import WarningChanged
+from ivr.ports.corrections import WordChanged
 from ivr.ports.desk import CommandRefused, SeatLost, SeatTaken
 from ivr.ports.orders import StaleVersion
 from ivr.ports.partners import AlreadyFiled, KeyReused
@@ -109,6 +110,7 @@ STATUS: tuple[tuple[type[IvrError], HTTPStatus], ...] = (
     (SeatLost, HTTPStatus.CONFLICT),
     (WatchRefused, HTTPStatus.CONFLICT),
     (AlreadyDecided, HTTPStatus.CONFLICT),
+    (WordChanged, HTTPStatus.CONFLICT),
     (SeatTalks, HTTPStatus.CONFLICT),
     (CommandRefused, HTTPStatus.CONFLICT),
     (MoveRefused, HTTPStatus.CONFLICT),

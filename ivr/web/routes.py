@@ -25,6 +25,7 @@ from ivr.web import (
 from ivr.web.adviser_routes import ADVISER_ROUTES
 from ivr.web.analysis_routes import ANALYSIS_ROUTES
 from ivr.web.context import OPENAPI
+from ivr.web.corrections import CORRECTION_ROUTES
 from ivr.web.device_routes import DEVICE_ROUTES
 from ivr.web.query import (
     AudioQuery,
@@ -204,6 +205,7 @@ ROUTES: tuple[Route, ...] = (
     *ANALYSIS_ROUTES,
     *SUPERVISION_ROUTES,
     *RISK_ROUTES,
+    *CORRECTION_ROUTES,
     Route(
         "GET",
         "/api/v1/work-orders",

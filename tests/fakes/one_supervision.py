@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 
 from ivr.domain.errors import NotFound
 from ivr.domain.risk import Decision
+from ivr.domain.transcript import Speaker
+from ivr.ports.corrections import Correction, OfferedTerm
 from ivr.ports.risk import RiskAlert, RiskWord
 from ivr.ports.supervision import SeatMessage, SupervisedSeat, SupervisionServices, Watch, WatchMode
 
@@ -66,6 +68,22 @@ class OneRisk:
 
     async def words(self) -> Sequence[RiskWord]:
         return [RiskWord("self_harm", "不想活", 1, 0, 1, True)]
+
+
+class OneCorrection:
+    """ivr.ports.corrections.Corrections."""
+
+    async def of_call(self, linked_id: str) -> Sequence[Correction]:
+        return [Correction("caller", 1.0, "老伴", "老板", "ban", T0)]
+
+    async def correct(self, linked_id: str, speaker: Speaker, start_s: float, reads: str, text: str, by: str) -> None:
+        return None
+
+    async def terms(self, least_calls: int) -> Sequence[OfferedTerm]:
+        return [OfferedTerm("镇北堡", "正被报", 3, None, "")]
+
+    async def decide_term(self, term: str, accepted: bool, by: str) -> None:
+        return None
 
 
 ONE_SUPERVISION = SupervisionServices({"one": SupervisedSeat("one", "王律师", "8001", ("hotline",), True)}, OneRoom())

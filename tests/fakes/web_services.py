@@ -42,7 +42,7 @@ from tests.fakes.one_desk import OneDesk
 from tests.fakes.one_device import OneDevice
 from tests.fakes.one_partner import ONE_PARTNER
 from tests.fakes.one_statistic import OneStatistic
-from tests.fakes.one_supervision import ONE_SUPERVISION, OneRisk
+from tests.fakes.one_supervision import ONE_SUPERVISION, OneCorrection, OneRisk
 from tests.fakes.web_world import FileArchive, TwoCodes
 
 TOKEN = "ivr_contract"
@@ -235,7 +235,7 @@ ONE_SEAT = DeskServices({"one": BrowserSeat("one", "王律师", "8001", ("hotlin
 def fake_services() -> WebServices:
     return WebServices(
         OneCall(), OneToken(), ListAudit(), QuietFeed(), FileArchive(), TwoCodes(), OneText(), ONE_PARTNER, OneTime(), OneStatistic(COUNTED),
-        OneDesk(ORDER.number, T0), ONE_SEAT, OneDevice(), ONE_SUPERVISION, OneRisk(), ONE_ANALYSIS, OneAdviser(),
+        OneDesk(ORDER.number, T0), ONE_SEAT, OneDevice(), ONE_SUPERVISION, OneRisk(), OneCorrection(), ONE_ANALYSIS, OneAdviser(),
     )
 
 

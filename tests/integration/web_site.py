@@ -30,6 +30,7 @@ from ivr.storage.accounts import LoginPolicy, PostgresAccounts
 from ivr.storage.advisers import PostgresAdvisers
 from ivr.storage.appointments import PostgresAppointments
 from ivr.storage.audit import PostgresAudit
+from ivr.storage.corrections import PostgresCorrections
 from ivr.storage.desk import PostgresCommands, PostgresSeats
 from ivr.storage.devices import PostgresDevices
 from ivr.storage.feed import PostgresFeed
@@ -113,6 +114,7 @@ async def site(database: WebDatabase, *, policy: LoginPolicy | None = None, **op
             statistics=PostgresStatistics(pool, Limits(), WorkTime(WorkingDays())),
             desk=DeskServices(SEATS, PostgresSeats(pool), PostgresCommands(pool, within_s=1.0), 8089),
             devices=PostgresDevices(pool),
+            corrections=PostgresCorrections(pool),
             risks=PostgresRisks(pool, shipped_risks()),
             supervision=SupervisionServices(SUPERVISED, PostgresSupervision(pool, within_s=1.0)),
             analysis=analysis_services(Settings(), pool),

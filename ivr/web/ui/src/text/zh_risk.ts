@@ -1,4 +1,4 @@
-/** Words of risk. */
+/** Words of risk, corrected words and local terms. */
 export const zhRisk = {
   'risk.title': '风险词',
   'risk.open': '待定 {n} 条',
@@ -23,6 +23,14 @@ export const zhRisk = {
   'risk.minor': '侵害未成年人',
   'risk.mass_wage': '群体欠薪',
   'risk.mass_unrest': '群体事件',
+  'word.correct': '改这个词',
+  'word.correctHelp': '双击改字',
+  'word.heardAs': '原听：{heard}（{who} 改）',
+  'term.title': '常改的词',
+  'term.heardAs': '常听成“{heard}”，{n} 通电话改过',
+  'term.yes': '收进本地词表',
+  'term.no': '不收',
+  'term.kept': '本地词表',
   'riskSource.live': '通话中听到',
   'riskSource.transcript': '转写里发现',
 }
