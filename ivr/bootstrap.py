@@ -17,13 +17,11 @@ import structlog
 from ivr.analysis_setup import analysis_services, rise_watch
 from ivr.desk_setup import command_carrier, desk_services, seat_keeper
 from ivr.device_setup import adviser_desk, device_tasks
-from ivr.domain.appointment import SERVICES
 from ivr.domain.callback import CallbackRules
 from ivr.domain.counted_call import Limits
 from ivr.domain.errors import Unavailable
 from ivr.domain.events import LiveEvent
 from ivr.domain.reconciliation import Difference
-from ivr.domain.spoken_choice import spoken_menus
 from ivr.domain.worktime import SHANGHAI
 from ivr.exchange_setup import (
     Places,
@@ -32,16 +30,11 @@ from ivr.exchange_setup import (
     choose_model,
     credentials,
     database_url,
-    menus_in_force,
     waiting_lines,
 )
 from ivr.intake_tables import CodeNames, shipped_risks, shipped_tables
 from ivr.order_setup import order_desk, work_orders, work_time
 from ivr.partner_setup import partner_services, partner_tasks
-from ivr.pipeline.answer_appointments import AppointmentDesk
-from ivr.pipeline.answer_enquiries import ProgressDesk
-from ivr.pipeline.answer_roster import RosterDesk
-from ivr.pipeline.answer_spoken import SpokenDesk, SpokenLimits
 from ivr.pipeline.call_back import CallBackDialler
 from ivr.pipeline.carry_records import RecordCarrier, languages_of, listed
 from ivr.pipeline.collect_recordings import RecordingCollector
@@ -55,9 +48,9 @@ from ivr.pipeline.transcribe import TranscriptionWorker
 from ivr.pipeline.watch_volumes import Volume, VolumeWatch, watched_volumes
 from ivr.ports.callbacks import OutgoingLine
 from ivr.ports.web import WebOptions, WebServices
+from ivr.question_setup import questions, spoken_choice
 from ivr.settings import PROJECT_ROOT, Settings
 from ivr.speech.archive import RecordingArchive
-from ivr.speech.phrase_recognizer import VoskPhrases
 from ivr.speech.recognizer import VoskRecognizer
 from ivr.speech.spool import RecordingSpool
 from ivr.storage.accounts import LoginPolicy, PostgresAccounts
@@ -73,12 +66,10 @@ from ivr.storage.feed import PostgresFeed, prune
 from ivr.storage.ledger import PostgresLedger
 from ivr.storage.live_words import PostgresLiveWords
 from ivr.storage.nuisance import PostgresListings
-from ivr.storage.progress import PostgresProgress
 from ivr.storage.queue_live import PostgresQueueLive
 from ivr.storage.reconciliation import PostgresBooks
 from ivr.storage.recordings import PostgresTracks
 from ivr.storage.risk import PostgresRisks
-from ivr.storage.roster import PostgresRoster
 from ivr.storage.search import PostgresSearch
 from ivr.storage.seat_time import PostgresSeatTimes
 from ivr.storage.statistics import PostgresStatistics
@@ -87,11 +78,9 @@ from ivr.storage.views import PostgresViews
 from ivr.supervision_setup import supervision_services, watch_keeper
 from ivr.telephony.ami import AmiClient
 from ivr.telephony.asterisk_root import find_asterisk
-from ivr.telephony.audiosocket import AudioSocketServer
 from ivr.telephony.embedded import Console
 from ivr.telephony.exchange import AsteriskExchange
 from ivr.telephony.exchange_table import AsteriskTable
-from ivr.telephony.fastagi import FastAgiServer, Question
 from ivr.telephony.ledger import LedgerReader
 from ivr.telephony.ledger_source import LedgerFiles, LedgerShelf
 from ivr.telephony.recorder import AsteriskRecorder
@@ -213,7 +202,8 @@ async def run_controller(settings: Settings) -> None:
                 tasks.create_task(ear.run(), name=type(ear).__name__)
             for desk_part in (seats, *command_carrier(settings, pool, exchange), watches, watch_hints):
                 tasks.create_task(desk_part.run(), name=type(desk_part).__name__)
-            for part in (client, calls, queue_log, live, collector, renewer, reconciler, dialler, waits, questions(settings, pool, spoken)):
+            answers = questions(settings, pool, spoken)
+            for part in (client, calls, queue_log, live, renewer, collector, reconciler, dialler, waits, answers):
                 tasks.create_task(part.run(), name=type(part).__name__)
             for device_task in await device_tasks(settings, pool, console):
                 tasks.create_task(device_task.run(), name=type(device_task).__name__)
@@ -225,62 +215,6 @@ async def run_controller(settings: Settings) -> None:
             tasks.create_task(rise_watch(settings, pool).run(), name="rises")
             tasks.create_task(times.run(), name="seat-times")
             tasks.create_task(_sweep(pool, tracks), name="sweep")
-
-
-def spoken_choice(settings: Settings) -> tuple[SpokenDesk, tuple[VoskPhrases | AudioSocketServer, ...]]:
-    """Who understands callers that speak to a menu, and what must run for it: nothing where no menu hears speech. Blocking."""
-    menus, speech = spoken_menus(menus_in_force(settings)), settings.speech
-    limits = SpokenLimits(
-        speech.spoken_slots, speech.spoken_silence_s, speech.spoken_longest_s, speech.spoken_sure, speech.spoken_doubtful,
-    )
-    phrases = VoskPhrases(choose_model(settings).path if menus else Path())
-    desk = SpokenDesk(phrases, menus, limits)
-    # A menu waits 30 s at most for a caller to begin.
-    legs = AudioSocketServer(
-        settings.asterisk.audiosocket_port, desk.take, within_s=40.0 + limits.longest_s, most_at_once=limits.slots + 4,
-    )
-    return desk, (phrases, legs) if menus else ()
-
-
-def questions(settings: Settings, pool: Pool, spoken: SpokenDesk) -> FastAgiServer:
-    """What the dialplan may ask during a call, and who answers; given up a second before the dialplan does."""
-    enquiry = settings.enquiry
-    prefixes = {t.name: t.caller_prefixes for t in settings.trunks}
-    progress = ProgressDesk(
-        PostgresProgress(pool), prefixes, wrong_a_day=enquiry.wrong_a_day, wrong_withheld_a_day=enquiry.wrong_withheld_a_day,
-    )
-
-    roster = RosterDesk(PostgresRoster(pool), [s.work_number for s in settings.seats if s.work_number])
-
-    async def how_it_stands(asked: Question) -> Mapping[str, str]:
-        return await progress.answer(asked.argument(0), asked.argument(1), asked.argument(2))
-
-    appointments = AppointmentDesk(PostgresAppointments(pool), prefixes)
-
-    async def who_is_there(asked: Question) -> Mapping[str, str]:
-        return await roster.choices()
-
-    async def who_is_meant(asked: Question) -> Mapping[str, str]:
-        return await roster.meant(asked.argument(0))
-
-    async def when_to_come(asked: Question) -> Mapping[str, str]:
-        return await appointments.times(asked.name.removeprefix("slots-"), asked.argument(1), asked.argument(2))
-
-    async def hold_a_place(asked: Question) -> Mapping[str, str]:
-        return await appointments.hold(asked.argument(0), asked.argument(1), asked.argument(2), asked.unique_id)
-
-    async def may_speak(asked: Question) -> Mapping[str, str]:
-        return spoken.listen(asked.argument(0), asked.argument(1), confirming=asked.argument(2) == "confirm")
-
-    async def what_was_said(asked: Question) -> Mapping[str, str]:
-        return spoken.heard(asked.argument(0))
-
-    responders = {
-        "listen": may_speak, "heard": what_was_said,
-        "progress": how_it_stands, "roster": who_is_there, "lawyer": who_is_meant, "hold": hold_a_place,
-        **{f"slots-{service}": when_to_come for service in SERVICES},
-    }
-    return FastAgiServer(settings.asterisk.fastagi_port, responders, within_s=enquiry.wait_s - 1)
 
 
 def callback_rules(settings: Settings) -> CallbackRules:

@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ivr.bootstrap import spoken_choice
 from ivr.domain.emergency import EMERGENCY
 from ivr.domain.end_of_speech import FRAME_BYTES, EndOfSpeech
 from ivr.domain.errors import RecognizerFailed
 from ivr.domain.spoken_choice import HUMAN, Said, SpokenMenu, Verdict, decide, grammar, listened_for, spoken_menus
 from ivr.exchange_setup import menu_sources, menus_in_force
 from ivr.pipeline.answer_spoken import SpokenDesk, SpokenLimits
+from ivr.question_setup import spoken_choice
 from ivr.settings import Settings
 from ivr.speech.models import TINY_DIR
 from ivr.speech.phrase_recognizer import takes_phrases, vocabulary
