@@ -25,6 +25,7 @@ from ivr.domain.intervals import SHANGHAI
 from ivr.intake_tables import CodeNames, shipped_tables
 from ivr.ports.analysis import AnalysisServices, EarlyWarning, ReportFormat, WarningFilter
 from ivr.settings import Settings, load_settings
+from ivr.storage.audit import PostgresAudit
 
 warnings_app = typer.Typer(help="Rises of matters in one place above what is usual there (晴雨表).", no_args_is_help=True)
 report_app = typer.Typer(help="Reports as files.", no_args_is_help=True)
@@ -172,7 +173,7 @@ def month(
     month: Annotated[str, typer.Argument(help="The month, as 2026-10.")],
     to: Annotated[Path, typer.Option("--out", help="File to write: .xlsx or .docx.")],
 ) -> None:
-    """Write the monthly report: figures with formulas, days, places, orders, forecast, signed warnings, balance."""
+    """Write the monthly report: figures with formulas, days, places, orders, forecast, signed warnings, balance. Audited."""
     with plain_errors():
         found = re.fullmatch(r"(\d{4})-(0[1-9]|1[0-2])", month)
         if found is None or not 1970 <= int(found[1]) < 2200:
@@ -181,12 +182,17 @@ def month(
             raise BadSetting(f"{to}: the report is written as .xlsx or .docx; choose such a name")
     kind: ReportFormat = "xlsx" if to.suffix == ".xlsx" else "docx"
 
-    async def make(services: AnalysisServices) -> bytes:
-        report = await services.reports.report(int(found[1]), int(found[2]))
-        return await asyncio.to_thread(services.write, report, kind)
+    async def make() -> bytes:
+        settings = load_settings()
+        async with bootstrap.patient_pool(settings, "cli", size=2) as pool:
+            services = analysis_services(settings, pool)
+            report = await services.reports.report(int(found[1]), int(found[2]))
+            written = await asyncio.to_thread(services.write, report, kind)
+            await PostgresAudit(pool).append(system_user(), "report.export", month, {"format": kind})
+            return written
 
-    with Console(stderr=True).status("正在统计并生成报告……"):
-        written = _with_analysis(make)
+    with Console(stderr=True).status("正在统计并生成报告……"), plain_errors():
+        written = asyncio.run(make())
     with plain_errors():
         try:
             to.write_bytes(written)
