@@ -26,6 +26,8 @@ BODIES: Final[Mapping[str, Mapping[str, Any]]] = {
     "WorkWish": {"adviser": "8001", "kind": "visit", "day": "2026-11-20", "minutes": 90, "evidence": "走访记录 2026-11-20"},
     "VoidWish": {"reason": "重复登记"},
     "RiskDecision": {"decision": "false", "reason": "引用电视剧台词"},
+    "CorrectionWish": {"speaker": "caller", "start_s": 12.48, "reads": "正被报", "text": "镇北堡"},
+    "TermDecision": {"term": "镇北堡", "accepted": True},
     "WarningSignature": {"level": 2, "decision": "confirmed", "reason": "工地欠薪，已联系人社局"},
 }
 
