@@ -74,8 +74,8 @@ async def speaks(phone: ScriptedPhone, line: tuple[Path, float]) -> None:
     await asyncio.sleep(line[1] + 0.5)
 
 
-async def hears(phone: ScriptedPhone, line: tuple[Path, float], within_s: float = 30) -> None:
-    """Until the phone has heard most of a line."""
+async def hears(phone: ScriptedPhone, line: tuple[Path, float], within_s: float = 30, at_least: float = 0.6) -> None:
+    """Until the phone has heard this share of a line."""
     async with asyncio.timeout(within_s):
-        while await asyncio.to_thread(most_heard, phone, line) < 0.6:
+        while await asyncio.to_thread(most_heard, phone, line) < at_least:
             await asyncio.sleep(0.5)

