@@ -9,7 +9,7 @@ CREATE OR REPLACE FUNCTION search_find(
 ) RETURNS TABLE (id bigint, at timestamptz, linked_id text, track_id bigint, ordinal integer, part text, text text, order_id bigint)
 LANGUAGE plpgsql STABLE ROWS 20
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off
-SET plan_cache_mode = force_generic_plan AS $$
+SET plan_cache_mode = force_generic_plan SET max_parallel_workers_per_gather = 0 AS $$
 #variable_conflict use_column
 DECLARE
     newest integer;
@@ -25,12 +25,15 @@ BEGIN
          WHERE t.at >= coalesce(since, '-infinity') AND t.at < coalesce(before, 'infinity')
            AND (t.at, t.id) < (coalesce(after_at, 'infinity'), coalesce(after_id, 9223372036854775807))
          ORDER BY t.at DESC, t.id DESC OFFSET 199 LIMIT 1;
+        -- Materialized, so that the way to them is chosen by what it costs alone: with the conditions below it was a sort of all texts.
         RETURN QUERY
+            WITH lately AS MATERIALIZED (
+                SELECT t.* FROM search_text t
+                 WHERE t.at >= coalesce(since, '-infinity') AND t.at < coalesce(before, 'infinity')
+                   AND (t.at, t.id) < (coalesce(after_at, 'infinity'), coalesce(after_id, 9223372036854775807))
+                 ORDER BY t.at DESC, t.id DESC LIMIT 200)
             SELECT t.id, t.at, t.linked_id, t.track_id, t.ordinal, t.part, t.text, coalesce(t.order_id, oc.order_id) AS order_id
-              FROM (SELECT t.* FROM search_text t
-                     WHERE t.at >= coalesce(since, '-infinity') AND t.at < coalesce(before, 'infinity')
-                       AND (t.at, t.id) < (coalesce(after_at, 'infinity'), coalesce(after_id, 9223372036854775807))
-                     ORDER BY t.at DESC, t.id DESC LIMIT 200) AS t
+              FROM lately AS t
               LEFT JOIN work_order_call oc ON oc.linked_id = t.linked_id
              WHERE NOT EXISTS (SELECT FROM unnest(parts) AS part WHERE position(part IN t.text) = 0)
                AND (with_confidential OR NOT EXISTS (
