@@ -220,6 +220,7 @@ async def test_transferred_to_nobody_and_the_operator_gone_is_first_in_the_queue
 
 async def test_three_with_an_outside_agency_and_one_recording(desks: RunningHotline, client: HotlineClient) -> None:
     line, seconds = desks.speech("这里是西花园路街道调解室，请双方下午过来一趟。")
+    alone, alone_s = desks.speech("那您带上身份证和欠条，三点钟在门口等我。")
     async with agency(desks) as town, talking(desks, client, "13896300005", keep_sound=True) as (citizen, operator, linked_id):
         await line_up(desks)
         await operator.press("*29001")
@@ -232,12 +233,15 @@ async def test_three_with_an_outside_agency_and_one_recording(desks: RunningHotl
         await operator.hang_up()
         await client.queue_until(lambda q: q["queue"] == "hotline" and q["members"]["available"] == 1)
         assert client.calls[linked_id]["state"] == "talking", "the citizen and the agency talk on"
+        await town.say(alone)
+        await asyncio.sleep(alone_s + 1)
         await citizen.hang_up()
         call = await settled(desks, client, linked_id)
         heard = next(p for p in citizen.heard() if "dec" in p.name)
     assert (call["outcome"], call["hangup_by"], call["operator"]) == ("answered", "caller", "PJSIP/seat-one")
     operators, citizens = [await track(desks, linked_id, speaker) for speaker in ("operator", "caller")]
     assert min(share_heard(sound, line, seconds) for sound in (heard, operators)) > 0.7
+    assert min(share_heard(sound, alone, alone_s) for sound in (heard, operators)) > 0.7
     assert share_heard(citizens, line, seconds) == 0, "the caller's track is the caller's alone"
 
     assert await legs_outside(desks, linked_id) == 2
@@ -280,6 +284,7 @@ async def test_a_paused_colleague_is_not_rung(desks: RunningHotline, client: Hot
 
 
 async def test_an_attended_transfer_from_a_desk_phone(desks: RunningHotline, client: HotlineClient) -> None:
+    line, seconds = desks.speech("我是张律师，您的情况我同事都跟我说了。")
     async with desks.operator("three", answers_itself=True) as three, talking(desks, client, "13896300007") as (citizen, operator, linked_id):
         await registered(desks, "three")
         first = await dialogue(desks, await channel_of(desks, "seat-one"))
@@ -291,11 +296,14 @@ async def test_an_attended_transfer_from_a_desk_phone(desks: RunningHotline, cli
         await operator.command("transfer", f"<sip:12348@127.0.0.1:{desks.sip}?Replaces={replaces}>")
         await joined_with(client, linked_id, "8003")
         await client.queue_until(lambda q: q["queue"] == "hotline" and q["members"]["available"] == 1)
+        await three.say(line)
+        await asyncio.sleep(seconds + 1)
         await three.hang_up()
         await kinds(desks, linked_id, ("RATING_ASKED", "1"))
         await citizen.hang_up()
         call = await settled(desks, client, linked_id)
     assert (call["outcome"], call["hangup_by"], call["operator"]) == ("answered", "operator", "PJSIP/seat-one")
+    assert share_heard(await track(desks, linked_id, "operator"), line, seconds) > 0.7
 
 
 async def test_nobody_else_can_be_dialled_and_citizens_have_no_keys(desks: RunningHotline, client: HotlineClient) -> None:
