@@ -109,7 +109,7 @@ def test_the_rich_exchange_in_short() -> None:
         "appointment-legal-aid", "appointment-mediation", "ask-slots-legal-aid", "ask-slots-mediation", "ask-hold", "appointment",
         "appointment-confirm", "appointment-mine",
         "recording", "expected-hotline", "expected-village",
-        "from-seat", "seat-rings", "joined", "transfer", "consult", "consult-failed", "returned", "nuisance",
+        "from-seat", "seat-rings", "joined", "transfer", "consult", "consult-failed", "returned", "supervision", "taken-over", "nuisance",
         "nuisance-advice", "nuisance-listed",
         "duty", "duty-road-mobile-one", "duty-road-county",
         "from-village", "village", "village-adviser", "village-duty", "ask-village-duty", "village-any", "village-station", "village-media",
