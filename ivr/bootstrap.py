@@ -16,7 +16,7 @@ import structlog
 
 from ivr.analysis_setup import analysis_services, rise_watch
 from ivr.desk_setup import command_carrier, desk_services, seat_keeper
-from ivr.device_setup import adviser_desk, device_tasks
+from ivr.device_setup import adviser_desk, device_tasks, provisioning_desk
 from ivr.domain.callback import CallbackRules
 from ivr.domain.counted_call import Limits
 from ivr.domain.errors import Unavailable
@@ -319,6 +319,7 @@ async def run_web(settings: Settings, stop: asyncio.Event) -> None:
             corrections=PostgresCorrections(pool),
             analysis=analysis_services(settings, pool),
             advisers=adviser_desk(settings, pool),
+            provisioning=await provisioning_desk(settings, pool),
         )
         wss = settings.asterisk.wss_port
         options = WebOptions(

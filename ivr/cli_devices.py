@@ -16,17 +16,19 @@ from ivr import bootstrap
 from ivr.cli_places import read_text
 from ivr.cli_roster import specialities
 from ivr.cli_terminal import err, out, plain_errors, system_user
-from ivr.device_setup import key_file
-from ivr.domain.device import Device, DeviceDiff, parse_devices
+from ivr.device_setup import key_file, pages_for_devices, provisioning_desk
+from ivr.domain.device import DeviceDiff, parse_devices
 from ivr.domain.device_use import Use, judge
 from ivr.domain.errors import BadSetting
 from ivr.domain.worktime import SHANGHAI
 from ivr.intake_tables import shipped_places
 from ivr.ports.devices import DeviceRegister
+from ivr.ports.provisioning import DeviceSecret, IssuedAddress
 from ivr.settings import Settings, load_settings
 from ivr.storage.devices import PostgresDevices
 from ivr.storage.places import load_places, seed_places
 from ivr.telephony.devices import load_key, secret_of
+from ivr.telephony.provisioning import terminal_picture
 
 devices_app = typer.Typer(help="Village video phones.", no_args_is_help=True)
 
@@ -161,19 +163,34 @@ def rotate(device: str, reason: Reason) -> None:
 
 
 @devices_app.command("provision")
-def provision(device: str) -> None:
-    """Print what to type into one device: server, user, secret. A secret is shown once."""
+def provision(
+    device: str, reason: Annotated[str, typer.Option(help="Why, for those who read the record later.")] = "装机"
+) -> None:
+    """Print what one device needs, once: the address it fetches its configuration from, and server, user and secret to type in."""
     with plain_errors():
         settings = load_settings()
         key = load_key(key_file(settings))
 
-    async def go(devices: PostgresDevices) -> tuple[Device, str]:
-        return await devices.show(device, system_user())
+    async def go() -> tuple[DeviceSecret, IssuedAddress | None]:
+        async with bootstrap.patient_pool(settings, "cli", size=2) as pool:
+            if pages_for_devices(settings):
+                issued = await (await provisioning_desk(settings, pool)).issue(device, system_user(), reason)
+                return issued.secret, issued
+            shown, salt = await PostgresDevices(pool).show(device, system_user())
+            return DeviceSecret(shown, salt, ""), None
 
-    shown, salt = _with_devices(go, settings)
+    with plain_errors():
+        told, issued = asyncio.run(go())
     asterisk = settings.asterisk
     print(f"server   {asterisk.sip_host}:{asterisk.sip_port}")
-    print(f"user     {shown.id}")
-    print(f"secret   {secret_of(key, shown.id, salt)}")
+    print(f"user     {told.device.id}")
+    print(f"secret   {secret_of(key, told.device.id, told.salt)}")
     print("key      1")
     print("codecs   PCMA PCMU H264 VP8")
+    if issued is None:
+        out.print("[yellow]网页没有启用 HTTPS（web.tls），只能手工填写，没有自动配置地址[/yellow]")
+        return
+    print(f"address  {issued.address}")
+    print(f"app      {issued.soft_client}")
+    print(f"until    {_moment(issued.expires_at)}")
+    print(terminal_picture(issued.soft_client))

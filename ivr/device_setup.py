@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ivr.exchange_setup import Places
 from ivr.pipeline.carry_devices import DeviceCarrier, DeviceWatch
+from ivr.pipeline.provision_devices import Provisioner
 from ivr.settings import PROJECT_ROOT, Settings
 from ivr.storage.advisers import PostgresAdvisers
 from ivr.storage.devices import PostgresDevices
+from ivr.storage.provisioning import PostgresProvisioning
 from ivr.telephony.devices import AsteriskDevices, AsteriskSight, load_key
+from ivr.telephony.provisioning import PhoneFiles
 
 if TYPE_CHECKING:
     from ivr.storage.database import Pool
@@ -33,6 +37,30 @@ async def device_tasks(
         settings.asterisk.sip_host, PROJECT_ROOT / "dialplans/templates",
     )
     return DeviceCarrier(store, exchange), DeviceWatch(AsteriskSight(console), store)
+
+
+def pages_for_devices(settings: Settings) -> str:
+    """https://host:port of the pages as devices reach them; '' where they are not served over HTTPS."""
+    web = settings.web
+    if web.tls == "off":
+        return ""
+    host = web.names[0] if web.names else settings.asterisk.sip_host if _is_every_address(web.host) else web.host
+    return f"https://{f'[{host}]' if ':' in host else host}:{web.port}"
+
+
+def _is_every_address(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_unspecified
+    except ValueError:
+        return False
+
+
+async def provisioning_desk(settings: Settings, pool: Pool) -> Provisioner:
+    """Addresses of devices' configurations."""
+    writer = PhoneFiles(
+        await asyncio.to_thread(load_key, key_file(settings)), settings.asterisk.sip_host, settings.asterisk.sip_port
+    )
+    return Provisioner(PostgresProvisioning(pool, settings.village.address_hours), writer, pages_for_devices(settings))
 
 
 def adviser_desk(settings: Settings, pool: Pool) -> PostgresAdvisers:

@@ -17,4 +17,7 @@ class VillageSettings(BaseModel):
     ahead_s: int = Field(
         120, ge=0, le=3600, description="A village waits as if it had arrived this much earlier than a telephone; 0: alike"
     )
+    address_hours: int = Field(
+        72, ge=1, le=720, description="How long the address stands from which a device fetches its configuration"
+    )
     calls_per_device: int = Field(1, ge=1, le=10, description="Calls one device may have at once")

@@ -23,6 +23,7 @@ from ivr.ports.desk import DeskServices
 from ivr.ports.devices import DeviceDesk
 from ivr.ports.orders import OrderDesk
 from ivr.ports.partners import PartnerServices
+from ivr.ports.provisioning import ProvisioningDesk
 from ivr.ports.risk import RiskDesk
 from ivr.ports.search import Search
 from ivr.ports.statistics import Statistics
@@ -229,6 +230,7 @@ class WebServices:
     corrections: Corrections
     analysis: AnalysisServices
     advisers: AdviserDesk
+    provisioning: ProvisioningDesk
 
 
 @dataclass(frozen=True)
@@ -253,5 +255,7 @@ class WebOptions:
     body_limit_bytes: int = 64 * 1024
     figure_limits: Limits = field(default_factory=Limits)
     connection_goal: float = 0.95
+    fetches_a_minute: int = 30
+    """The most requests of one network address for configurations of devices."""
     token_requests_a_minute: int = 0
     """The most requests of one token; 0: no limit."""

@@ -58,7 +58,7 @@ class PostgresDevices:
                     "INSERT INTO device (id, village, town, helper, adviser, place, model, speciality, salt)"
                     " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)", *_columns(device), _salt(),
                 )
-                await _note(connection, device.id, "imported", actor)
+                await note(connection, device.id, "imported", actor)
             await connection.executemany(
                 "UPDATE device SET village = $2, town = $3, helper = $4, adviser = $5, place = $6, model = $7, speciality = $8"
                 " WHERE id = $1", [_columns(after) for _, after in diff.changed],
@@ -95,24 +95,18 @@ class PostgresDevices:
         async with transaction(self._pool) as connection:
             if not await connection.fetchval(change, device, value):
                 raise NotFound(f"there is no device {device[:40]}; `ivr devices list` shows those there are")
-            await _note(connection, device, kind, actor, reason.strip())
+            if kind != "unblocked":  # the address of its configuration ends with the secret, or with the device
+                await connection.execute("DELETE FROM device_provisioning WHERE device = $1", device)
+            await note(connection, device, kind, actor, reason.strip())
             await append_row(connection, actor, f"device.{kind}", device, {"reason": reason.strip()})
 
     async def show(self, device: str, actor: str) -> tuple[Device, str]:
         """The device and the salt of its secret, once: afterwards AlreadyShown until it is rotated. Audited."""
         async with transaction(self._pool) as connection:
-            row = await connection.fetchrow("SELECT * FROM device WHERE id = $1 FOR UPDATE", device)
-            if row is None:
-                raise NotFound(f"there is no device {device[:40]}; `ivr devices list` shows those there are")
-            if row["shown_at"] is not None:
-                raise AlreadyShown(
-                    f"the secret of {device} was shown on {row['shown_at']:%Y-%m-%d}, and is shown once; give it another one with"
-                    f" `ivr devices rotate {device} --reason …`"
-                )
-            await connection.execute("UPDATE device SET shown_at = now() WHERE id = $1", device)
-            await _note(connection, device, "shown", actor)
+            shown = await take_secret(connection, device)
+            await note(connection, device, "shown", actor)
             await append_row(connection, actor, "device.shown", device, {})
-        return _device(row), str(row["salt"])
+        return shown
 
     async def lines(self) -> Sequence[DeviceLine]:
         """See the port."""
@@ -248,12 +242,27 @@ def _salt() -> str:
     return secrets.token_urlsafe(24)
 
 
+async def take_secret(connection: Connection, device: str) -> tuple[Device, str]:
+    """The device and the salt of its secret, which counts as shown from now on; NotFound, AlreadyShown."""
+    row = await connection.fetchrow("SELECT * FROM device WHERE id = $1 FOR UPDATE", device)
+    if row is None:
+        raise NotFound(f"there is no device {device[:40]}; `ivr devices list` shows those there are")
+    if row["shown_at"] is not None:
+        raise AlreadyShown(
+            f"the secret of {device} was shown on {row['shown_at']:%Y-%m-%d}, and is shown once; give it another one with"
+            f" `ivr devices rotate {device} --reason …`"
+        )
+    await connection.execute("UPDATE device SET shown_at = now() WHERE id = $1", device)
+    return _device(row), str(row["salt"])
+
+
 async def _reached(connection: Connection, device: str, reach: str) -> None:
     await connection.execute("UPDATE device SET reach = $2, reach_since = now() WHERE id = $1", device, reach)
-    await _note(connection, device, reach, "")
+    await note(connection, device, reach, "")
 
 
-async def _note(connection: Connection, device: str, kind: str, actor: str, reason: str = "") -> None:
+async def note(connection: Connection, device: str, kind: str, actor: str, reason: str = "") -> None:
+    """One row of a device's history."""
     await connection.execute(
         "INSERT INTO device_event (device, kind, actor, reason) VALUES ($1, $2, $3, $4)", device, kind, actor, reason
     )

@@ -59,6 +59,11 @@ def secret_of(key: bytes, device: str, salt: str) -> str:
     return base64.urlsafe_b64encode(made[:18]).decode()
 
 
+def shown_name(village: str, device: str) -> str:
+    """What phones show: the village's name without what a configuration gives a meaning to, or the device's own."""
+    return _UNFIT_NAME.sub("", village) or device
+
+
 def render_devices(lines: Sequence[DeviceLine], key: bytes, sip_host: str, templates: Path) -> str:
     """pjsip's part for these devices; every value is checked against what the file gives a meaning to."""
     environment = Environment(
@@ -67,7 +72,7 @@ def render_devices(lines: Sequence[DeviceLine], key: bytes, sip_host: str, templ
     )
     rows: list[dict[str, Any]] = [
         {
-            "id": line.device.id, "name": _UNFIT_NAME.sub("", line.name) or line.device.id, "number": line.device.number,
+            "id": line.device.id, "name": shown_name(line.name, line.device.id), "number": line.device.number,
             "village": line.device.village, "adviser": line.device.adviser, "station": line.station,
             "speciality_key": line.device.speciality_key, "secret": secret_of(key, line.device.id, line.salt),
         }

@@ -23,6 +23,7 @@ from ivr.web.context import IDENTITY, OPENAPI, OPTIONS, SERVICES
 from ivr.web.errors import AddressTooLong, BadRequest, TooManyRequests, problem, problem_of, problem_of_http
 from ivr.web.live import HUB, LiveHub
 from ivr.web.openapi import document
+from ivr.web.provisioning import FETCH_LIMIT
 from ivr.web.rate_limit import RateLimit
 from ivr.web.resources import HEALTH, HealthCheck
 from ivr.web.route import Route
@@ -42,6 +43,12 @@ def route_of(request: web.Request) -> Route | None:
     return None if resource is None else _BY_PLACE.get((request.method, resource.canonical))
 
 
+def _told_path(request: web.Request) -> str:
+    """The path for the log; an open route's path may hold what lets its bearer in."""
+    route = route_of(request)
+    return route.path if route is not None and route.open else request.path
+
+
 @web.middleware
 async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Every error as a problem document; what nobody expected says nothing of the inside and is logged whole."""
@@ -49,12 +56,12 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         return await handler(request)
     except IvrError as error:
         if (response := problem_of(error)).status >= 500:
-            _log.warning("request_failed", path=request.path, code=error.code, detail=str(error))
+            _log.warning("request_failed", path=_told_path(request), code=error.code, detail=str(error))
         return response
     except web.HTTPException as error:
         return problem_of_http(error)
     except Exception:
-        _log.exception("request_failed", path=request.path, method=request.method)
+        _log.exception("request_failed", path=_told_path(request), method=request.method)
         return problem(500, "internal", "Something failed here that should not have. It is in the server's log.")
 
 
@@ -109,6 +116,7 @@ def create_app(services: WebServices, options: WebOptions) -> web.Application:
     app[AUDIT_ONCE] = AuditOnce(services.audit, options.play_audit_window_s)
     app[HEALTH] = HealthCheck()
     app[TOKEN_LIMIT] = RateLimit(options.token_requests_a_minute)
+    app[FETCH_LIMIT] = RateLimit(options.fetches_a_minute)
     app[HUB] = LiveHub(services, options)
     app[DESK] = StatisticsDesk()
     app[OPENAPI] = json.dumps(document(ROUTES, cookie_name(options)), ensure_ascii=False).encode()

@@ -63,12 +63,12 @@ class UnsupportedMedia(CallerFault):
 
 
 class TooManyRequests(CallerFault):
-    """This token has asked too often; ``retry_after_s`` is when it may ask again."""
+    """``who`` has asked too often; ``retry_after_s`` is when it may ask again."""
 
     code = "too_many_requests"
 
-    def __init__(self, retry_after_s: int) -> None:
-        super().__init__("This token has made too many requests. Wait as long as Retry-After says, then go on more slowly.")
+    def __init__(self, retry_after_s: int, who: str = "This token") -> None:
+        super().__init__(f"{who} has made too many requests. Wait as long as Retry-After says, then go on more slowly.")
         self.retry_after_s = retry_after_s
 
 

@@ -27,6 +27,7 @@ from ivr.web.analysis_routes import ANALYSIS_ROUTES
 from ivr.web.context import OPENAPI
 from ivr.web.corrections import CORRECTION_ROUTES
 from ivr.web.device_routes import DEVICE_ROUTES
+from ivr.web.provisioning import PROVISIONING_ROUTES
 from ivr.web.query import (
     AudioQuery,
     CallbackQuery,
@@ -202,6 +203,7 @@ ROUTES: tuple[Route, ...] = (
     ),
     *DEVICE_ROUTES,
     *ADVISER_ROUTES,
+    *PROVISIONING_ROUTES,
     *ANALYSIS_ROUTES,
     *SUPERVISION_ROUTES,
     *RISK_ROUTES,

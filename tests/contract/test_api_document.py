@@ -60,6 +60,7 @@ async def test_every_api_route_is_in_the_document_and_the_other_way_round(tmp_pa
 async def test_without_credentials_only_the_login_page_and_health_answer(tmp_path: Path, route: Any) -> None:
     open_routes = {
         ("GET", "/healthz"), ("POST", "/api/v1/session"), ("GET", "/"), ("GET", "/favicon.svg"), ("GET", "/assets/{name}"),
+        ("GET", "/api/v1/provision/{token}/{file}"),  # closed by its token: tests/integration/test_web_provisioning.py
         ("POST", "/api/v1/inbound/tasks"),  # closed by its signature: tests/integration/test_web_inbound.py
     }  # fmt: skip
     assert route.open is ((route.method, route.path) in open_routes)

@@ -36,6 +36,7 @@ from ivr.ports.views import (
     WorkOrderRecord,
 )
 from ivr.ports.web import ROLES, DatabaseState, FeedBatch, Identity, LoginRefused, OpenedSession, WebOptions, WebServices
+from tests.fakes.one_address import OneAddress
 from tests.fakes.one_adviser import OneAdviser
 from tests.fakes.one_analysis import ONE_ANALYSIS
 from tests.fakes.one_desk import OneDesk
@@ -236,6 +237,7 @@ def fake_services() -> WebServices:
     return WebServices(
         OneCall(), OneToken(), ListAudit(), QuietFeed(), FileArchive(), TwoCodes(), OneText(), ONE_PARTNER, OneTime(), OneStatistic(COUNTED),
         OneDesk(ORDER.number, T0), ONE_SEAT, OneDevice(), ONE_SUPERVISION, OneRisk(), OneCorrection(), ONE_ANALYSIS, OneAdviser(),
+        OneAddress(),
     )
 
 

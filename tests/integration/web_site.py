@@ -25,6 +25,7 @@ from ivr.ports.desk import BrowserSeat, DeskServices
 from ivr.ports.partners import PartnerServices
 from ivr.ports.supervision import SupervisedSeat, SupervisionServices
 from ivr.ports.web import WebOptions, WebServices
+from ivr.pipeline.provision_devices import Provisioner
 from ivr.settings import Settings
 from ivr.storage.accounts import LoginPolicy, PostgresAccounts
 from ivr.storage.advisers import PostgresAdvisers
@@ -37,16 +38,19 @@ from ivr.storage.feed import PostgresFeed
 from ivr.storage.inbound import PostgresInbox
 from ivr.storage.order_life import PostgresOrderDesk
 from ivr.storage.outbox import PostgresOutbox
+from ivr.storage.provisioning import PostgresProvisioning
 from ivr.storage.risk import PostgresRisks
 from ivr.storage.search import PostgresSearch
 from ivr.storage.statistics import PostgresStatistics
 from ivr.storage.supervision import PostgresSupervision
 from ivr.storage.views import PostgresViews
+from ivr.telephony.provisioning import PhoneFiles
 from ivr.web.app import create_app
 from ivr.web.inbound_scheme import SignedScheme
 from tests.fakes.web_world import FileArchive, TwoCodes
 from tests.integration.web_database import WebDatabase
 
+ORIGIN = "https://pages.example:12348"
 PASSWORD = "correct horse battery"
 SECRETS = {"region": b"r" * 40, "court": b"c" * 40}
 SEATS = {
@@ -119,6 +123,7 @@ async def site(database: WebDatabase, *, policy: LoginPolicy | None = None, **op
             supervision=SupervisionServices(SUPERVISED, PostgresSupervision(pool, within_s=1.0)),
             analysis=analysis_services(Settings(), pool),
             advisers=PostgresAdvisers(pool, {}),
+            provisioning=Provisioner(PostgresProvisioning(pool, 72), PhoneFiles(b"k" * 32, "10.1.2.3", 5060), ORIGIN),
         )
         blocked = BlockBuster("ivr")  # a blocking call of ours inside the event loop raises
         blocked.functions["os.stat"].can_block_in("asyncpg/connect_utils.py", "_read_password_file")
