@@ -116,7 +116,7 @@ def _answer(status: int, kind: type[BaseModel] | str | None) -> dict[str, Any]:
         )
         answer["content"] = {kind: {"schema": {"type": "string"}}}
     elif kind is not None:
-        answer["content"] = {kind: {"schema": {"type": "object"} if kind == "application/json" else {}}}
+        answer["content"] = {one: {"schema": {"type": "object"} if one == "application/json" else {}} for one in kind.split(", ")}
     return answer
 
 

@@ -83,7 +83,7 @@ PROVISIONING_ROUTES: tuple[Route, ...] = (
         "/api/v1/provision/{token}/{file}",
         fetch,
         "The configuration of the device whose token this is; closed by the token, and whatever is not there is a 404",
-        {200: "text/plain"},
+        {200: "text/plain, application/xml"},
         open=True,
         problems=frozenset({429}),
     ),
