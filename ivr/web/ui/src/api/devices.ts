@@ -17,6 +17,8 @@ export interface Device {
   since: string | null
   reason: string
   registered_at: string | null
+  /** Whether somebody was shown its secret, or an address that stands for it; either happens once for each secret. */
+  secret_shown: boolean
   user_agent: string
   round_trip_ms: number | null
   last_call: string | null
@@ -52,6 +54,15 @@ export interface DeviceHistory {
   calls: { linked_id: string; arrived_at: string; outcome: string | null; ladder: string; order: string; media: Media[] }[]
 }
 
+/** Shown once; qr is a data: URI of soft_client. */
+export interface DeviceAddress {
+  device: string
+  address: string
+  soft_client: string
+  qr: string
+  expires_at: string
+}
+
 export type DeviceAct = 'block' | 'unblock' | 'rotate'
 
 const id = encodeURIComponent
@@ -59,5 +70,6 @@ const id = encodeURIComponent
 export const deviceApi = {
   all: (signal?: AbortSignal) => request<DeviceList>('GET', 'devices', undefined, signal),
   history: (device: string, signal?: AbortSignal) => request<DeviceHistory>('GET', `devices/${id(device)}/history`, undefined, signal),
+  provision: (device: string, reason: string) => request<DeviceAddress>('POST', `devices/${id(device)}/provision`, { reason }),
   act: (device: string, act: DeviceAct, reason: string) => request<DeviceList>('POST', `devices/${id(device)}/${act}`, { reason }),
 }
