@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 
@@ -10,12 +12,15 @@ class VillageSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    adviser_s: int = Field(25, ge=5, le=120, description="How long the village's own adviser is rung")
-    duty_s: int = Field(25, ge=5, le=120, description="How long the duty lawyer of the device's speciality is rung then")
-    station_s: int = Field(25, ge=5, le=120, description="How long the town's station is rung when key 3 asked for it")
+    adviser_s: int = Field(40, ge=5, le=120, description="How long the village's own adviser is rung")
+    duty_s: int = Field(40, ge=5, le=120, description="How long the duty lawyer of the device's speciality is rung then")
+    station_s: int = Field(40, ge=5, le=120, description="How long the town's station is rung when key 3 asked for it")
     wait_limit_s: int = Field(180, ge=10, le=7200, description="Longest wait for any operator then, before a voice message")
     ahead_s: int = Field(
         120, ge=0, le=3600, description="A village waits as if it had arrived this much earlier than a telephone; 0: alike"
+    )
+    prompts: Literal["louder", "slow", "normal"] = Field(
+        "louder", description="What a village hears: slowly and louder, slowly, or like every caller until * is pressed"
     )
     address_hours: int = Field(
         72, ge=1, le=720, description="How long the address stands from which a device fetches its configuration"

@@ -51,7 +51,8 @@ class Call:
     ``transferred_to`` is the work number or extension of whom the caller was joined with last by a transfer or a three-way
     call; ``member_interface`` stays the first who answered. ``nuisance`` is ``listed``, ``warning-1``, ``warning-2``, ``ended``.
     A call of a village's video phone (channel ``village_video``, also when a message was left) has the phone's name as ``device``
-    and the ``village`` that this name tells; its number is nobody's. ``ladder`` is how the ladder went: ``step:why`` in order.
+    and the ``village`` that this name tells; its number is nobody's. ``ladder`` is how the ladder went: ``step:why`` in order;
+    ``helper_present`` that a key told of somebody beside who calls.
     ``language`` is the one the caller asked for last, by a key of this call or by what was known of the number (``language_by``).
     """
 
@@ -86,6 +87,7 @@ class Call:
     village: str = ""
     device: str = ""
     ladder: str = ""
+    helper_present: bool = False
     hangup_cause: int | None = None
     hangup_by: HangupBy = ""
 
@@ -158,6 +160,8 @@ def fold(facts: Iterable[Fact], prefixes: Mapping[str, Mapping[str, str]]) -> Ca
                 outcome = "overflow"
             case "user:LADDER" if len(call.ladder) + len(extra) < _LONGEST_LADDER:
                 call = replace(call, ladder=f"{call.ladder} {extra}".strip())
+            case "user:HELPER":
+                call = replace(call, helper_present=True)
             case "user:MESSAGE":
                 outcome = "message"
             case "user:CALLBACK":

@@ -83,6 +83,7 @@ class CallRecord:
     village: str = ""
     device: str = ""
     ladder: str = ""
+    helper_present: bool = False
     confidential: bool = False
     """Whether the call's order is confidential: then so is what was said, and who called."""
 
@@ -196,6 +197,7 @@ class WorkOrderRecord:
     merged_into: str = ""
     conflicts: Sequence[str] = ()
     urgent: bool = False
+    helper_present: bool = False
 
     @property
     def life(self) -> Life:

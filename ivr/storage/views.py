@@ -46,6 +46,7 @@ _CALL_COLUMNS = """
            c.called_number, c.queue, c.member_interface, c.notice_version, c.menu_choice, c.recording_refused, c.recording_name,
            c.arrived_at, c.queued_at, c.answered_at, c.talk_ended_at, c.ended_at, c.rating, c.hangup_cause, c.hangup_by,
            c.transferred_to, c.nuisance, c.language, c.language_by, c.village, c.device, c.ladder,
+           c.helper_present,
            coalesce(o.number, '') AS order_number, coalesce(o.confidential, false) AS confidential
       FROM call c
       LEFT JOIN work_order_call oc ON oc.linked_id = c.linked_id
@@ -56,7 +57,9 @@ _ORDER_COLUMNS = """
            o.owner_work_number AS owner, o.assigned_to, o.assigned_unit, o.assigned_at, o.returns, o.extended, o.urged,
            o.confidential, o.merged_into, ARRAY(SELECT x.work_number FROM order_conflict x WHERE x.order_id = o.id) AS conflicts,
            EXISTS (SELECT FROM risk_alert a JOIN work_order_call ac ON ac.linked_id = a.linked_id
-                    WHERE ac.order_id = o.id AND a.decision IS DISTINCT FROM 'false') AS urgent
+                    WHERE ac.order_id = o.id AND a.decision IS DISTINCT FROM 'false') AS urgent,
+           EXISTS (SELECT FROM call h JOIN work_order_call hc ON hc.linked_id = h.linked_id
+                    WHERE hc.order_id = o.id AND h.helper_present) AS helper_present
       FROM work_order o"""
 
 

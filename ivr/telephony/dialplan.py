@@ -60,8 +60,8 @@ MODULES = (
     "func_periodic_hook",
 )
 
-VILLAGE_DEFAULTS: Mapping[str, int] = {
-    "adviser_s": 25, "duty_s": 25, "station_s": 25, "wait_limit_s": 180, "ahead_s": 120, "calls_per_device": 1,
+VILLAGE_DEFAULTS: Mapping[str, int | str] = {
+    "adviser_s": 40, "duty_s": 40, "station_s": 40, "wait_limit_s": 180, "ahead_s": 120, "calls_per_device": 1, "prompts": "louder",
 }
 
 # Arrivals are told apart by tenths of a second since 2026; what is left of 32 bits lasts until 2032, and then wraps into
@@ -123,7 +123,7 @@ class ExchangePlan:
     spoken_longest_s: int = 6
     enquiry: Mapping[str, Any] = field(default_factory=lambda: {"wait_s": 4, "tries": 3})
     languages: Sequence[Language] = ()
-    village: Mapping[str, int] = field(default_factory=lambda: dict(VILLAGE_DEFAULTS))
+    village: Mapping[str, int | str] = field(default_factory=lambda: dict(VILLAGE_DEFAULTS))
 
     @property
     def fixed_at_start(self) -> str:
@@ -243,6 +243,7 @@ def write(plan: ExchangePlan, files: dict[str, str]) -> None:
     _link(plan.run / "data/sounds/en", english)
     _link(plan.run / "data/sounds/zh", plan.prompts)
     _link(plan.run / "data/sounds/zh_slow", plan.prompts / "slow")
+    _link(plan.run / "data/sounds/zh_louder", plan.prompts / "louder")
     _write_waiting_music(plan)
     for name, text in files.items():
         fresh = plan.run / "etc" / f".{name}.new"

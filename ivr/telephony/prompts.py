@@ -1,6 +1,7 @@
 """Speak the prompts of the text manifest into 8 kHz WAV files, keeping every human recording that is supplied.
 
-Two sets are made: the normal one, and ``slow/`` for callers who asked to hear it again. A prompt is spoken again only
+Three sets are made: the normal one, ``slow/`` for callers who asked to hear it again, and ``louder/``, the slow one raised, for
+village phones. A prompt is spoken again only
 when its text, voice, speed or speaking command changed. Blocking: call it from a thread or from the command line.
 """
 
@@ -17,10 +18,12 @@ from typing import Any
 import yaml
 
 from ivr.domain.errors import BadSetting
+from ivr.telephony.louder import raise_level
 from ivr.telephony.prompt_sound import PromptSound, SoundLimits, complaints, measure
 from ivr.telephony.speaking import ESPEAK, Voice, speak, write_wav
 
 SLOW = "slow"
+LOUDER = "louder"
 _NEEDED = ("greeting", "notice", "not-recorded", "all-busy")
 
 
@@ -36,6 +39,7 @@ class PromptManifest:
     numbers: dict[str, str] = field(default_factory=dict)
     slow_words_per_minute: int = 0
     limits: SoundLimits = field(default_factory=SoundLimits)
+    louder_db: float = 0.0
 
     @property
     def spoken(self) -> dict[str, str]:
@@ -62,7 +66,7 @@ def read_manifest(file: Path) -> PromptManifest:
             str(data["version"]), str(data["voice"]), int(data["words_per_minute"]),
             float(data["longest_greeting_s"]), {str(k): str(v) for k, v in data["prompts"].items()},
             {str(k): str(v) for k, v in data.get("numbers", {}).items()}, int(data.get("slow_words_per_minute", 0)),
-            SoundLimits(**{str(k): float(v) for k, v in data.get("limits", {}).items()}),
+            SoundLimits(**{str(k): float(v) for k, v in data.get("limits", {}).items()}), float(data.get("louder_db", 0)),
         )
     except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as wrong:
         raise BadSetting(f"{file}: not a prompt manifest ({wrong}); see docs/how-to/prompts.md") from wrong
@@ -76,7 +80,7 @@ def build_prompts(
     manifest: PromptManifest, recorded: Path, out: Path, *, command: Sequence[str] = ESPEAK, spoken: Path | None = None,
     told: Callable[[BuiltPrompt], None] = lambda _: None,
 ) -> None:
-    """Write ``out/<name>.wav`` and ``out/slow/<name>.wav`` for every prompt; ``told`` hears of each.
+    """Write ``out/<name>.wav``, ``out/slow/<name>.wav`` and ``out/louder/<name>.wav`` for every prompt; ``told`` hears of the first two.
 
     A human recording in ``recorded`` is taken as it is; where only the normal one was recorded it serves as the slow one
     too, so that a caller never hears two people. ``spoken`` is a folder that keeps what was spoken, by digest, for other
@@ -98,6 +102,7 @@ def build_prompts(
             told(built)
             seconds[built.name] = built.sound.seconds
             wrong += [f"{built.name}: {c}" for c in built.complaints]
+        raise_level(out / SLOW / f"{name}.wav", out / LOUDER / f"{name}.wav", manifest.louder_db)
     together = seconds["greeting"] + seconds["notice"]
     if together > manifest.longest_greeting_s:
         wrong.append(

@@ -191,6 +191,7 @@ class CallAnswer(CallRow):
     village: str
     device: str
     ladder: str
+    helper_present: bool = Field(description="a village's phone told by its key that somebody helps who calls")
     recording_refused: bool
     hangup_by: str
     hangup_cause: int | None
@@ -282,6 +283,7 @@ class WorkOrder(Wire):
     extended: bool
     confidential: bool
     urgent: bool = Field(description="a word of risk was heard, and nobody called it a false alarm")
+    helper_present: bool = Field(description="in one of its calls a key told that somebody helps who calls")
     merged_into: str = Field(description="number of the order that goes on with this matter; '' for none")
 
 

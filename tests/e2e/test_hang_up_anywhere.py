@@ -96,7 +96,7 @@ ELSEWHERE = {
         )),
     },
     "the ladder of a village's phone (test_village)": {
-        "village-adviser", "village-any", "village-duty", "village-nobody", "village-not-there", "village-station",
+        "village-adviser", "village-any", "village-duty", "village-helper", "village-nobody", "village-not-there", "village-station",
     },
     "the same words in another menu": {"menu-waiting", "menu-queue"},
     "parts of an answer that was asked for": {

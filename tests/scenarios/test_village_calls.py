@@ -52,10 +52,16 @@ CASES: dict[str, tuple[str, str]] = {
  40.0  caller  HANGUP         by=caller cause=16
  40.0  caller  LINKEDID_END
 """, FROM_DEVICE + "outcome=message recording_expected=True queue="),
+    "a key told of somebody who helps": (RINGS + """
+ 3.0   caller  HELPER         key-5
+ 7.0   caller  LADDER         any:queue
+ 9.0   caller  HANGUP         by=caller cause=16
+ 9.0   caller  LINKEDID_END
+""", FROM_DEVICE + "outcome=abandoned helper_present=True"),
     "given up in the notice": (RINGS + """
  3.0   caller  HANGUP         by=caller cause=16
  3.0   caller  LINKEDID_END
-""", FROM_DEVICE + "outcome=abandoned hangup_by=caller ladder="),
+""", FROM_DEVICE + "outcome=abandoned hangup_by=caller ladder= helper_present=False"),
     "a second call of one phone at once": (RINGS.splitlines()[1] + """
  0.0   caller  OVERFLOW       device-cap
  0.0   caller  HANGUP         by=dialplan/builtin cause=34

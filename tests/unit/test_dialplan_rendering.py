@@ -112,7 +112,7 @@ def test_the_rich_exchange_in_short() -> None:
         "from-seat", "seat-rings", "joined", "transfer", "consult", "consult-failed", "returned", "supervision", "taken-over", "nuisance",
         "nuisance-advice", "nuisance-listed",
         "duty", "duty-road-mobile-one", "duty-road-county",
-        "from-village", "village", "village-adviser", "village-duty", "ask-village-duty", "village-any", "village-station", "village-media",
+        "from-village", "louder", "village", "village-adviser", "village-duty", "ask-village-duty", "village-any", "village-station", "village-media",
     }
     assert {s.extension for s in found if s.context == "from-trunk-carrier"} == {"12348", "0951612348"}
     assert {s.extension for s in found if s.context == "from-seat"} == {"echo"}, "seats reach nothing outside"

@@ -94,6 +94,8 @@ export interface CallDetail extends Call {
   notice_version: string
   menu_choice: string
   rating: number | null
+  /** A village's phone told by its key that somebody helps who calls. */
+  helper_present?: boolean
   recording_refused: boolean
   hangup_by: string
   hangup_cause: number | null
@@ -170,6 +172,8 @@ export interface Order {
   assigned_unit: string
   /** A word of risk was heard in one of its calls. */
   urgent?: boolean
+  /** In one of its calls a key told that somebody helps who calls. */
+  helper_present?: boolean
   card: '' | 'yellow' | 'red'
   urged: number
   returns: number

@@ -57,6 +57,7 @@ export const enDesk: Record<keyof typeof zhDesk, string> = {
   'desk.nuisanceHelp': 'Twice a warning, the third time the call ends with a reason',
   'desk.whyHere': 'Queue',
   'desk.waited': 'Waited',
+  'call.helper': 'Somebody helps',
   'desk.menu': 'Key or words',
   'desk.menuKey': '{key} ({menu})',
   'desk.menuNone': 'Nothing chosen',

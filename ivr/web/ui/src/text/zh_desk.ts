@@ -56,6 +56,7 @@ export const zhDesk = {
   'desk.nuisanceHelp': '第一、二次放警告，第三次说明后挂断',
   'desk.whyHere': '队列',
   'desk.waited': '等了',
+  'call.helper': '旁边有人协助',
   'desk.menu': '按键或说话',
   'desk.menuKey': '按 {key}（{menu}）',
   'desk.menuNone': '没有选择',
