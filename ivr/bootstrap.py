@@ -72,12 +72,15 @@ from ivr.storage.recordings import PostgresTracks
 from ivr.storage.risk import PostgresRisks
 from ivr.storage.search import PostgresSearch
 from ivr.storage.seat_time import PostgresSeatTimes
+from ivr.storage.second_factor import FactorVault, PostgresSecondFactors
+from ivr.storage.sessions import PostgresSessions
 from ivr.storage.statistics import PostgresStatistics
 from ivr.storage.talk_times import PostgresTalkTimes
 from ivr.storage.views import PostgresViews
 from ivr.supervision_setup import supervision_services, watch_keeper
 from ivr.telephony.ami import AmiClient
 from ivr.telephony.asterisk_root import find_asterisk
+from ivr.telephony.devices import load_key
 from ivr.telephony.embedded import Console
 from ivr.telephony.exchange import AsteriskExchange
 from ivr.telephony.exchange_table import AsteriskTable
@@ -299,10 +302,13 @@ async def run_web(settings: Settings, stop: asyncio.Event) -> None:
     """Serve pages, API and live stream until ``stop`` is set."""
     held = await asyncio.to_thread(certificate, settings)
     url = database_url(settings)
+    policy = LoginPolicy(idle=timedelta(minutes=settings.web.session_idle_minutes))
+    vault = FactorVault(await asyncio.to_thread(load_key, second_factor_key(settings)), settings.web.second_factor_roles)
     async with patient_pool(settings, "web", size=16) as pool:
+        accounts = PostgresAccounts(pool, policy, vault=vault)
         services = WebServices(
             views=PostgresViews(pool),
-            accounts=PostgresAccounts(pool, LoginPolicy(idle=timedelta(minutes=settings.web.session_idle_minutes))),
+            accounts=accounts,
             audit=PostgresAudit(pool),
             feed=PostgresFeed(pool, lambda: connect(url, application="web-feed")),
             audio=RecordingArchive(),
@@ -320,6 +326,8 @@ async def run_web(settings: Settings, stop: asyncio.Event) -> None:
             analysis=analysis_services(settings, pool),
             advisers=adviser_desk(settings, pool),
             provisioning=await provisioning_desk(settings, pool),
+            second_factors=PostgresSecondFactors(pool, vault, accounts.attempts),
+            sessions=PostgresSessions(pool, policy.idle),
         )
         wss = settings.asterisk.wss_port
         options = WebOptions(
@@ -329,6 +337,11 @@ async def run_web(settings: Settings, stop: asyncio.Event) -> None:
         )
         context = server_context(held) if held else None
         await serve(create_app(services, options), settings.web.host, settings.web.port, context, stop)
+
+
+def second_factor_key(settings: Settings) -> Path:
+    """What the secrets of second factors are sealed with; every machine that serves pages needs the same one."""
+    return settings.state_dir / "second-factor.key"
 
 
 def describe(settings: Settings) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from ivr.domain.working_days import OpeningHours, OpeningSpan
+from ivr.ports.web import Role
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
 Digits = Annotated[str, Field(pattern=r"^[0-9]{2,20}$")]
@@ -34,6 +35,9 @@ class WebSettings(_Section):
     key: Path | None = Field(None, description="PEM private key, for tls = files")
     names: list[str] = Field(default_factory=list, description="Host names and addresses the certificate is for")
     session_idle_minutes: int = Field(15, ge=1, le=720, description="A session unused for this long ends")
+    second_factor_roles: list[Role] = Field(
+        default_factory=list, description="Roles that log in with a code of an authenticator app too; who has none sets it up first"
+    )
     token_requests_a_minute: int = Field(
         6000, ge=0, le=1_000_000, description="Most requests of one token to a web process; more are told to wait; 0: any"
     )

@@ -26,6 +26,7 @@ from ivr.ports.partners import PartnerServices
 from ivr.ports.provisioning import ProvisioningDesk
 from ivr.ports.risk import RiskDesk
 from ivr.ports.search import Search
+from ivr.ports.sessions import FactorState, Origin, SecondFactors, SessionList
 from ivr.ports.statistics import Statistics
 from ivr.ports.supervision import SupervisionServices
 from ivr.ports.views import Views
@@ -69,13 +70,17 @@ class Busy(Unavailable):
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who asks: a person's session or a machine's token. ``credential`` is the sha256 of the secret, never the secret."""
+    """Who asks: a person's session or a machine's token. ``credential`` is the sha256 of the secret, never the secret.
+
+    ``second_factor`` "missing": nothing is served but setting one up.
+    """
 
     kind: Literal["session", "token"]
     name: str
     display_name: str
     roles: frozenset[str]
     credential: bytes
+    second_factor: FactorState = "off"
 
     @property
     def actor(self) -> str:
@@ -95,12 +100,15 @@ class OpenedSession:
 class Accounts(Protocol):
     """People's sessions and machines' tokens."""
 
-    async def sign_in(self, name: str, password: str) -> OpenedSession:
-        """Open a session, or raise LoginRefused, LockedOut or Busy; takes the same time for every unknown name."""
+    async def sign_in(self, name: str, password: str, *, code: str | None, origin: Origin) -> OpenedSession:
+        """Open a session, or raise LoginRefused, LockedOut or Busy; takes the same time for every unknown name.
+
+        With a second factor ``code`` is one of its codes: CodeNeeded without, CodeRefused with a wrong one.
+        """
         ...
 
-    async def redeem_ticket(self, ticket: str) -> OpenedSession:
-        """Open a session with a one-time ticket, or raise LoginRefused."""
+    async def redeem_ticket(self, ticket: str, *, code: str | None, origin: Origin) -> OpenedSession:
+        """Open a session with a one-time ticket, or raise LoginRefused; codes as in ``sign_in``, the ticket then stays good."""
         ...
 
     async def session(self, secret: str, *, activity: bool) -> Identity | None:
@@ -231,6 +239,8 @@ class WebServices:
     analysis: AnalysisServices
     advisers: AdviserDesk
     provisioning: ProvisioningDesk
+    second_factors: SecondFactors
+    sessions: SessionList
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,10 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from ivr.domain.errors import BadSetting, NotFound
-from ivr.ports.web import ROLES, Busy, Identity, LockedOut, LoginRefused, OpenedSession
+from ivr.ports.sessions import CodeNeeded, Origin
+from ivr.ports.web import ROLES, Busy, Identity, LoginRefused, OpenedSession
+from ivr.storage.login_attempts import LoginAttempts
+from ivr.storage.second_factor import FactorVault
 from ivr.storage.views import connected
 
 TOKEN_PREFIX = "ivr_"
@@ -29,6 +32,7 @@ _NAME = re.compile(r"[\w][\w.@-]{0,63}")
 _TOUCH_EVERY_S = 10
 _HASHERS = 2
 _HASH_QUEUE = 16
+_NOWHERE = Origin()
 _R = TypeVar("_R")
 
 
@@ -96,22 +100,27 @@ class PostgresAccounts:
         pool: asyncpg.Pool[asyncpg.Record],
         policy: LoginPolicy | None = None,
         hasher: PasswordHasher | None = None,
+        vault: FactorVault | None = None,
     ) -> None:
         self._pool = pool
         self._policy = policy or LoginPolicy()
         self._hasher = hasher or PasswordHasher()
+        self._vault = vault or FactorVault()
+        self.attempts = LoginAttempts(pool, self._policy.failures, self._policy.failure_window)
         self._hashing = asyncio.Semaphore(_HASHERS)
         self._hash_waiters = 0
         self._dummy_hash: str | None = None
 
     # --- sessions -----------------------------------------------------------------------------------------------
 
-    async def sign_in(self, name: str, password: str) -> OpenedSession:
+    async def sign_in(
+        self, name: str, password: str, *, code: str | None = None, origin: Origin = _NOWHERE
+    ) -> OpenedSession:
         """The attempt is counted before the password is looked at, so parallel guesses get no extra tries."""
         name = folded(name)
         if self._hash_waiters >= _HASH_QUEUE:
             raise Busy("Too many logins at once. Try again in a moment.")
-        await self._count_attempt(name)
+        await self.attempts.count(digest(name))
         async with connected(self._pool) as connection:
             user = await connection.fetchrow(
                 "SELECT id, name, display_name, roles, password_hash, disabled FROM app_user WHERE name = $1", name
@@ -125,18 +134,28 @@ class PostgresAccounts:
         replacement = None
         if self._hasher.check_needs_rehash(stored):
             replacement = await self._in_thread(self._hasher.hash, password)
-        async with connected(self._pool) as connection, connection.transaction():
-            await connection.execute("DELETE FROM login_failure WHERE name_digest = $1", digest(name))
-            if replacement is not None:
-                await connection.execute(
-                    "UPDATE app_user SET password_hash = $2 WHERE id = $1 AND password_hash = $3",
-                    user["id"],
-                    replacement,
-                    stored,
-                )
-            return await self._open(connection, user)
+        try:
+            async with connected(self._pool) as connection, connection.transaction():
+                opened = await self._open(connection, user, code, origin)
+                await connection.execute("DELETE FROM login_failure WHERE name_digest = $1", digest(name))
+                if replacement is not None:
+                    await connection.execute(
+                        "UPDATE app_user SET password_hash = $2 WHERE id = $1 AND password_hash = $3",
+                        user["id"],
+                        replacement,
+                        stored,
+                    )
+                return opened
+        except CodeNeeded:
+            await self.attempts.take_back(digest(name))
+            raise
 
-    async def redeem_ticket(self, ticket: str) -> OpenedSession:
+    async def redeem_ticket(
+        self, ticket: str, *, code: str | None = None, origin: Origin = _NOWHERE
+    ) -> OpenedSession:
+        """Codes are counted under the ticket, not the name: a link still works while others' guesses lock the name."""
+        if code is not None:
+            await self.attempts.count(digest(f"ticket:{ticket}"))
         async with connected(self._pool) as connection, connection.transaction():
             user = await connection.fetchrow(
                 "WITH used AS (UPDATE login_ticket SET used_at = now() WHERE token_hash = $1 AND used_at IS NULL"
@@ -147,13 +166,14 @@ class PostgresAccounts:
             )
             if user is None:
                 raise LoginRefused
-            return await self._open(connection, user)
+            return await self._open(connection, user, code, origin)
 
     async def session(self, secret: str, *, activity: bool) -> Identity | None:
         credential = digest(secret)
         async with connected(self._pool) as connection:
             row = await connection.fetchrow(
-                "SELECT u.name, u.display_name, u.roles, now() - s.last_seen_at > $3::interval AS touch"
+                "SELECT u.name, u.display_name, u.roles, now() - s.last_seen_at > $3::interval AS touch,"
+                "  EXISTS (SELECT FROM second_factor f WHERE f.user_id = u.id AND f.confirmed_at IS NOT NULL) AS confirmed"
                 "  FROM app_session s JOIN app_user u ON u.id = s.user_id"
                 " WHERE s.token_hash = $1 AND s.revoked_at IS NULL AND s.expires_at > now() AND NOT u.disabled"
                 "   AND s.last_seen_at > now() - $2::interval",
@@ -168,7 +188,8 @@ class PostgresAccounts:
                     "UPDATE app_session SET last_seen_at = now() WHERE token_hash = $1 AND revoked_at IS NULL",
                     credential,
                 )
-        return Identity("session", row["name"], row["display_name"], frozenset(row["roles"]), credential)
+        factor = self._vault.state(row["roles"], row["confirmed"])
+        return Identity("session", row["name"], row["display_name"], frozenset(row["roles"]), credential, factor)
 
     async def end_session(self, secret: str) -> None:
         async with connected(self._pool) as connection:
@@ -190,38 +211,27 @@ class PostgresAccounts:
         return frozenset(bytes(row["token_hash"]) for row in rows)
 
     async def _open(
-        self, connection: asyncpg.pool.PoolConnectionProxy[asyncpg.Record], user: asyncpg.Record
+        self,
+        connection: asyncpg.pool.PoolConnectionProxy[asyncpg.Record],
+        user: asyncpg.Record,
+        code: str | None,
+        origin: Origin,
     ) -> OpenedSession:
+        factor = await self._vault.admit(connection, user, code)
         secret = secrets.token_urlsafe(32)
         await connection.execute(
-            "INSERT INTO app_session (token_hash, user_id, expires_at) VALUES ($1, $2, now() + $3::interval)",
+            "INSERT INTO app_session (token_hash, user_id, expires_at, address, agent)"
+            " VALUES ($1, $2, now() + $3::interval, $4, $5)",
             digest(secret),
             user["id"],
             self._policy.absolute,
+            origin.address,
+            origin.agent,
         )
-        identity = Identity("session", user["name"], user["display_name"], frozenset(user["roles"]), digest(secret))
+        identity = Identity(
+            "session", user["name"], user["display_name"], frozenset(user["roles"]), digest(secret), factor
+        )
         return OpenedSession(identity, secret, int(self._policy.absolute.total_seconds()))
-
-    async def _count_attempt(self, name: str) -> None:
-        """Count one attempt under this name, or raise LockedOut; a lock neither grows nor counts while it lasts."""
-        async with connected(self._pool) as connection:
-            row = await connection.fetchrow(
-                "INSERT INTO login_failure AS f (name_digest, failures, window_ends)"
-                " VALUES ($1, 1, now() + $2::interval)"
-                " ON CONFLICT (name_digest) DO UPDATE SET"
-                "   failures = CASE WHEN f.window_ends <= now() THEN 1 ELSE least(f.failures + 1, 1000) END,"
-                "   window_ends = CASE WHEN f.window_ends <= now() OR f.failures + 1 = $3"
-                "                      THEN now() + $2::interval ELSE f.window_ends END,"
-                "   locked_until = CASE WHEN f.window_ends <= now() THEN NULL WHEN f.failures + 1 >= $3"
-                "                       THEN coalesce(f.locked_until, now() + $2::interval) END"
-                " RETURNING failures, ceil(extract(epoch FROM locked_until - now()))::int AS retry_after_s",
-                digest(name),
-                self._policy.failure_window,
-                self._policy.failures,
-            )
-        assert row is not None
-        if row["failures"] > self._policy.failures:
-            raise LockedOut(max(1, row["retry_after_s"] or 1))
 
     def _verify(self, stored: str, password: str) -> bool:
         try:
@@ -264,8 +274,7 @@ class PostgresAccounts:
         """Set or remove the password, end every session of the user and lift a lock-out."""
         hashed = None if password is None else await self._new_hash(password)
         await self._change(name, "password_hash = $2", hashed)
-        async with connected(self._pool) as connection:
-            await connection.execute("DELETE FROM login_failure WHERE name_digest = $1", digest(folded(name)))
+        await self.attempts.forget(digest(folded(name)))
 
     async def set_roles(self, name: str, roles: Iterable[str]) -> None:
         """Replace the roles and end every session, so that what was open closes."""

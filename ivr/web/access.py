@@ -16,6 +16,7 @@ Permission = Literal[
     "queues.read", "calls.read", "transcripts.read", "recordings.play", "orders.read", "live.read", "nuisance.read",
     "appointments.write", "deliveries.read", "statistics.read", "orders.own", "orders.assign",
     "desk.use", "seats.supervise", "risks.decide", "transcripts.correct", "warnings.sign", "devices.read", "devices.write",
+    "sessions.revoke",
 ]
 
 _READER: frozenset[Permission] = frozenset(
@@ -30,6 +31,7 @@ ACCESS: dict[str, frozenset[Permission]] = {
     },
     "administrator": _READER | {
         "recordings.play", "nuisance.read", "appointments.write", "deliveries.read", "devices.read", "devices.write",
+        "sessions.revoke",
     },
     "dispatcher": _READER | {"deliveries.read", "orders.assign", "devices.read", "warnings.sign"},
     "handler": frozenset({"orders.own"}),

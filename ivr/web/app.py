@@ -14,6 +14,7 @@ from aiohttp import web, web_response
 from aiohttp.typedefs import Handler
 
 from ivr.domain.errors import IvrError
+from ivr.ports.sessions import EnrolmentNeeded
 from ivr.ports.web import WebOptions, WebServices
 from ivr.web import pages
 from ivr.web.access import demand
@@ -90,6 +91,8 @@ async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
         wait_s = request.app[TOKEN_LIMIT].take(identity.credential, asyncio.get_running_loop().time())
         if wait_s:
             raise TooManyRequests(math.ceil(wait_s))
+    if identity.second_factor == "missing" and route is not None and not route.enrolling:
+        raise EnrolmentNeeded
     if route is not None and route.permission is not None:
         demand(identity, route.permission)
     request[IDENTITY] = identity

@@ -12,6 +12,7 @@ from aiohttp import web
 from pydantic import Discriminator, Tag, TypeAdapter
 
 from ivr.domain.errors import Unauthenticated
+from ivr.ports.sessions import CodeNeeded, CodeRefused, Origin
 from ivr.ports.web import Identity, LockedOut, LoginRefused, OpenedSession, WebOptions
 from ivr.web.context import IDENTITY, OPTIONS, SERVICES, answer
 from ivr.web.desk import leave
@@ -79,8 +80,15 @@ def refuse_cross_site(request: web.Request) -> None:
 
 def _user(identity: Identity) -> SessionAnswer:
     return SessionAnswer(
-        user=User(name=identity.name, display_name=identity.display_name, roles=sorted(identity.roles))
+        user=User(name=identity.name, display_name=identity.display_name, roles=sorted(identity.roles)),
+        second_factor=identity.second_factor,
     )
+
+
+def _origin(request: web.Request) -> Origin:
+    """Of the browser's own words only what can be stored and shown in a line."""
+    agent = request.headers.get("User-Agent", "").encode("utf-8", "replace").decode()
+    return Origin(request.remote or "", "".join(c for c in agent if c.isprintable())[:200])
 
 
 async def open_session(request: web.Request) -> web.Response:
@@ -90,12 +98,20 @@ async def open_session(request: web.Request) -> web.Response:
     login = await read_body(request, LOGIN, options.body_limit_bytes)
     way = "password" if isinstance(login, PasswordLogin) else "ticket"
     detail = {"way": way, "from": request.remote or ""}
+    code = login.code.get_secret_value() if login.code is not None else None
+    origin = _origin(request)
     try:
         opened: OpenedSession
         if isinstance(login, PasswordLogin):
-            opened = await services.accounts.sign_in(login.name, login.password.get_secret_value())
+            opened = await services.accounts.sign_in(login.name, login.password.get_secret_value(), code=code, origin=origin)
         else:
-            opened = await services.accounts.redeem_ticket(login.ticket.get_secret_value())
+            opened = await services.accounts.redeem_ticket(login.ticket.get_secret_value(), code=code, origin=origin)
+    except CodeNeeded as asked:
+        await services.audit.append(asked.known_name, "session.code_asked", way, detail)
+        raise
+    except CodeRefused as refused:
+        await services.audit.append(refused.known_name, "session.code_refused", way, detail)
+        raise
     except LoginRefused as refused:
         await services.audit.append(refused.known_name or "(unknown)", "session.refused", way, detail)
         raise

@@ -27,6 +27,7 @@ from ivr.ports.desk import CommandRefused, SeatLost, SeatTaken
 from ivr.ports.orders import StaleVersion
 from ivr.ports.partners import AlreadyFiled, KeyReused
 from ivr.ports.risk import AlreadyDecided
+from ivr.ports.sessions import CodeNeeded, CodeRefused, CodeWrong, EnrolmentNeeded, FactorExists, FactorMissing
 from ivr.ports.supervision import SeatTalks, WatchRefused
 from ivr.ports.web import Busy, LockedOut, LoginRefused
 
@@ -95,6 +96,12 @@ STATUS: tuple[tuple[type[IvrError], HTTPStatus], ...] = (
     (LockedOut, HTTPStatus.TOO_MANY_REQUESTS),
     (TooManyRequests, HTTPStatus.TOO_MANY_REQUESTS),
     (LoginRefused, HTTPStatus.UNAUTHORIZED),
+    (CodeNeeded, HTTPStatus.UNAUTHORIZED),
+    (CodeRefused, HTTPStatus.UNAUTHORIZED),
+    (CodeWrong, HTTPStatus.CONFLICT),
+    (FactorExists, HTTPStatus.CONFLICT),
+    (FactorMissing, HTTPStatus.CONFLICT),
+    (EnrolmentNeeded, HTTPStatus.FORBIDDEN),
     (Unauthenticated, HTTPStatus.UNAUTHORIZED),
     (Denied, HTTPStatus.FORBIDDEN),
     (CrossSite, HTTPStatus.FORBIDDEN),

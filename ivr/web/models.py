@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, SecretStr, WithJsonSchema
 
+from ivr.ports.sessions import FactorState
 from ivr.ports.views import MemberState
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -39,16 +40,18 @@ class HealthAnswer(Wire):
 
 
 class PasswordLogin(Wire):
-    """Login with name and password."""
+    """Login with name and password; ``code`` once the answer to that was 401 ``code_needed``."""
 
     name: str = Field(min_length=1, max_length=100)
     password: SecretStr = Field(min_length=1, max_length=1000)
+    code: SecretStr | None = Field(default=None, min_length=1, max_length=40)
 
 
 class TicketLogin(Wire):
-    """Login with a one-time ticket, as printed by the command line."""
+    """Login with a one-time ticket, as printed by the command line; a ticket that needs a ``code`` too stays good meanwhile."""
 
     ticket: SecretStr = Field(min_length=1, max_length=200)
+    code: SecretStr | None = Field(default=None, min_length=1, max_length=40)
 
 
 class User(Wire):
@@ -58,7 +61,10 @@ class User(Wire):
 
 
 class SessionAnswer(Wire):
+    """``second_factor`` "missing": set one up, nothing else is served before."""
+
     user: User
+    second_factor: FactorState
 
 
 class Members(Wire):

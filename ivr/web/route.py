@@ -21,7 +21,8 @@ class Route:
     ``signed``: open to whoever proves by a signature to be a partner; the handler sees to that.
 
     ``answers`` maps a status to its model, or to a media type when the answer is no JSON, or to None for no body.
-    ``activity`` False: the request does not restart a session's idle clock.
+    ``activity`` False: the request does not restart a session's idle clock. ``enrolling``: also served to who has yet to set
+    up the second factor that the role needs.
     """
 
     method: str
@@ -33,6 +34,7 @@ class Route:
     open: bool = False
     signed: bool = False
     activity: bool = True
+    enrolling: bool = False
     documented: bool = True
     query: type[Query] = NoQuery
     bodies: tuple[type[BaseModel], ...] = ()
@@ -48,9 +50,7 @@ def problems_of(route: Route) -> set[int]:
         return found
     found |= {400, 503}
     if not route.open:
-        found |= {401, 429}
-    if route.permission is not None:
-        found.add(403)
+        found |= {401, 403, 429}
     if "{" in route.path:
         found.add(404)
     return found

@@ -22,6 +22,7 @@ from ivr.web import (
     statistics_models,
     stream,
 )
+from ivr.web.account import ACCOUNT_ROUTES
 from ivr.web.adviser_routes import ADVISER_ROUTES
 from ivr.web.analysis_routes import ANALYSIS_ROUTES
 from ivr.web.context import OPENAPI
@@ -91,14 +92,12 @@ ROUTES: tuple[Route, ...] = (
         "Who I am; does not restart the idle clock",
         {200: models.SessionAnswer},
         activity=False,
+        enrolling=True,
     ),
-    Route("DELETE", "/api/v1/session", auth.close_session, "Log out", {204: None}, problems=frozenset({403})),
+    Route("DELETE", "/api/v1/session", auth.close_session, "Log out", {204: None}, enrolling=True),
+    *ACCOUNT_ROUTES,
     Route(
-        "GET",
-        "/api/v1/queues",
-        resources.list_queues,
-        "The queues as they are now",
-        {200: models.QueueList},
+        "GET", "/api/v1/queues", resources.list_queues, "The queues as they are now", {200: models.QueueList},
         permission="queues.read",
     ),
     Route(

@@ -18,6 +18,7 @@ from ivr.domain.roster import Duty
 from ivr.domain.transcript import Word
 from ivr.ports.desk import BrowserSeat, CommandKind, DeskServices, SeatLease
 from ivr.ports.search import SearchFilter, SearchHit
+from ivr.ports.sessions import Origin
 from ivr.ports.views import (
     AlarmRecord,
     CallbackFilter,
@@ -36,6 +37,7 @@ from ivr.ports.views import (
     WorkOrderRecord,
 )
 from ivr.ports.web import ROLES, DatabaseState, FeedBatch, Identity, LoginRefused, OpenedSession, WebOptions, WebServices
+from tests.fakes.one_account import OneFactor, OneSession
 from tests.fakes.one_address import OneAddress
 from tests.fakes.one_adviser import OneAdviser
 from tests.fakes.one_analysis import ONE_ANALYSIS
@@ -130,10 +132,10 @@ _ROLES_OF = {token_of(*roles): frozenset(roles) for roles in [ROLES, *((role,) f
 class OneToken:
     """Accounts that know one machine as administrator, one of each role, one of all roles, and refuse every login."""
 
-    async def sign_in(self, name: str, password: str) -> OpenedSession:
+    async def sign_in(self, name: str, password: str, *, code: str | None, origin: Origin) -> OpenedSession:
         raise LoginRefused
 
-    async def redeem_ticket(self, ticket: str) -> OpenedSession:
+    async def redeem_ticket(self, ticket: str, *, code: str | None, origin: Origin) -> OpenedSession:
         raise LoginRefused
 
     async def session(self, secret: str, *, activity: bool) -> Identity | None:
@@ -237,7 +239,7 @@ def fake_services() -> WebServices:
     return WebServices(
         OneCall(), OneToken(), ListAudit(), QuietFeed(), FileArchive(), TwoCodes(), OneText(), ONE_PARTNER, OneTime(), OneStatistic(COUNTED),
         OneDesk(ORDER.number, T0), ONE_SEAT, OneDevice(), ONE_SUPERVISION, OneRisk(), OneCorrection(), ONE_ANALYSIS, OneAdviser(),
-        OneAddress(),
+        OneAddress(), OneFactor(), OneSession(),
     )
 
 

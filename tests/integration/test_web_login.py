@@ -21,7 +21,8 @@ async def test_a_login_sets_a_strict_cookie_and_the_session_ends_at_logout(web_d
         await s.accounts.add_user("Li.Na", roles=["operator"], display_name="李娜", password=PASSWORD)
         async with client.post("/api/v1/session", json={"name": "ＬＩ.na", "password": PASSWORD}) as response:
             assert response.status == 200
-            assert await response.json() == {"user": {"name": "li.na", "display_name": "李娜", "roles": ["operator"]}}
+            user = {"name": "li.na", "display_name": "李娜", "roles": ["operator"]}
+            assert await response.json() == {"user": user, "second_factor": "off"}
             cookie = response.headers["Set-Cookie"]
         assert cookie.startswith("ivr_session=") and "HttpOnly" in cookie and "SameSite=Strict" in cookie
         assert "Secure" not in cookie and "Path=/" in cookie

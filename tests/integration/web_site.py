@@ -21,11 +21,11 @@ from ivr.domain.work_order import OrderRules
 from ivr.domain.working_days import WorkingDays
 from ivr.domain.worktime import WorkTime
 from ivr.intake_tables import shipped_risks
+from ivr.pipeline.provision_devices import Provisioner
 from ivr.ports.desk import BrowserSeat, DeskServices
 from ivr.ports.partners import PartnerServices
 from ivr.ports.supervision import SupervisedSeat, SupervisionServices
 from ivr.ports.web import WebOptions, WebServices
-from ivr.pipeline.provision_devices import Provisioner
 from ivr.settings import Settings
 from ivr.storage.accounts import LoginPolicy, PostgresAccounts
 from ivr.storage.advisers import PostgresAdvisers
@@ -41,6 +41,8 @@ from ivr.storage.outbox import PostgresOutbox
 from ivr.storage.provisioning import PostgresProvisioning
 from ivr.storage.risk import PostgresRisks
 from ivr.storage.search import PostgresSearch
+from ivr.storage.second_factor import FactorVault, PostgresSecondFactors
+from ivr.storage.sessions import PostgresSessions
 from ivr.storage.statistics import PostgresStatistics
 from ivr.storage.supervision import PostgresSupervision
 from ivr.storage.views import PostgresViews
@@ -100,10 +102,13 @@ class Site:
 
 
 @asynccontextmanager
-async def site(database: WebDatabase, *, policy: LoginPolicy | None = None, **options: Any) -> AsyncIterator[Site]:
+async def site(
+    database: WebDatabase, *, policy: LoginPolicy | None = None, vault: FactorVault | None = None, **options: Any
+) -> AsyncIterator[Site]:
     async with database.pool() as pool:
         name = await pool.fetchval("SELECT current_database()")
-        accounts = PostgresAccounts(pool, policy, CHEAP)
+        vault = vault or FactorVault(b"v" * 32)
+        accounts = PostgresAccounts(pool, policy, CHEAP, vault)
         services = WebServices(
             views=PostgresViews(pool),
             accounts=accounts,
@@ -124,6 +129,8 @@ async def site(database: WebDatabase, *, policy: LoginPolicy | None = None, **op
             analysis=analysis_services(Settings(), pool),
             advisers=PostgresAdvisers(pool, {}),
             provisioning=Provisioner(PostgresProvisioning(pool, 72), PhoneFiles(b"k" * 32, "10.1.2.3", 5060), ORIGIN),
+            second_factors=PostgresSecondFactors(pool, vault, accounts.attempts),
+            sessions=PostgresSessions(pool, (policy or LoginPolicy()).idle),
         )
         blocked = BlockBuster("ivr")  # a blocking call of ours inside the event loop raises
         blocked.functions["os.stat"].can_block_in("asyncpg/connect_utils.py", "_read_password_file")
