@@ -80,7 +80,7 @@ def build_prompts(
     manifest: PromptManifest, recorded: Path, out: Path, *, command: Sequence[str] = ESPEAK, spoken: Path | None = None,
     told: Callable[[BuiltPrompt], None] = lambda _: None,
 ) -> None:
-    """Write ``out/<name>.wav``, ``out/slow/<name>.wav`` and ``out/louder/<name>.wav`` for every prompt; ``told`` hears of the first two.
+    """Write every prompt into ``out``, ``out/slow`` and ``out/louder`` as ``<name>.wav``; ``told`` hears of the first two.
 
     A human recording in ``recorded`` is taken as it is; where only the normal one was recorded it serves as the slow one
     too, so that a caller never hears two people. ``spoken`` is a folder that keeps what was spoken, by digest, for other
