@@ -15,6 +15,7 @@ export const router = createRouter({
   history: createWebHistory(),
   routes: [
     { path: '/login', name: 'login', component: () => import('./rooms/LoginRoom.vue'), meta: { title: 'login.title', open: true } },
+    { path: '/second-factor', name: 'enrol', component: () => import('./rooms/EnrolRoom.vue'), meta: { title: 'account.factor' } },
     { path: '/wall', name: 'wall', component: () => import('./rooms/WallRoom.vue'), meta: { title: 'nav.wall' } },
     {
       path: '/',
@@ -30,6 +31,7 @@ export const router = createRouter({
         { path: 'dispatch', name: 'dispatch', component: () => import('./rooms/DispatchRoom.vue'), meta: { title: 'nav.dispatch' } },
         { path: 'analysis', name: 'analysis', component: () => import('./rooms/AnalysisRoom.vue'), meta: { title: 'nav.analysis' } },
         { path: 'devices', name: 'devices', component: () => import('./rooms/DevicesRoom.vue'), meta: { title: 'nav.devices' } },
+        { path: 'account', name: 'account', component: () => import('./rooms/AccountRoom.vue'), meta: { title: 'nav.account' } },
         { path: ':rest(.*)*', name: 'nowhere', component: () => import('./rooms/NowhereRoom.vue'), meta: { title: 'state.noPage' } },
       ],
     },
@@ -61,6 +63,10 @@ router.beforeEach(async (to) => {
       await session.signIn({ ticket })
       return typeof target === 'string' ? { path: target, replace: true } : { ...target, replace: true }
     } catch (error) {
+      if (error instanceof Problem && error.code === 'code_needed') {
+        session.ticket = ticket
+        return { name: 'login', query: { next: typeof target === 'string' ? target : to.path }, replace: true }
+      }
       const reason = error instanceof Problem && error.status === 0 ? 'network' : 'ticket'
       return { name: 'login', query: { reason }, replace: true }
     }
@@ -69,6 +75,8 @@ router.beforeEach(async (to) => {
     const user = await session.know()
     if (!user && !to.meta.open) return { name: 'login', query: to.fullPath === '/' ? {} : { next: to.fullPath } }
     if (user && to.name === 'login') return nextPath(to)
+    if (user && session.mustEnrol && to.name !== 'enrol') return { name: 'enrol', query: { next: to.fullPath }, replace: true }
+    if (user && !session.mustEnrol && to.name === 'enrol') return nextPath(to)
     if (session.onlyOwn && to.name === 'floor') return { name: 'orders', replace: true }
   } catch {
     if (!to.meta.open) return { name: 'login', query: { next: to.fullPath, reason: 'network' } }

@@ -77,7 +77,8 @@ export async function request<T>(method: string, path: string, body?: unknown, s
   }
 }
 
-export type Credentials = { name: string; password: string } | { ticket: string }
+export type Credentials = ({ name: string; password: string } | { ticket: string }) & { code?: string }
+export interface SessionAnswer { user: User; second_factor: 'off' | 'on' | 'missing' }
 export type Filters = Readonly<Record<string, string | number | undefined>>
 
 export function withFilters(path: string, filters: Filters): string {
@@ -91,8 +92,8 @@ const id = encodeURIComponent
 type Signal = AbortSignal | undefined
 
 export const api = {
-  session: () => request<{ user: User }>('GET', 'session'),
-  signIn: (credentials: Credentials) => request<{ user: User }>('POST', 'session', credentials),
+  session: () => request<SessionAnswer>('GET', 'session'),
+  signIn: (credentials: Credentials) => request<SessionAnswer>('POST', 'session', credentials),
   signOut: () => request<void>('DELETE', 'session'),
   queues: (signal?: Signal) => request<{ queues: Queue[] }>('GET', 'queues', undefined, signal),
   calls: (filters: Filters, signal?: Signal) =>

@@ -1,12 +1,16 @@
 import { defineStore } from 'pinia'
 import { computed, ref } from 'vue'
-import { api, Problem, type Credentials } from '../api/client'
+import { api, Problem, type Credentials, type SessionAnswer } from '../api/client'
 import type { User } from '../api/types'
 
 /** Who is signed in on this PC; the cookie itself is never visible to scripts. */
 export const useSession = defineStore('session', () => {
   const user = ref<User | null>(null)
   const asked = ref(false)
+  /** The role needs a second factor that is not set up: the server serves nothing else before. */
+  const mustEnrol = ref(false)
+  /** A one-time ticket that waits for its code; kept here and nowhere else. */
+  const ticket = ref('')
   /** Handlers and advisers: the server gives them their own orders, and nothing that is live. */
   const onlyOwn = computed(() => !!user.value?.roles.length && user.value.roles.every((role) => role === 'handler' || role === 'adviser'))
 
@@ -19,6 +23,9 @@ export const useSession = defineStore('session', () => {
   /** Who keeps the village phones in order; the server decides, this only hides a door that is closed. */
   const maySeeDevices = computed(() => !!user.value?.roles.some((role) => ['administrator', 'supervisor', 'dispatcher'].includes(role)))
 
+  /** Who may end other people's sessions. */
+  const mayEndSessions = computed(() => !!user.value?.roles.includes('administrator'))
+
   /** Who answers for a warning before it goes out. */
   const maySignWarnings = computed(() => !!user.value?.roles.some((role) => role === 'supervisor' || role === 'dispatcher'))
 
@@ -26,7 +33,7 @@ export const useSession = defineStore('session', () => {
   async function know(): Promise<User | null> {
     if (asked.value) return user.value
     try {
-      user.value = (await api.session()).user
+      take(await api.session())
     } catch (error) {
       if (!(error instanceof Problem) || error.kind !== 'unauthenticated') throw error
       user.value = null
@@ -35,8 +42,17 @@ export const useSession = defineStore('session', () => {
     return user.value
   }
 
+  function take(answer: SessionAnswer): void {
+    user.value = answer.user
+    mustEnrol.value = answer.second_factor === 'missing'
+  }
+
+  function enrolled(): void {
+    mustEnrol.value = false
+  }
+
   async function signIn(credentials: Credentials): Promise<void> {
-    user.value = (await api.signIn(credentials)).user
+    take(await api.signIn(credentials))
     asked.value = true
   }
 
@@ -50,5 +66,5 @@ export const useSession = defineStore('session', () => {
     asked.value = true
   }
 
-  return { user, onlyOwn, mayOperate, maySupervise, maySeeDevices, maySignWarnings, know, signIn, signOut, forget }
+  return { user, onlyOwn, mayOperate, maySupervise, maySeeDevices, maySignWarnings, mayEndSessions, mustEnrol, ticket, enrolled, know, signIn, signOut, forget }
 })

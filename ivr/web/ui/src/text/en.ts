@@ -1,3 +1,4 @@
+import { enAccount } from './en_account'
 import { enAnalysis } from './en_analysis'
 import { enDesk } from './en_desk'
 import { enDevices } from './en_devices'
@@ -8,6 +9,7 @@ import { enOrders } from './en_orders'
 import type { Messages } from './zh'
 
 export const en: Messages = {
+  ...enAccount,
   ...enAnalysis,
   ...enDesk,
   ...enDevices,

@@ -1,4 +1,5 @@
 /** Every word of the pages, Chinese first: short, and the citizen's own. `{x}` is filled in by `t`. */
+import { zhAccount } from './zh_account'
 import { zhAnalysis } from './zh_analysis'
 import { zhDesk } from './zh_desk'
 import { zhDevices } from './zh_devices'
@@ -8,6 +9,7 @@ import { zhFigures } from './zh_figures'
 import { zhOrders } from './zh_orders'
 
 export const zh = {
+  ...zhAccount,
   ...zhAnalysis,
   ...zhDesk,
   ...zhDevices,
