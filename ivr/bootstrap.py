@@ -72,7 +72,7 @@ from ivr.storage.recordings import PostgresTracks
 from ivr.storage.risk import PostgresRisks
 from ivr.storage.search import PostgresSearch
 from ivr.storage.seat_time import PostgresSeatTimes
-from ivr.storage.second_factor import FactorVault, PostgresSecondFactors
+from ivr.storage.second_factor import FactorVault
 from ivr.storage.sessions import PostgresSessions
 from ivr.storage.statistics import PostgresStatistics
 from ivr.storage.talk_times import PostgresTalkTimes
@@ -326,7 +326,7 @@ async def run_web(settings: Settings, stop: asyncio.Event) -> None:
             analysis=analysis_services(settings, pool),
             advisers=adviser_desk(settings, pool),
             provisioning=await provisioning_desk(settings, pool),
-            second_factors=PostgresSecondFactors(pool, vault, accounts.attempts),
+            second_factors=accounts.second_factors,
             sessions=PostgresSessions(pool, policy.idle),
         )
         wss = settings.asterisk.wss_port

@@ -13,15 +13,17 @@ from rich.table import Table
 from ivr import bootstrap
 from ivr.cli_terminal import err, out, plain_errors
 from ivr.domain.errors import NotFound
+from ivr.domain.worktime import SHANGHAI
 from ivr.ports.web import ROLES
 from ivr.settings import load_settings
-from ivr.storage.accounts import PostgresAccounts
+from ivr.storage.accounts import PostgresAccounts, folded
 
 user_app = typer.Typer(help="People who may log in.", no_args_is_help=True)
 token_app = typer.Typer(help="Tokens for machines.", no_args_is_help=True)
 
 Roles = Annotated[list[str], typer.Option("--role", help=", ".join(ROLES))]
 T = TypeVar("T")
+CLI_ACTOR = "(command line)"
 
 
 def with_accounts(work: Callable[[PostgresAccounts], Awaitable[T]]) -> T:
@@ -72,6 +74,24 @@ def users() -> None:
         table.add_row(user.name, user.display_name, " ".join(user.roles), "yes" if user.has_password else "no",
                       "yes" if user.disabled else "")
     out.print(table)
+
+
+@user_app.command("second-factor")
+def second_factor(
+    name: str,
+    reset: Annotated[bool, typer.Option("--reset", help="Take it away, for who lost the telephone and the codes.")] = False,
+) -> None:
+    """Show whether a person logs in with a code too; `--reset` takes that away, ends every session and is audited."""
+    if reset:
+        with_accounts(lambda a: a.second_factors.reset(folded(name), CLI_ACTOR))
+        out.print(f"[green]✓[/green] {name} 的两步登录已取消，原有登录已全部退出")
+        return
+    status = with_accounts(lambda a: a.second_factors.status(folded(name)))
+    if status.confirmed_at is None:
+        out.print(f"{name}：没有启用")
+    else:
+        since = f"{status.confirmed_at.astimezone(SHANGHAI):%Y-%m-%d %H:%M}"
+        out.print(f"{name}：{since} 起启用，剩 {status.recovery_codes_left} 个恢复码")
 
 
 @user_app.command("login-link")

@@ -24,7 +24,7 @@ from ivr.domain.errors import BadSetting, NotFound
 from ivr.ports.sessions import CodeNeeded, Origin
 from ivr.ports.web import ROLES, Busy, Identity, LoginRefused, OpenedSession
 from ivr.storage.login_attempts import LoginAttempts
-from ivr.storage.second_factor import FactorVault
+from ivr.storage.second_factor import FactorVault, PostgresSecondFactors
 from ivr.storage.views import connected
 
 TOKEN_PREFIX = "ivr_"
@@ -107,6 +107,7 @@ class PostgresAccounts:
         self._hasher = hasher or PasswordHasher()
         self._vault = vault or FactorVault()
         self.attempts = LoginAttempts(pool, self._policy.failures, self._policy.failure_window)
+        self.second_factors = PostgresSecondFactors(pool, self._vault, self.attempts)
         self._hashing = asyncio.Semaphore(_HASHERS)
         self._hash_waiters = 0
         self._dummy_hash: str | None = None

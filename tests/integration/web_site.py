@@ -41,7 +41,7 @@ from ivr.storage.outbox import PostgresOutbox
 from ivr.storage.provisioning import PostgresProvisioning
 from ivr.storage.risk import PostgresRisks
 from ivr.storage.search import PostgresSearch
-from ivr.storage.second_factor import FactorVault, PostgresSecondFactors
+from ivr.storage.second_factor import FactorVault
 from ivr.storage.sessions import PostgresSessions
 from ivr.storage.statistics import PostgresStatistics
 from ivr.storage.supervision import PostgresSupervision
@@ -129,7 +129,7 @@ async def site(
             analysis=analysis_services(Settings(), pool),
             advisers=PostgresAdvisers(pool, {}),
             provisioning=Provisioner(PostgresProvisioning(pool, 72), PhoneFiles(b"k" * 32, "10.1.2.3", 5060), ORIGIN),
-            second_factors=PostgresSecondFactors(pool, vault, accounts.attempts),
+            second_factors=accounts.second_factors,
             sessions=PostgresSessions(pool, (policy or LoginPolicy()).idle),
         )
         blocked = BlockBuster("ivr")  # a blocking call of ours inside the event loop raises
