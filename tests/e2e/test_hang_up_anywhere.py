@@ -84,10 +84,13 @@ ELSEWHERE = {
         "transferring", "transfer-failed", "transfer-back", "nuisance-warning-1", "nuisance-warning-2", "nuisance-ends",
         "duty-telephone", "all-busy", "queue-full", "queue-paused",
     },
+    "a supervisor takes a call over (test_supervision)": {"taken-over"},
     "somebody waits for a language (test_languages)": {"language-any"},
-    "another caller came before": {"lawyer-busy", "lawyer-left", "lawyer-none", "appointment-taken"},
-    "said by the queue itself, or before it": {
+    "said by the queue itself, brought about by others, and single words of an answer (test_hang_up_at_every_word)": {
+        "lawyer-busy", "lawyer-left", "lawyer-none", "appointment-taken",
         "wait-expected", "wait-two", "wait-minutes", "wait-long", "queue-next", "queue-place", "queue-place-end",
+        *(f"progress-{s}" for s in ("assigned", "accepted", "handled", "resolved", "callback", "closed", "returned", "voided")),
+        "progress-owner", "progress-until", "progress-due", "month", "day",
     },
     "a menu that is spoken to (test_spoken_choice)": {
         "speak-now", "spoken-is-it", "spoken-confirm",
@@ -99,9 +102,8 @@ ELSEWHERE = {
         "village-adviser", "village-any", "village-duty", "village-helper", "village-nobody", "village-not-there", "village-station",
     },
     "the same words in another menu": {"menu-waiting", "menu-queue"},
-    "parts of an answer that was asked for": {
-        *(f"progress-{s}" for s in ("assigned", "accepted", "handled", "resolved", "callback", "closed", "returned", "voided")),
-        "progress-owner", "progress-until", "progress-due", "press", "morning", "afternoon", "oclock", "minutes", "month", "day",
+    "parts of sentences whose other parts are hung up in": {
+        "press", "morning", "afternoon", "oclock", "minutes",
         *(f"speciality-{s}" for s in ("labour", "contract", "tort", "land", "debt", "inheritance", "criminal")),
     },
 }
