@@ -34,6 +34,7 @@ async def test_a_rise_reaches_the_dispatch_page_and_is_signed_there_by_keyboard(
     await office.cli("user", "add", "chen", "--role", "dispatcher", "--display-name", "陈调度")
     async with browser_page() as page, asyncpg.create_pool(database_url(office.settings), min_size=1, max_size=1) as pool:
         await page.goto((await office.cli("user", "login-link", "chen")).strip())
+        await expect(page.get_by_test_id("live-state")).to_contain_text("实时", timeout=20_000)
         await page.goto(f"{office.url}/dispatch")
         await expect(page.get_by_test_id("groups")).to_be_visible(timeout=20_000)
         await expect(page.get_by_test_id("warning-strip")).to_have_count(0)

@@ -118,7 +118,7 @@ async def test_all_pause_and_the_duty_telephone_takes_the_call(roads: RunningHot
         await line_up(roads)
         before = await into_the_queue(board, first, "13896400005")
         linked_id = await into_the_queue(board, second, "13896400006")
-        await state(board, linked_id, "talking", within_s=40)
+        await state(board, linked_id, "talking", within_s=90)
         await telephone.wait_for("CALL_ESTABLISHED")
         await asyncio.sleep(2.5)
         await telephone.hang_up()

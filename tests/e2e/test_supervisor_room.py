@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import re
 from collections.abc import AsyncIterator
 
@@ -67,10 +69,14 @@ async def test_a_supervisor_listens_writes_decides_and_sets_a_state(office: Desk
             await expect(room.locator('[data-testid="watches"] li')).to_have_attribute("data-state", "on", timeout=20_000)
             await expect(desk.locator('[data-testid="watched"][data-mode="listen"]')).to_contain_text("ban", timeout=10_000)
             heard = (await sound(room))["energy"]
-            await caller.say(said)
-            # The word is there while the caller still talks, on whatever page the supervisor has.
+            # The word is there while the call goes on, on whatever page the supervisor has; on a busy machine once said again.
             await room.get_by_role("link", name="工单", exact=True).click()
-            await expect(room.get_by_test_id("risk-banner")).to_contain_text("打死", timeout=25_000)
+            async with asyncio.timeout(90):
+                while not await room.get_by_test_id("risk-banner").count():
+                    await caller.say(said)
+                    with contextlib.suppress(AssertionError):
+                        await expect(room.get_by_test_id("risk-banner")).to_contain_text("打死", timeout=20_000)
+            await expect(room.get_by_test_id("risk-banner")).to_contain_text("打死")
             assert client.calls[linked_id]["state"] == "talking"
             assert (await sound(room))["energy"] > heard + 0.001, "the supervisor hears the call"
             await room.get_by_test_id("risk-banner").get_by_role("link").click()
