@@ -9,7 +9,7 @@ from alembic import op
 from ivr.storage.migrate import run_sql
 
 revision = "0031"
-down_revision = "0026"
+down_revision = "0027"
 
 
 def upgrade() -> None:
