@@ -13,8 +13,8 @@ from rich.table import Table
 from ivr import bootstrap
 from ivr.cli_terminal import err, out, plain_errors
 from ivr.domain.errors import NotFound
+from ivr.domain.roles import ROLES
 from ivr.domain.worktime import SHANGHAI
-from ivr.ports.web import ROLES
 from ivr.settings import load_settings
 from ivr.storage.accounts import PostgresAccounts, folded
 

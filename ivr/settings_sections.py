@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from ivr.domain.roles import Role
 from ivr.domain.working_days import OpeningHours, OpeningSpan
-from ivr.ports.web import Role
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
 Digits = Annotated[str, Field(pattern=r"^[0-9]{2,20}$")]

@@ -1,1 +1,1 @@
-"""What the core needs of the world, as Protocols; adapters are wired in ivr.bootstrap."""
+"""What the core needs of the world, as Protocols; adapters are wired in ivr.parts."""

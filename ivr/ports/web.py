@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import ClassVar, Literal, Protocol, get_args
+from typing import ClassVar, Literal, Protocol
 
 from ivr.domain.counted_call import Limits
 from ivr.domain.errors import CallerFault, Unavailable
@@ -31,8 +31,6 @@ from ivr.ports.statistics import Statistics
 from ivr.ports.supervision import SupervisionServices
 from ivr.ports.views import Views
 
-Role = Literal["operator", "supervisor", "dispatcher", "handler", "adviser", "administrator", "auditor"]
-ROLES: tuple[Role, ...] = get_args(Role)
 Topic = Literal["queue", "call", "order", "alarm", "seat", "risk"]
 DatabaseState = Literal["away", "full", "read_only"]
 Track = Literal["caller", "operator", "both"]
@@ -218,7 +216,7 @@ class AudioArchive(Protocol):
 
 @dataclass(frozen=True)
 class WebServices:
-    """Everything the HTTP edge is given; wired in ivr.bootstrap."""
+    """Everything the HTTP edge is given; wired in ivr.parts.web."""
 
     views: Views
     accounts: Accounts

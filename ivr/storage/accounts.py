@@ -21,8 +21,9 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from ivr.domain.errors import BadSetting, NotFound
+from ivr.domain.roles import ROLES
 from ivr.ports.sessions import CodeNeeded, Origin
-from ivr.ports.web import ROLES, Busy, Identity, LoginRefused, OpenedSession
+from ivr.ports.web import Busy, Identity, LoginRefused, OpenedSession
 from ivr.storage.login_attempts import LoginAttempts
 from ivr.storage.second_factor import FactorVault, PostgresSecondFactors
 from ivr.storage.views import connected

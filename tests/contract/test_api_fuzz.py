@@ -23,7 +23,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from ivr.ports.web import ROLES
+from ivr.domain.roles import ROLES
 from ivr.web.app import create_app, create_runner
 from ivr.web.openapi import document
 from ivr.web.routes import ROUTES

@@ -14,6 +14,7 @@ from ivr.domain.appointment import Booking, CannotBook, Slot
 from ivr.domain.counted_call import CountedCall
 from ivr.domain.errors import NotFound
 from ivr.domain.nuisance import Listing
+from ivr.domain.roles import ROLES
 from ivr.domain.roster import Duty
 from ivr.domain.transcript import Word
 from ivr.ports.desk import BrowserSeat, CommandKind, DeskServices, SeatLease
@@ -36,7 +37,7 @@ from ivr.ports.views import (
     WaitingCaller,
     WorkOrderRecord,
 )
-from ivr.ports.web import ROLES, DatabaseState, FeedBatch, Identity, LoginRefused, OpenedSession, WebOptions, WebServices
+from ivr.ports.web import DatabaseState, FeedBatch, Identity, LoginRefused, OpenedSession, WebOptions, WebServices
 from tests.fakes.one_account import OneFactor, OneSession
 from tests.fakes.one_address import OneAddress
 from tests.fakes.one_adviser import OneAdviser

@@ -37,7 +37,8 @@ def instructions(dockerfile: Path) -> Iterator[tuple[str, str]]:
 
 def test_the_services_are_the_products_parts(compose: dict[str, Any]) -> None:
     assert set(compose["services"]) == {"postgres", *OWN}
-    commands = set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
+    root: Any = typer.main.get_command(app)
+    commands = set(root.list_commands(typer.Context(root)))
     for name in OWN:
         service = compose["services"][name]
         assert service["command"] == [name]
