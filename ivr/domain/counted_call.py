@@ -30,6 +30,7 @@ class Limits:
 class CountedCall:
     """What counting needs of a call; times are aware. ``called_back``: a dissatisfied caller was reached again.
 
+    ``checked``: the machine could judge it, ``scored``: a person did (质检).
     ``town`` is the code of the town the order names, '' when it names none.
     """
 
@@ -47,6 +48,8 @@ class CountedCall:
     ended_at: datetime | None = None
     rating: int | None = None
     called_back: bool = False
+    checked: bool = False
+    scored: bool = False
 
     @property
     def part(self) -> str:
@@ -123,6 +126,8 @@ SETS: Final[Mapping[str, Callable[[CountedCall, Limits], bool]]] = {
     "satisfied": lambda c, t: _rated(c) and (c.rating or 0) <= 3,
     "dissatisfied": lambda c, t: _rated(c) and (c.rating or 0) >= 4,
     "dissatisfied_called_back": lambda c, t: _rated(c) and (c.rating or 0) >= 4 and c.called_back,
+    "machine_checked": lambda c, t: _answered(c) and c.checked,
+    "human_scored": lambda c, t: _answered(c) and c.scored,
 }
 """Every set of calls a figure is made of; storage says the same in SQL, and a test holds both against each other."""
 

@@ -95,6 +95,8 @@ FIGURES: Final[tuple[Definition, ...]] = (
         "dissatisfied_called_back", "不满意回访率", "share", "完成回访的不满意 ÷ 不满意",
         "dissatisfied_called_back", "dissatisfied",
     ),
+    Definition("machine_checked_share", "机器质检率", "share", "机器质检有结果 ÷ 接通", "machine_checked", "answered"),
+    Definition("human_scored_share", "人工质检率", "share", "人工评过分 ÷ 接通", "human_scored", "answered"),
 )
 """In the order people read them. 满意率 and 测评率 are told together, always."""
 
@@ -109,9 +111,7 @@ AHT: Final = Definition(
 )
 """The two figures of seats, told for a whole span only: talk is the calls', wrap-up the seats' own record."""
 
-NOT_RECORDED: Final[tuple[NotRecorded, ...]] = (
-    NotRecorded("evaluated_share", "质检率", "质检评分还没有记录"),
-)
+NOT_RECORDED: Final[tuple[NotRecorded, ...]] = ()
 
 
 def figures(tallied: Tally) -> tuple[Figure, ...]:

@@ -24,6 +24,7 @@ from ivr.storage.corrections import PostgresCorrections
 from ivr.storage.database import connect
 from ivr.storage.devices import PostgresDevices
 from ivr.storage.feed import PostgresFeed
+from ivr.storage.quality_reviews import PostgresQualityDesk
 from ivr.storage.risk import PostgresRisks
 from ivr.storage.search import PostgresSearch
 from ivr.storage.second_factor import FactorVault
@@ -61,6 +62,7 @@ async def run_web(settings: Settings, stop: asyncio.Event) -> None:
             supervision=supervision_services(settings, pool),
             risks=PostgresRisks(pool, shipped_risks()),
             corrections=PostgresCorrections(pool),
+            quality=PostgresQualityDesk(pool),
             analysis=analysis_services(settings, pool),
             advisers=adviser_desk(settings, pool),
             provisioning=await provisioning_desk(settings, pool),

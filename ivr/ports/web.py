@@ -24,6 +24,7 @@ from ivr.ports.devices import DeviceDesk
 from ivr.ports.orders import OrderDesk
 from ivr.ports.partners import PartnerServices
 from ivr.ports.provisioning import ProvisioningDesk
+from ivr.ports.quality import QualityDesk
 from ivr.ports.risk import RiskDesk
 from ivr.ports.search import Search
 from ivr.ports.sessions import FactorState, Origin, SecondFactors, SessionList
@@ -237,6 +238,7 @@ class WebServices:
     analysis: AnalysisServices
     advisers: AdviserDesk
     provisioning: ProvisioningDesk
+    quality: QualityDesk = field(kw_only=True)
     second_factors: SecondFactors
     sessions: SessionList
 

@@ -67,7 +67,10 @@ _COUNTED = """
                 greatest(0, extract(epoch FROM coalesce(c.talk_ended_at, c.ended_at) - c.answered_at))::float8 END AS talk_s,
            coalesce(c.rating >= 4 AND EXISTS (
                SELECT 1 FROM callback_promise cp JOIN callback_job j ON j.id = cp.job_id
-                WHERE cp.linked_id = c.linked_id AND cp.kind = 'dissatisfied' AND j.state = 'done'), false) AS called_back
+                WHERE cp.linked_id = c.linked_id AND cp.kind = 'dissatisfied' AND j.state = 'done'), false) AS called_back,
+           c.answered_at IS NOT NULL AND EXISTS (
+               SELECT 1 FROM quality_check qc WHERE qc.linked_id = c.linked_id AND qc.score IS NOT NULL) AS checked,
+           c.answered_at IS NOT NULL AND EXISTS (SELECT 1 FROM quality_mark qm WHERE qm.linked_id = c.linked_id) AS scored
       FROM call c{joins}
      WHERE c.channel <> 'callback' AND c.arrived_at >= {start}::timestamptz AND c.arrived_at < {end}::timestamptz{further}"""
 
@@ -98,6 +101,8 @@ CONDITIONS: Final[Mapping[str, str]] = {
     "satisfied": "part = 'answered' AND rating <= 3",
     "dissatisfied": "part = 'answered' AND rating >= 4",
     "dissatisfied_called_back": "part = 'answered' AND rating >= 4 AND called_back",
+    "machine_checked": "part = 'answered' AND checked",
+    "human_scored": "part = 'answered' AND scored",
 }
 """The sets over the columns of ``_COUNTED``. Limits are whole seconds from the settings, written in as such."""
 _SECONDS: Final[Mapping[str, str]] = {"answered_wait_s": "wait_s", "abandoned_wait_s": "wait_s", "talk_s": "talk_s"}

@@ -16,6 +16,7 @@ Permission = Literal[
     "queues.read", "calls.read", "transcripts.read", "recordings.play", "orders.read", "live.read", "nuisance.read",
     "appointments.write", "deliveries.read", "statistics.read", "orders.own", "orders.assign",
     "desk.use", "seats.supervise", "risks.decide", "transcripts.correct", "warnings.sign", "devices.read", "devices.write",
+    "quality.own", "quality.score",
     "sessions.revoke",
 ]
 
@@ -24,9 +25,10 @@ _READER: frozenset[Permission] = frozenset(
 )
 
 ACCESS: dict[str, frozenset[Permission]] = {
-    "operator": _READER | {"recordings.play", "appointments.write", "desk.use"},
+    "operator": _READER | {"quality.own", "recordings.play", "appointments.write", "desk.use"},
     "supervisor": _READER | {
         "orders.assign", "recordings.play", "nuisance.read", "appointments.write", "deliveries.read", "desk.use", "devices.read",
+        "quality.own", "quality.score",
         "transcripts.correct", "risks.decide", "seats.supervise", "warnings.sign",
     },
     "administrator": _READER | {

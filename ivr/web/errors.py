@@ -20,12 +20,14 @@ from ivr.domain.errors import (
     Unavailable,
 )
 from ivr.domain.order_edits import EditRefused
+from ivr.domain.scorecard import SheetRefused
 from ivr.domain.work_order import MoveRefused
 from ivr.ports.analysis import WarningChanged
 from ivr.ports.corrections import WordChanged
 from ivr.ports.desk import CommandRefused, SeatLost, SeatTaken
 from ivr.ports.orders import StaleVersion
 from ivr.ports.partners import AlreadyFiled, KeyReused
+from ivr.ports.quality import ReviewRefused
 from ivr.ports.risk import AlreadyDecided
 from ivr.ports.sessions import CodeNeeded, CodeRefused, CodeWrong, EnrolmentNeeded, FactorExists, FactorMissing
 from ivr.ports.supervision import SeatTalks, WatchRefused
@@ -117,6 +119,8 @@ STATUS: tuple[tuple[type[IvrError], HTTPStatus], ...] = (
     (SeatLost, HTTPStatus.CONFLICT),
     (WatchRefused, HTTPStatus.CONFLICT),
     (AlreadyDecided, HTTPStatus.CONFLICT),
+    (ReviewRefused, HTTPStatus.CONFLICT),
+    (SheetRefused, HTTPStatus.BAD_REQUEST),
     (WordChanged, HTTPStatus.CONFLICT),
     (SeatTalks, HTTPStatus.CONFLICT),
     (CommandRefused, HTTPStatus.CONFLICT),

@@ -30,6 +30,15 @@ BODIES: Final[Mapping[str, Mapping[str, Any]]] = {
     "RiskDecision": {"decision": "false", "reason": "引用电视剧台词"},
     "CorrectionWish": {"speaker": "caller", "start_s": 12.48, "reads": "正被报", "text": "镇北堡"},
     "TermDecision": {"term": "镇北堡", "accepted": True},
+    "ScoreSheet": {
+        "lines": [
+            {"code": "answer", "points": 12}, {"code": "privacy", "passed": True},
+            {"code": "forbidden", "passed": True, "reason": "是转述来电人的话"},
+        ],
+        "note": "依据讲清楚了，材料少说一项",
+    },
+    "AppealWish": {"words": "静默是来电人去找合同"},
+    "AppealDecision": {"decision": "kept", "reason": "静默期间没有向来电人说明"},
     "WarningSignature": {"level": 2, "decision": "confirmed", "reason": "工地欠薪，已联系人社局"},
 }
 

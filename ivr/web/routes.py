@@ -29,6 +29,7 @@ from ivr.web.context import OPENAPI
 from ivr.web.corrections import CORRECTION_ROUTES
 from ivr.web.device_routes import DEVICE_ROUTES
 from ivr.web.provisioning import PROVISIONING_ROUTES
+from ivr.web.quality import QUALITY_ROUTES
 from ivr.web.query import (
     AudioQuery,
     CallbackQuery,
@@ -207,6 +208,7 @@ ROUTES: tuple[Route, ...] = (
     *SUPERVISION_ROUTES,
     *RISK_ROUTES,
     *CORRECTION_ROUTES,
+    *QUALITY_ROUTES,
     Route(
         "GET",
         "/api/v1/work-orders",

@@ -55,13 +55,14 @@ def random_calls(seed: int, number: int) -> list[CountedCall]:
             arrived + timedelta(seconds=3) if queued else None, arrived + wait if heard else None,
             arrived + wait + talk - timedelta(seconds=dice.choice([0, 2])) if heard and dice.random() < 0.5 else None,
             arrived + wait + talk if state == "ended" else None,
-            dice.choice([None, None, 1, 2, 3, 4, 5]), dice.random() < 0.5,
+            dice.choice([None, None, 1, 2, 3, 4, 5]), dice.random() < 0.5, dice.random() < 0.7, dice.random() < 0.3,
         ))  # fmt: skip
     return made
 
 
 async def write(pool: Pool, calls: Sequence[CountedCall]) -> None:
     """The records as they are stored; a call's ``town`` holds the place's code here, and becomes its town's."""
+    await pool.execute("INSERT INTO scorecard (version, text, published_by) VALUES ('v', '', 'shipped')")
     await pool.executemany(
         "INSERT INTO place (code, name, kind, town_code, status) VALUES ($1, $1, $2, $3, 'confirmed')",
         [*((code, "village", town) for code, town in TOWNS.items()), *((t, "town", t) for t in TOWNS.values())],
@@ -86,6 +87,17 @@ async def write(pool: Pool, calls: Sequence[CountedCall]) -> None:
             " VALUES ('dissatisfied', '', $1, $2, $3, now(), now(), now()) RETURNING id",
             f"1{n:010}", order, "done" if c.called_back else "failed",
         )
+        if c.checked or c.scored or n % 3 == 0:  # one the machine could not judge counts for nothing
+            await pool.execute(
+                "INSERT INTO quality_check (linked_id, card_version, arrived_at, operator, seat, month, number, score, fatal, results,"
+                " measures) VALUES ($1, 'v', $2, '', '', '2026-11-01', 1, $3, false, '[]', '{}')", c.linked_id, c.arrived_at,
+                80.0 if c.checked else None,
+            )
+        for round_number in (1, 2) if c.scored else ():
+            await pool.execute(
+                "INSERT INTO quality_mark (linked_id, round, card_version, operator, scorer, lines, score, fatal)"
+                " VALUES ($1, $2, 'v', '', 'ban', '[]', 80, false)", c.linked_id, round_number,
+            )
         await pool.execute("INSERT INTO callback_promise (linked_id, kind, job_id) VALUES ($1, 'dissatisfied', $2)", c.linked_id, job)
 
 

@@ -39,6 +39,7 @@ from ivr.storage.inbound import PostgresInbox
 from ivr.storage.order_life import PostgresOrderDesk
 from ivr.storage.outbox import PostgresOutbox
 from ivr.storage.provisioning import PostgresProvisioning
+from ivr.storage.quality_reviews import PostgresQualityDesk
 from ivr.storage.risk import PostgresRisks
 from ivr.storage.search import PostgresSearch
 from ivr.storage.second_factor import FactorVault
@@ -124,6 +125,7 @@ async def site(
             desk=DeskServices(SEATS, PostgresSeats(pool), PostgresCommands(pool, within_s=1.0), 8089),
             devices=PostgresDevices(pool),
             corrections=PostgresCorrections(pool),
+            quality=PostgresQualityDesk(pool),
             risks=PostgresRisks(pool, shipped_risks()),
             supervision=SupervisionServices(SUPERVISED, PostgresSupervision(pool, within_s=1.0)),
             analysis=analysis_services(Settings(), pool),
