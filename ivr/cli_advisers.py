@@ -14,9 +14,8 @@ from rich.text import Text
 
 from ivr import bootstrap
 from ivr.cli_terminal import out, plain_errors, system_user
-from ivr.device_setup import adviser_desk
+from ivr.device_setup import adviser_desk, device_desk
 from ivr.domain.adviser_hours import KINDS, Work, outlook
-from ivr.domain.device_use import Use, judge
 from ivr.domain.errors import BadSetting
 from ivr.domain.worktime import SHANGHAI
 from ivr.ports.devices import DeviceRegister
@@ -29,14 +28,13 @@ from ivr.storage.devices import PostgresDevices
 advisers_app = typer.Typer(help="Hours of village advisers.", no_args_is_help=True)
 
 T = TypeVar("T")
-_WORDS: dict[Use, str] = {"used": "在用", "unused": "可用未用", "unusable": "不可用"}
 
 
 def _with_advisers(work: Callable[[PostgresAdvisers, PostgresDevices], Awaitable[T]]) -> T:
     async def go() -> T:
         settings = load_settings()
         async with bootstrap.patient_pool(settings, "cli", size=2) as pool:
-            return await work(adviser_desk(settings, pool), PostgresDevices(pool))
+            return await work(adviser_desk(settings, pool), device_desk(settings, pool))
 
     with plain_errors():
         return asyncio.run(go())
@@ -100,9 +98,11 @@ def report(
 
     async def read(advisers: PostgresAdvisers, devices: PostgresDevices) -> bytes:
         register = await devices.register()
+        year = await advisers.between(date(first.year, 1, 1), after)
         told = village_report(
-            await advisers.between(first, after), await advisers.between(date(first.year, 1, 1), after), _phones(register),
-            first=first, today=min(await advisers.today(), after), made_at=register.now.astimezone(SHANGHAI),
+            await advisers.between(first, after), year, _phones(register),
+            await devices.test_counts(first, after), first=first, today=min(await advisers.today(), after),
+            made_at=register.now.astimezone(SHANGHAI),
         )
         return await asyncio.to_thread(workbook, told)
 
@@ -115,15 +115,9 @@ def report(
     out.print(f"[green]✓[/green] 已写入 {file}", soft_wrap=True)
 
 
-def _phones(register: DeviceRegister) -> dict[str, tuple[str, str]]:
-    """{village: (the words for its phones, that a line is poor)}."""
-    found: dict[str, list[tuple[str, bool]]] = {}
+def _phones(register: DeviceRegister) -> dict[str, list[tuple[str, str, bool]]]:
+    """{village: (device, its sentence, whether its line is poor)}."""
+    found: dict[str, list[tuple[str, str, bool]]] = {}
     for r in register.devices:
-        verdict = judge(
-            blocked_since=r.blocked_at, blocked_why=r.blocked_why, reach=r.reach, reach_since=r.reach_since, last_call=r.last_call,
-            now=register.now,
-        )
-        since = f"，自 {verdict.since.astimezone(SHANGHAI):%m-%d}" if verdict.since else ""
-        told = f"{_WORDS[verdict.use]}{since}{f'，{verdict.reason}' if verdict.reason else ''}"
-        found.setdefault(r.device.village, []).append((told, r.poor_line))
-    return {v: ("；".join(t for t, _ in told), "线路差" if any(p for _, p in told) else "") for v, told in found.items()}
+        found.setdefault(r.device.village, []).append((r.device.id, register.sentence(r), r.poor_line))
+    return found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -16,11 +15,11 @@ from ivr import bootstrap
 from ivr.cli_places import read_text
 from ivr.cli_roster import specialities
 from ivr.cli_terminal import err, out, plain_errors, system_user
-from ivr.device_setup import key_file, pages_for_devices, provisioning_desk
+from ivr.device_setup import device_desk, key_file, pages_for_devices, provisioning_desk
 from ivr.domain.device import DeviceDiff, parse_devices
-from ivr.domain.device_use import Use, judge
+from ivr.domain.device_test import DeviceTest
+from ivr.domain.device_use import WORDS, Use, moment
 from ivr.domain.errors import BadSetting
-from ivr.domain.worktime import SHANGHAI
 from ivr.intake_tables import shipped_places
 from ivr.ports.devices import DeviceRegister
 from ivr.ports.provisioning import DeviceSecret, IssuedAddress
@@ -35,13 +34,14 @@ devices_app = typer.Typer(help="Village video phones.", no_args_is_help=True)
 T = TypeVar("T")
 Reason = Annotated[str, typer.Option(help="Why, for those who read the record later.")]
 _SHOWN = 12
-_USES: dict[Use, str] = {"used": "在用", "unused": "可用未用", "unusable": "不可用"}
+_TESTED_WITHIN_S = 60.0
 
 
 def _with_devices(work: Callable[[PostgresDevices], Awaitable[T]], settings: Settings | None = None) -> T:
     async def go() -> T:
-        async with bootstrap.patient_pool(settings or load_settings(), "cli", size=2) as pool:
-            return await work(PostgresDevices(pool))
+        known = settings or load_settings()
+        async with bootstrap.patient_pool(known, "cli", size=2) as pool:
+            return await work(device_desk(known, pool))
 
     with plain_errors():
         return asyncio.run(go())
@@ -51,7 +51,7 @@ def _with_devices(work: Callable[[PostgresDevices], Awaitable[T]], settings: Set
 def import_devices(
     file: Path, dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, change nothing.")] = False
 ) -> None:
-    """Import a CSV (device, village, helper, adviser, place, model, speciality). With any bad row nothing changes."""
+    """Import a CSV (device, village, helper, adviser, place, model, speciality, self_test). With a bad row nothing changes."""
     with plain_errors():
         diff = asyncio.run(_import(load_settings(), read_text(file), dry_run))
     changed = [after for _, after in diff.changed]
@@ -81,10 +81,11 @@ async def _import(settings: Settings, text: str, dry_run: bool) -> DeviceDiff:
 def list_devices() -> None:
     """Show every device with its village, adviser and state."""
     register = _with_devices(lambda devices: devices.register())
-    table = Table("终端", "村居", "协助人", "顾问", "状态")
+    table = Table("终端", "村居", "协助人", "顾问", "状态", "自检")
     for r in register.devices:
         state = "停用" if r.device.state == "blocked" else "启用"
-        table.add_row(*map(Text, (r.device.id, r.village_name, r.device.helper, r.device.adviser, state)))
+        tested = "是" if r.device.self_test else ""
+        table.add_row(*map(Text, (r.device.id, r.village_name, r.device.helper, r.device.adviser, state, tested)))
     out.print(table)
 
 
@@ -95,41 +96,55 @@ def doctor() -> None:
     if register.as_of is None:
         out.print("[yellow]还没有问过交换机谁已注册：控制器启动后几秒内就有结果[/yellow]")
     elif (late := (register.now - register.as_of).total_seconds()) > 60:
-        out.print(f"[yellow]注册情况停在 {_moment(register.as_of)}（{late / 60:.0f} 分钟前）：控制器或交换机没有应答[/yellow]")
+        out.print(f"[yellow]注册情况停在 {moment(register.as_of)}（{late / 60:.0f} 分钟前）：控制器或交换机没有应答[/yellow]")
     _judge(register)
 
 
 def _judge(register: DeviceRegister) -> None:
-    counts: dict[Use, int] = {"used": 0, "unused": 0, "unusable": 0}
+    counts: dict[Use, int] = dict.fromkeys(WORDS, 0)
     for r in register.devices:
-        verdict = judge(
-            blocked_since=r.blocked_at, blocked_why=r.blocked_why, reach=r.reach, reach_since=r.reach_since, last_call=r.last_call,
-            now=register.now,
-        )
-        counts[verdict.use] += 1
-        if r.poor_line:
-            told = f"{r.device.id} {r.village_name}  线路差：最近几次通话丢包或延迟过大，请查网络；ivr devices history 看每次"
+        use = register.verdict(r).use
+        counts[use] += 1
+        if use != "used" or r.poor_line:
+            helper = f"协助人 {r.device.helper}" if r.device.helper else ""
+            told = f"{r.device.id} {r.village_name}  {register.sentence(r)}{helper}"
             out.print(told, markup=False, soft_wrap=True)
-        if verdict.use != "used":
-            since = f"，自 {_moment(verdict.since)}" if verdict.since else ""
-            because = f"，{verdict.reason}" if verdict.reason else ""
-            last = f"最近通话 {_moment(r.last_call)}" if r.last_call else "没有通话"
-            helper = f"，协助人 {r.device.helper}" if r.device.helper else ""
-            told = f"{r.device.id} {r.village_name}  {_USES[verdict.use]}{since}{because}；{last}{helper}"
-            out.print(told, markup=False, soft_wrap=True)
-    out.print("，".join(f"{_USES[use]} {count}" for use, count in counts.items()))
+    out.print("，".join(f"{WORDS[use]} {count}" for use, count in counts.items()))
 
 
-def _moment(at: datetime | None) -> str:
-    return f"{at.astimezone(SHANGHAI):%m-%d %H:%M}" if at else ""
+@devices_app.command("test")
+def test(
+    device: str, reason: Annotated[str, typer.Option(help="Why, for those who read the record later.")] = "手动自检"
+) -> None:
+    """Ring a device that answers by itself, play it a tone, and say what came back. Needs the controller."""
+
+    async def go(devices: PostgresDevices) -> DeviceTest:
+        number = await devices.test(device, system_user(), reason)
+        out.print(f"已排队，编号 {number}；终端会显示“自检”并自动接听几秒", soft_wrap=True)
+        async with asyncio.timeout(_TESTED_WITHIN_S):
+            while not (ended := await devices.tested(number)):
+                await asyncio.sleep(0.5)
+        return ended
+
+    try:
+        told = _with_devices(go)
+    except TimeoutError:
+        err.print("[red]一分钟内没有结果[/red]：控制器是否在运行？结果会记在 ivr devices history")
+        raise typer.Exit(1) from None
+    out.print(_test_line(told), markup=False, soft_wrap=True)
+    raise typer.Exit(0 if told.outcome == "passed" else 1)
+
+
+def _test_line(test: DeviceTest) -> str:
+    return f"自检 {moment(test.ended_at)} {'手动' if test.asked_by else '夜间'} {test.reason}"
 
 
 @devices_app.command("history")
 def history(device: str) -> None:
-    """Show a device's last calls, the latest first: how the ladder went, and how sound and picture travelled."""
+    """Show a device's last calls and self-tests, the latest first: the ladder, how sound and picture travelled."""
     told = _with_devices(lambda devices: devices.history(device))
     for call in told.calls:
-        out.print(f"{_moment(call.arrived_at)} {call.outcome or '进行中'} {call.ladder}", markup=False, soft_wrap=True)
+        out.print(f"{moment(call.arrived_at)} {call.outcome or '进行中'} {call.ladder}", markup=False, soft_wrap=True)
         for m in call.media:
             word = "声音" if m.medium == "audio" else "画面"
             poor = "  ▲ 差" if m.poor else ""
@@ -139,6 +154,8 @@ def history(device: str) -> None:
             )
     if not told.calls:
         out.print("没有通话")
+    for tested in told.tests:
+        out.print(_test_line(tested), markup=False, soft_wrap=True)
 
 
 @devices_app.command("block")
@@ -192,5 +209,5 @@ def provision(
         return
     print(f"address  {issued.address}")
     print(f"app      {issued.soft_client}")
-    print(f"until    {_moment(issued.expires_at)}")
+    print(f"until    {moment(issued.expires_at)}")
     print(terminal_picture(issued.soft_client))

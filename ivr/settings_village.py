@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import time
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -26,3 +27,9 @@ class VillageSettings(BaseModel):
         72, ge=1, le=720, description="How long the address stands from which a device fetches its configuration"
     )
     calls_per_device: int = Field(1, ge=1, le=10, description="Calls one device may have at once")
+    silent_days: int = Field(30, ge=1, le=365, description="A device without a call for so many days could be used, and is not")
+    self_test_at: time = Field(
+        time(1, 30), description="When the nightly self-tests begin, by Shanghai's clock; of devices whose row says self_test alone"
+    )
+    self_test_minutes: int = Field(180, ge=1, le=720, description="The devices' self-tests are spread evenly over so many minutes")
+    self_tests_at_once: int = Field(2, ge=1, le=8, description="Self-tests under way at the same time")

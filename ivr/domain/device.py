@@ -18,10 +18,14 @@ from ivr.domain.places import DISTRICT, Place
 from ivr.domain.roster import SPECIALITY_KEYS
 
 COLUMNS: Final = ("device", "village", "helper", "adviser", "place", "model", "speciality")
+SELF_TEST: Final = "self_test"
+"""A column that may be missing: whether the phone answers a self-test by itself (是, 否)."""
 DeviceState = Literal["active", "blocked"]
 
 _ID: Final = re.compile(rf"v-({DISTRICT}[0-9]{{3}})((?:[0-9]{{3}}|-L[0-9]{{2}})?)-[1-9][0-9]?", re.ASCII)
 _TEXT: Final = re.compile(r"[^\W_][\w ·（）()、，.\-/]{0,39}")
+_YES: Final = ("是", "yes")
+_NO: Final = ("否", "no")
 _LONGEST_REASON: Final = 200
 _MOST_ROWS: Final = 2_000
 
@@ -36,7 +40,8 @@ class BadDeviceFile(CallerFault):
 class Device:
     """One video phone. ``village`` is a place's code (a town's for a town's station), ``adviser`` a seat's work number or '',
 
-    ``speciality`` a matter's code or ''; ``helper`` is who shows people how to use it, ``place`` where it stands.
+    ``speciality`` a matter's code or ''; ``helper`` is who shows people how to use it, ``place`` where it stands. ``self_test``:
+    it answers by itself a call that asks for that, and only the self-test ever does.
     """
 
     id: str
@@ -48,6 +53,7 @@ class Device:
     model: str = ""
     speciality: str = ""
     state: DeviceState = "active"
+    self_test: bool = False
 
     @property
     def number(self) -> str:
@@ -88,16 +94,20 @@ class BadRow:
 
 @dataclass(frozen=True, slots=True)
 class DeviceFile:
-    """What a file says, in order; nothing of it may be used while there are bad rows."""
+    """What a file says, in order; nothing of it may be used while there are bad rows.
+
+    ``tells_self_test``: it has that column; else what is known of the devices stands.
+    """
 
     devices: tuple[Device, ...]
     bad: tuple[BadRow, ...]
+    tells_self_test: bool = True
 
 
 def parse_devices(
     text: str, places: Iterable[Place], work_numbers: Collection[str], specialities: Mapping[str, str]
 ) -> DeviceFile:
-    """Read a CSV with the head device,village,helper,adviser,place,model,speciality; every bad row is told.
+    """Read a CSV with the head device,village,helper,adviser,place,model,speciality, and self_test or not; every bad row is told.
 
     ``village`` is a confirmed place's code or its name, ``work_numbers`` are those of the seats, ``specialities`` the codes of
     matters by their Chinese names. Raises BadDeviceFile for a file without this head.
@@ -109,7 +119,7 @@ def parse_devices(
     lines: dict[str, int] = {}
     try:
         head = [h.strip() for h in reader.fieldnames or ()]
-        if sorted(head) != sorted(COLUMNS):
+        if sorted(head) not in (sorted(COLUMNS), sorted((*COLUMNS, SELF_TEST))):
             raise BadDeviceFile(f"第一行应为 {','.join(COLUMNS)}，现在是 {','.join(head)[:80] or '空'}")
         reader.fieldnames = head
         for row in reader:
@@ -117,7 +127,7 @@ def parse_devices(
             if len(devices) >= _MOST_ROWS:
                 raise BadDeviceFile(f"终端表超过 {_MOST_ROWS} 行")
             if any(v is None for v in row.values()) or None in row:
-                bad.append(BadRow(line, f"应有 {len(COLUMNS)} 列"))
+                bad.append(BadRow(line, f"应有 {len(head)} 列"))
                 continue
             if not any(row.values()):
                 continue
@@ -131,7 +141,7 @@ def parse_devices(
                 devices.append(read)
     except csv.Error as wrong:
         raise BadDeviceFile(f"第 {reader.line_num} 行不是 CSV：{wrong}") from wrong
-    return DeviceFile(tuple(devices), tuple(bad))
+    return DeviceFile(tuple(devices), tuple(bad), SELF_TEST in head)
 
 
 def _read_row(
@@ -155,11 +165,13 @@ def _read_row(
     for column in ("helper", "place", "model"):
         if row[column] and not _TEXT.fullmatch(row[column]):
             reasons.append(f"{column} 应为至多 40 个字，不含特殊符号，现在是 {row[column][:40]}")
+    if (tested := row.get(SELF_TEST, "")) not in ("", *_YES, *_NO):
+        reasons.append(f"self_test 应为 是 或 否，现在是 {tested[:20]}")
     if reasons or place is None:
         return reasons
     return Device(
         row["device"], village, place.town_code, row["helper"], row["adviser"], row["place"], row["model"],
-        specialities.get(row["speciality"], ""),
+        specialities.get(row["speciality"], ""), self_test=tested in _YES,
     )
 
 
@@ -179,7 +191,7 @@ class DeviceDiff:
 def diff_devices(existing: Sequence[Device], file: DeviceFile) -> DeviceDiff:
     """Compare by name; the file wins in everything but the state."""
     before = {d.id: d for d in existing}
-    wanted = [replace(d, state=before[d.id].state) if d.id in before else d for d in file.devices]
+    wanted = [_kept(before[d.id], d, file) if d.id in before else d for d in file.devices]
     named = {d.id for d in wanted}
     return DeviceDiff(
         tuple(d for d in wanted if d.id not in before),
@@ -187,6 +199,11 @@ def diff_devices(existing: Sequence[Device], file: DeviceFile) -> DeviceDiff:
         sum(before.get(d.id) == d for d in wanted),
         tuple(d for d in existing if d.id not in named),
     )
+
+
+def _kept(before: Device, wanted: Device, file: DeviceFile) -> Device:
+    tested = wanted.self_test if file.tells_self_test else before.self_test
+    return replace(wanted, state=before.state, self_test=tested)
 
 
 def stations_of(devices: Iterable[Device]) -> dict[str, str]:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from ivr.domain.hysteresis import Hysteresis
+
 Medium = Literal["audio", "video"]
 
 _TOLD: Final = re.compile(
@@ -80,15 +82,11 @@ def line_is_poor(calls: Sequence[Sequence[MediaQuality]]) -> bool:
     It becomes poor by two poor calls in a row and good again by three good ones: one bad evening raises no alarm, and one good
     call ends none.
     """
-    poor, run = False, 0
+    state = Hysteresis(_TO_WORSE, _TO_BETTER)
     for media in calls:
-        if not media:
-            continue
-        against = any(m.poor for m in media) != poor
-        run = run + 1 if against else 0
-        if run >= (_TO_BETTER if poor else _TO_WORSE):
-            poor, run = not poor, 0
-    return poor
+        if media:
+            state.see(any(m.poor for m in media))
+    return state.bad
 
 
 def _share(part: int, whole: int) -> float:

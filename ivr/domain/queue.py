@@ -65,6 +65,11 @@ class QueueBoard:
     link_up: bool = False
     _joined_at: dict[str, float] = field(default_factory=dict)
 
+    @property
+    def anybody_waits(self) -> bool:
+        """Whether a caller is in any queue."""
+        return any(view.callers for view in self.queues.values())
+
     def apply(self, event: LiveEvent) -> set[str]:
         """Take an event; the names of the queues it changed. An event before the first snapshot changes nothing."""
         match event:

@@ -14,7 +14,7 @@ import structlog
 from ivr.analysis_setup import rise_watch
 from ivr.bootstrap import callback_rules, ledger_shelf, may_call, patient_pool, volumes
 from ivr.desk_setup import command_carrier, seat_keeper
-from ivr.device_setup import device_tasks
+from ivr.device_setup import device_tasks, device_tester
 from ivr.domain.errors import Unavailable
 from ivr.domain.events import LiveEvent
 from ivr.exchange_setup import Places, cache_folder, credentials, waiting_lines
@@ -103,8 +103,11 @@ async def run_controller(settings: Settings) -> None:
 
         times = SeatTimekeeper(PostgresSeatTimes(pool))
 
+        tester, test_line = device_tester(settings, pool, client, lambda: live.board.link_up and not live.board.anybody_waits)
+
         def also(event: LiveEvent) -> None:
             seats.see(event)
+            test_line.see(event)
             watches.see(event)
             times.see(event)
             renewer.see(event)
@@ -130,7 +133,7 @@ async def run_controller(settings: Settings) -> None:
             answers = questions(settings, pool, spoken)
             for part in (client, calls, queue_log, live, renewer, collector, reconciler, dialler, waits, answers):
                 tasks.create_task(part.run(), name=type(part).__name__)
-            for device_task in await device_tasks(settings, pool, console):
+            for device_task in (*await device_tasks(settings, pool, console), tester, test_line):
                 tasks.create_task(device_task.run(), name=type(device_task).__name__)
             carried = {"nuisance": listed(PostgresListings(pool)), "language": languages_of(PostgresCallerLanguages(pool))}
             for family, wanted in carried.items():

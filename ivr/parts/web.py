@@ -9,7 +9,7 @@ from pathlib import Path
 from ivr.analysis_setup import analysis_services
 from ivr.bootstrap import figure_limits, patient_pool, statistics
 from ivr.desk_setup import desk_services
-from ivr.device_setup import adviser_desk, provisioning_desk
+from ivr.device_setup import adviser_desk, device_desk, provisioning_desk
 from ivr.exchange_setup import certificate, database_url
 from ivr.intake_tables import CodeNames, shipped_risks, shipped_tables
 from ivr.order_setup import order_desk
@@ -22,7 +22,6 @@ from ivr.storage.appointments import PostgresAppointments
 from ivr.storage.audit import PostgresAudit
 from ivr.storage.corrections import PostgresCorrections
 from ivr.storage.database import connect
-from ivr.storage.devices import PostgresDevices
 from ivr.storage.feed import PostgresFeed
 from ivr.storage.quality_reviews import PostgresQualityDesk
 from ivr.storage.risk import PostgresRisks
@@ -58,7 +57,7 @@ async def run_web(settings: Settings, stop: asyncio.Event) -> None:
             statistics=statistics(settings, pool),
             orders=order_desk(settings, pool),
             desk=await desk_services(settings, pool),
-            devices=PostgresDevices(pool),
+            devices=device_desk(settings, pool),
             supervision=supervision_services(settings, pool),
             risks=PostgresRisks(pool, shipped_risks()),
             corrections=PostgresCorrections(pool),

@@ -6,12 +6,13 @@ Times are timezone-aware. Implementations raise ``ivr.domain.errors.Unavailable`
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from ivr.domain.device import Device
-from ivr.domain.device_use import Reach
+from ivr.domain.device_test import DeviceTest, TestStanding
+from ivr.domain.device_use import USED_WITHIN, Reach, SeenUse, Verdict, judge, sentence
 from ivr.domain.media_quality import MediaQuality
 
 
@@ -39,7 +40,7 @@ class DeviceContact:
 class DeviceRecord:
     """One device with what is known of it; ``last_call`` is the arrival of its last call, ``calls`` those of 30 days.
 
-    ``poor_line``: its last calls were poor by ivr.domain.media_quality.
+    ``poor_line``: its last calls were poor by ivr.domain.media_quality; ``tests``: what its last self-tests say.
     """
 
     device: Device
@@ -56,6 +57,7 @@ class DeviceRecord:
     last_call: datetime | None
     calls: int
     poor_line: bool = False
+    tests: TestStanding = field(default_factory=TestStanding)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,19 @@ class DeviceRegister:
     villages: Sequence[tuple[str, str, str]]
     now: datetime
     as_of: datetime | None
+    used_within: timedelta = USED_WITHIN
+
+    def verdict(self, record: DeviceRecord) -> Verdict:
+        """The word that is true of this device now."""
+        return judge(
+            blocked_since=record.blocked_at, blocked_why=record.blocked_why, reach=record.reach, reach_since=record.reach_since,
+            last_call=record.last_call, now=self.now, tests=record.tests, used_within=self.used_within,
+        )
+
+    def sentence(self, record: DeviceRecord) -> str:
+        """The same as a sentence, with what it rests on."""
+        seen = SeenUse(record.last_call, record.calls, record.poor_line, record.tests, self.used_within)
+        return sentence(self.verdict(record), seen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +112,17 @@ class DeviceHistory:
 
     events: Sequence[DeviceEvent]
     calls: Sequence[DeviceCall]
+    tests: Sequence[DeviceTest] = ()
 
 
-class DeviceDesk(Protocol):
-    """What people do with devices; each act is written with its audit row, or not at all."""
+class DeviceView(Protocol):
+    """Every device with what is known of it."""
 
     async def register(self) -> DeviceRegister: ...
+
+
+class DeviceDesk(DeviceView, Protocol):
+    """What people do with devices; each act is written with its audit row, or not at all."""
 
     async def history(self, device: str) -> DeviceHistory:
         """Raises NotFound."""
@@ -116,6 +136,13 @@ class DeviceDesk(Protocol):
 
     async def rotate(self, device: str, actor: str, reason: str) -> None:
         """Make its secret worthless and give it another one, which is shown on the server's command line once."""
+        ...
+
+    async def test(self, device: str, actor: str, reason: str) -> int:
+        """Ask for a self-test now; its number. One that is asked for already stands. Raises NotFound; CallerFault for a device
+
+        that does not answer by itself, or is blocked.
+        """
         ...
 
 

@@ -9,24 +9,30 @@ from ivr.domain.adviser_hours import OWED_H, outlook
 from ivr.domain.month_report import Cell, MonthReport, Section, Table
 from ivr.ports.advisers import VillageHours
 
-_HEAD = ("镇街", "村居", "顾问工号", "通话数", "通话分钟", "走访分钟", "讲座分钟", "顾问未接", "终端", "线路")
+_HEAD = ("镇街", "村居", "顾问工号", "通话数", "通话分钟", "走访分钟", "讲座分钟", "顾问未接", "终端", "线路", "自检通过")
 _YEAR = ("镇街", "村居", "顾问工号", "本年小时", "预计全年小时", "预计差小时", "余下每月需小时")
-_MONTH_NOTE = "通话为本村顾问接听的视频与语音；终端与线路为制表时的情况。"
+_MONTH_NOTE = "通话为本村顾问接听的视频与语音；终端与线路为制表时的情况；自检为本月通过数 / 测得数。"
 _YEAR_NOTE = "预计 = 至今小时 ÷ 已过天数 × 全年天数，前 60 天不预计。"
 
 
 def village_report(
-    month: Sequence[VillageHours], year: Sequence[VillageHours], devices: Mapping[str, tuple[str, str]], *,
-    first: date, today: date, made_at: datetime,
+    month: Sequence[VillageHours], year: Sequence[VillageHours], devices: Mapping[str, Sequence[tuple[str, str, bool]]],
+    tests: Mapping[str, tuple[int, int]], *, first: date, today: date, made_at: datetime,
 ) -> MonthReport:
-    """``devices`` are {village: (the word for its phones now, '' or that its line is poor)}; ``first`` is the month's first day."""
+    """``devices`` are {village: (device, the sentence about it now, whether its line is poor)}; ``first`` is the month's first day.
+
+    ``tests`` are {village: (self-tests passed in the month, those that told something)}.
+    """
     name = f"{first:%Y-%m}"
     rows: list[Sequence[Cell]] = []
     for v in month:
-        word, line = devices.get(v.village, ("没有终端", ""))
+        phones = devices.get(v.village, ())
+        word = "\n".join(told for _, told, _ in phones) or "没有终端"
+        line = "线路差" if any(poor for _, _, poor in phones) else ""
+        passed, made = tests.get(v.village, (0, 0))
         rows.append((
             v.town_name, v.name, "、".join(v.advisers), v.calls, round(v.call_minutes, 1), v.visit_minutes, v.lecture_minutes,
-            v.missed, word, line,
+            v.missed, word, line, f"{passed} / {made}" if made else "",
         ))
     ahead: list[Sequence[Cell]] = []
     for v in year:

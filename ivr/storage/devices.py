@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from ivr.domain.device import Device, DeviceDiff, DeviceFile, checked_reason, diff_devices, stations_of
+from ivr.domain.device_test import DeviceTest, standing
 from ivr.domain.device_use import USED_WITHIN
 from ivr.domain.errors import CallerFault, NotFound
 from ivr.domain.media_quality import MediaQuality, line_is_poor, parse_media
@@ -22,13 +23,14 @@ from ivr.ports.devices import (
 )
 from ivr.storage.audit import append_row
 from ivr.storage.database import transaction
+from ivr.storage.device_tests import ask_test, count_tests, ended_test, last_tests
 
 if TYPE_CHECKING:
     import asyncpg
 
     from ivr.storage.database import Connection, Pool
 
-_ROW = "SELECT id, village, town, helper, adviser, place, model, speciality, state FROM device"
+_ROW = "SELECT id, village, town, helper, adviser, place, model, speciality, state, self_test FROM device"
 _LONGEST_HISTORY = 200
 # A device that asks to register every two minutes is missed for one round before it counts as gone.
 _GONE_AFTER = timedelta(seconds=20)
@@ -41,10 +43,11 @@ class AlreadyShown(CallerFault):
 
 
 class PostgresDevices:
-    """ivr.ports.devices.DeviceDesk and DeviceStore, and the import."""
+    """ivr.ports.devices.DeviceDesk and DeviceStore, and the import. A device without a call for ``used_within`` is unused."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, used_within: timedelta = USED_WITHIN) -> None:
         self._pool = pool
+        self._used_within = used_within
 
     async def apply(self, file: DeviceFile, *, actor: str, dry_run: bool = False) -> DeviceDiff:
         """Write what the file says in one transaction, its audit row too; ``dry_run`` only tells what would change."""
@@ -55,13 +58,13 @@ class PostgresDevices:
                 return diff
             for device in diff.added:
                 await connection.execute(
-                    "INSERT INTO device (id, village, town, helper, adviser, place, model, speciality, salt)"
-                    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)", *_columns(device), _salt(),
+                    "INSERT INTO device (id, village, town, helper, adviser, place, model, speciality, self_test, salt)"
+                    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)", *_columns(device), _salt(),
                 )
                 await note(connection, device.id, "imported", actor)
             await connection.executemany(
-                "UPDATE device SET village = $2, town = $3, helper = $4, adviser = $5, place = $6, model = $7, speciality = $8"
-                " WHERE id = $1", [_columns(after) for _, after in diff.changed],
+                "UPDATE device SET village = $2, town = $3, helper = $4, adviser = $5, place = $6, model = $7, speciality = $8,"
+                " self_test = $9 WHERE id = $1", [_columns(after) for _, after in diff.changed],
             )
             told = {"added": len(diff.added), "changed": len(diff.changed)}
             await append_row(connection, actor, "device.import", "device", told)
@@ -91,6 +94,21 @@ class PostgresDevices:
             "UPDATE device SET salt = $2, shown_at = NULL, cuts_asked = cuts_asked + 1 WHERE id = $1 RETURNING true", _salt(),
         )
 
+    async def test(self, device: str, actor: str, reason: str) -> int:
+        """See the port."""
+        async with transaction(self._pool) as connection:
+            return await ask_test(connection, device, actor, reason)
+
+    async def tested(self, number: int) -> DeviceTest | None:
+        """What became of a test that was asked for; None while it is not over."""
+        async with transaction(self._pool) as connection:
+            return await ended_test(connection, number)
+
+    async def test_counts(self, start: date, end: date) -> dict[str, tuple[int, int]]:
+        """{village: (self-tests passed, those that told something)} of the nights from ``start`` to before ``end``."""
+        async with transaction(self._pool) as connection:
+            return await count_tests(connection, start, end)
+
     async def _act(self, device: str, kind: str, actor: str, reason: str, change: str, value: str) -> None:
         async with transaction(self._pool) as connection:
             if not await connection.fetchval(change, device, value):
@@ -113,8 +131,8 @@ class PostgresDevices:
         async with transaction(self._pool) as connection:
             stations = stations_of(await _devices(connection))
             rows = await connection.fetch(
-                "SELECT d.id, d.village, d.town, d.helper, d.adviser, d.place, d.model, d.speciality, d.state, d.salt,"
-                " coalesce(p.name, '') AS name FROM device d LEFT JOIN place p ON p.code = d.village"
+                "SELECT d.id, d.village, d.town, d.helper, d.adviser, d.place, d.model, d.speciality, d.state,"
+                " d.self_test, d.salt, coalesce(p.name, '') AS name FROM device d LEFT JOIN place p ON p.code = d.village"
                 " WHERE d.state = 'active' ORDER BY d.id"
             )
         return [
@@ -166,7 +184,7 @@ class PostgresDevices:
             rows = await connection.fetch(
                 "SELECT d.*, c.last_call, coalesce(c.calls, 0) AS calls FROM device d LEFT JOIN LATERAL"
                 " (SELECT max(arrived_at) AS last_call, count(*) FILTER (WHERE arrived_at > now() - $1::interval) AS calls"
-                "  FROM call WHERE device = d.id) c ON true ORDER BY d.id", USED_WITHIN,
+                "  FROM call WHERE device = d.id) c ON true ORDER BY d.id", self._used_within,
             )
             now = await connection.fetchval("SELECT now()")
             as_of = await connection.fetchval("SELECT as_of FROM device_watch")
@@ -175,6 +193,7 @@ class PostgresDevices:
                 f" AND arrived_at > now() - $1::interval ORDER BY arrived_at DESC LIMIT {_JUDGED_CALLS}) c"
                 f" CROSS JOIN LATERAL ({_MEDIA}) m ORDER BY d.id, c.arrived_at", USED_WITHIN,
             )
+            tests = await last_tests(connection)
         heard: dict[str, list[list[MediaQuality]]] = {}
         for m in media:
             heard.setdefault(m["id"], []).append(_media(m["told"]))
@@ -183,13 +202,13 @@ class PostgresDevices:
                 DeviceRecord(
                     device=_device(r), village_name=names.get(r["village"], r["village"]),
                     town_name=names.get(r["town"], r["town"]), last_call=r["last_call"], calls=r["calls"],
-                    poor_line=line_is_poor(heard.get(r["id"], ())),
+                    poor_line=line_is_poor(heard.get(r["id"], ())), tests=standing(tests.get(r["id"], ())),
                     **{name: r[name] for name in _KNOWN},
                 ) for r in rows
             ],
             [(p["code"], p["name"]) for p in places if p["kind"] == "town"],
             [(p["code"], p["name"], p["town_code"]) for p in places if p["kind"] == "village" and p["status"] == "confirmed"],
-            now, as_of,
+            now, as_of, self._used_within,
         )
 
     async def history(self, device: str) -> DeviceHistory:
@@ -207,9 +226,10 @@ class PostgresDevices:
                 " LEFT JOIN work_order_call oc ON oc.linked_id = c.linked_id LEFT JOIN work_order o ON o.id = oc.order_id"
                 " WHERE c.device = $1 ORDER BY c.arrived_at DESC LIMIT 50", device,
             )
+            tests = await last_tests(connection, device)
         return DeviceHistory([DeviceEvent(**dict(r)) for r in events], [
             DeviceCall(r["linked_id"], r["arrived_at"], r["outcome"], r["ladder"], r["order"], _media(r["told"])) for r in calls
-        ])
+        ], tests.get(device, [])[::-1])
 
 
 _JUDGED_CALLS = 10
@@ -232,9 +252,10 @@ def _device(row: asyncpg.Record) -> Device:
     return Device(**{name: row[name] for name in Device.__slots__})
 
 
-def _columns(device: Device) -> tuple[str, ...]:
+def _columns(device: Device) -> tuple[str | bool, ...]:
     return (
         device.id, device.village, device.town, device.helper, device.adviser, device.place, device.model, device.speciality,
+        device.self_test,
     )
 
 

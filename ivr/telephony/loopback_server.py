@@ -18,7 +18,8 @@ Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 class LoopbackServer:
     """Serves 127.0.0.1:``port``, ``most_at_once`` connections at a time; a further one is closed at once.
 
-    ``name`` says in the log what is served; ``buffer`` is the most bytes read ahead on one connection.
+    ``name`` says in the log what is served; ``buffer`` is the most bytes read ahead on one connection. Port 0 is any free one:
+    ``bound_port`` tells which, once ``listening`` is set.
     """
 
     def __init__(self, name: str, port: int, serve: Serve, *, most_at_once: int, buffer: int, backlog: int) -> None:
@@ -29,6 +30,7 @@ class LoopbackServer:
         self._buffer = buffer
         self._backlog = backlog
         self._open = 0
+        self.bound_port = port
         self.listening = asyncio.Event()
 
     async def run(self) -> None:
@@ -51,6 +53,7 @@ class LoopbackServer:
                     await asyncio.sleep(_RETRY_S)
                     continue
                 try:
+                    self.bound_port = int(server.sockets[0].getsockname()[1])
                     self.listening.set()
                     await asyncio.Event().wait()
                 finally:

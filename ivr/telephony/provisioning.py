@@ -36,7 +36,7 @@ class PhoneFiles:
         device = secret.device
         return self._environment.get_template(f"{dialect.name}.{suffix}.j2").render(
             id=device.id, name=shown_name(secret.village_name, device.id), sip=self._sip,
-            secret=secret_of(self._key, device.id, secret.salt),
+            secret=secret_of(self._key, device.id, secret.salt), self_test=device.self_test,
         )
 
     def picture(self, text: str) -> str:

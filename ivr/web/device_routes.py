@@ -25,6 +25,16 @@ DEVICE_ROUTES: tuple[Route, ...] = (
         {200: devices.DeviceHistoryAnswer},
         permission="devices.read",
     ),
+    Route(
+        "POST",
+        f"{_DEVICE}/test",
+        devices.test,
+        "Ring it, play it a tone and measure what comes back, now; only a device that answers by itself; audited",
+        {200: devices.TestAsked},
+        permission="devices.write",
+        bodies=(devices.DeviceAct,),
+        problems=frozenset({413, 415}),
+    ),
     *(
         Route(
             "POST",

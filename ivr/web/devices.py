@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Literal
 
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
 
 from ivr.domain.device import village_of
-from ivr.domain.device_use import judge
+from ivr.domain.device_test import DeviceTest, Outcome
 from ivr.domain.errors import NotFound
 from ivr.domain.media_quality import MediaQuality
 from ivr.domain.worktime import SHANGHAI
@@ -23,9 +23,9 @@ _STALE_AFTER_S = 60.0
 
 
 class DeviceRow(BaseModel):
-    """One device. ``use``: ``used`` (a call within 30 days), ``unused`` (could be), ``unusable`` now, since when and why.
+    """One device. ``use``: ``used`` (a call within ``village.silent_days``), ``unused`` (could be), ``unusable`` since and why.
 
-    ``village`` is the town's code for a town's station. ``calls`` are those of 30 days.
+    ``village`` is the town's code for a town's station. ``calls`` are those of these days; ``sentence`` says it all, in Chinese.
     """
 
     device: str
@@ -48,6 +48,8 @@ class DeviceRow(BaseModel):
     last_call: Moment | None
     calls: int
     poor_line: bool = Field(description="its last calls lost much, or came late: two poor calls in a row, until three good ones")
+    sentence: str = Field(description="used, could be used but is not, or could not be since and because, and what that rests on")
+    self_test: bool = Field(description="whether it answers a self-test by itself, and is tested every night")
 
 
 class DeviceTown(BaseModel):
@@ -99,12 +101,34 @@ class DeviceCallRow(BaseModel):
     media: list[MediaRow]
 
 
+class DeviceTestRow(BaseModel):
+    """A finished self-test; ``asked_by`` is '' for the nightly round. Delay and level are the echo's, null where none was heard."""
+
+    night: date
+    asked_by: str
+    ended_at: Moment
+    outcome: Outcome
+    reason: str
+    delay_ms: float | None
+    level_db: float | None
+
+
 class DeviceHistoryAnswer(BaseModel):
-    """The latest first, at most 200 events and 50 calls."""
+    """The latest first, at most 200 events, 50 calls and 20 self-tests."""
 
     device: str
     events: list[DeviceEventRow]
     calls: list[DeviceCallRow]
+    tests: list[DeviceTestRow]
+
+
+class TestAsked(BaseModel):
+    """The number of the self-test; one that was asked for already stands."""
+
+    __test__ = False
+
+    device: str
+    test: int
 
 
 class DeviceAct(BaseModel):
@@ -138,6 +162,7 @@ async def show_history(request: web.Request) -> web.Response:
                 media=[_media_row(m) for m in c.media],
             ) for c in history.calls
         ],
+        tests=[_test_row(test) for test in history.tests],
     ))
 
 
@@ -154,6 +179,15 @@ async def unblock(request: web.Request) -> web.Response:
 async def rotate(request: web.Request) -> web.Response:
     """POST /api/v1/devices/{device}/rotate: its secret is worthless; the new one is shown on the server alone; audited."""
     return await _act(request, request.app[SERVICES].devices.rotate)
+
+
+async def test(request: web.Request) -> web.Response:
+    """POST /api/v1/devices/{device}/test: a self-test now, of a device that answers by itself; audited."""
+    read_query(request, NoQuery)
+    wish = await read_body(request, _ACT, request.app[OPTIONS].body_limit_bytes)
+    device = _named(request)
+    number = await request.app[SERVICES].devices.test(device, request[IDENTITY].actor, wish.reason)
+    return answer(TestAsked(device=device, test=number))
 
 
 async def _act(request: web.Request, act: Callable[[str, str, str], Awaitable[None]]) -> web.Response:
@@ -174,7 +208,7 @@ def _listed(register: DeviceRegister) -> DeviceList:
     have = {r.device.village for r in register.devices}
     towns = [
         DeviceTown(
-            town=code, name=name, devices=[_row(r, register.now) for r in register.devices if r.device.town == code],
+            town=code, name=name, devices=[_row(r, register) for r in register.devices if r.device.town == code],
             without=[village for place, village, town in register.villages if town == code and place not in have],
         ) for code, name in register.towns
     ]
@@ -182,18 +216,23 @@ def _listed(register: DeviceRegister) -> DeviceList:
     return DeviceList(towns=towns, as_of=_moment(register.as_of), stale=age_s is None or abs(age_s) > _STALE_AFTER_S)
 
 
-def _row(record: DeviceRecord, now: datetime) -> DeviceRow:
-    device = record.device
-    verdict = judge(
-        blocked_since=record.blocked_at, blocked_why=record.blocked_why, reach=record.reach, reach_since=record.reach_since,
-        last_call=record.last_call, now=now,
-    )
+def _row(record: DeviceRecord, register: DeviceRegister) -> DeviceRow:
+    device, verdict = record.device, register.verdict(record)
     return DeviceRow(
         device=device.id, village=device.village, village_name=record.village_name, town=device.town, helper=device.helper,
         adviser=device.adviser, place=device.place, model=device.model, speciality=device.speciality, state=device.state,
         use=verdict.use, since=_moment(verdict.since), reason=verdict.reason, registered_at=_moment(record.registered_at),
         secret_shown=record.shown_at is not None, user_agent=record.user_agent, round_trip_ms=record.round_trip_ms,
-        last_call=_moment(record.last_call), calls=record.calls, poor_line=record.poor_line,
+        last_call=_moment(record.last_call), calls=record.calls, poor_line=record.poor_line, sentence=register.sentence(record),
+        self_test=device.self_test,
+    )
+
+
+def _test_row(test: DeviceTest) -> DeviceTestRow:
+    return DeviceTestRow(
+        night=test.night, asked_by=test.asked_by, ended_at=_shown(test.ended_at), outcome=test.outcome, reason=test.reason,
+        delay_ms=None if test.delay_ms is None else round(test.delay_ms, 1),
+        level_db=None if test.level_db is None else round(test.level_db, 1),
     )
 
 

@@ -113,11 +113,12 @@ def test_the_rich_exchange_in_short() -> None:
         "nuisance-advice", "nuisance-listed",
         "duty", "duty-road-mobile-one", "duty-road-county",
         "from-village", "louder", "village", "village-adviser", "village-duty", "ask-village-duty", "village-any", "village-station", "village-media",
+        "self-test", "self-test-answers", "end-self-test",
     }
     assert {s.extension for s in found if s.context == "from-trunk-carrier"} == {"12348", "0951612348"}
     assert {s.extension for s in found if s.context == "from-seat"} == {"echo"}, "seats reach nothing outside"
     dialling = {s.context for s in found if s.application == "Dial"}
-    assert dialling == {"duty", "duty-road-mobile-one", "duty-road-county", "consult-failed", "village-station"}, "call-backs are dialled by the controller alone"
+    assert dialling == {"duty", "duty-road-mobile-one", "duty-road-county", "consult-failed", "village-station", "self-test"}, "call-backs are dialled by the controller alone"
     caps = [s.arguments for s in found if s.context == "from-trunk-mobile" and "GROUP_COUNT" in s.arguments]
     assert caps == ["$[${GROUP_COUNT(mobile@trunk)} > 4]?full"]
 

@@ -18,13 +18,14 @@ HOSTILE = VillageHours("640105001-L02", "=HYPERLINK(\"http://x\")", "", [], 0, 0
 
 def test_every_village_has_its_month_and_its_years_outlook() -> None:
     told = village_report(
-        [NAMED, HOSTILE], [NAMED, HOSTILE], {NAMED.village: ("不可用，自 11-03，注册已失效", "线路差")}, first=date(2026, 11, 1),
+        [NAMED, HOSTILE], [NAMED, HOSTILE], {NAMED.village: [("v-1", "不可用：自 11-03 起，因为注册已失效。", True), ("v-2", "在用。", False)]},
+        {NAMED.village: (28, 30)}, first=date(2026, 11, 1),
         today=date(2026, 11, 26), made_at=datetime(2026, 11, 26, 9, tzinfo=SHANGHAI),
     )
     assert not told.complete
     month, year = load_workbook(io.BytesIO(workbook(told))).worksheets
     rows = [[c.value for c in row] for row in month.iter_rows()]
-    assert ["西花园路街道", "康庄社区", "8001", 12, 90, 120, 60, 2, "不可用，自 11-03，注册已失效", "线路差"] in rows
+    assert ["西花园路街道", "康庄社区", "8001", 12, 90, 120, 60, 2, "不可用：自 11-03 起，因为注册已失效。\n在用。", "线路差", "28 / 30"] in rows
     assert any("没有终端" in row for row in rows)
     ahead = next(row for row in ([c.value for c in row] for row in year.iter_rows()) if "康庄社区" in row)
     assert ahead[3:] == [4.5, 5.0, 45.0, 39.5]
@@ -32,5 +33,5 @@ def test_every_village_has_its_month_and_its_years_outlook() -> None:
 
 
 def test_a_month_that_is_over_is_whole() -> None:
-    told = village_report([], [], {}, first=date(2026, 10, 1), today=date(2026, 11, 1), made_at=datetime(2026, 11, 26, 9, tzinfo=SHANGHAI))
+    told = village_report([], [], {}, {}, first=date(2026, 10, 1), today=date(2026, 11, 1), made_at=datetime(2026, 11, 26, 9, tzinfo=SHANGHAI))
     assert told.complete and told.name == "2026-10"

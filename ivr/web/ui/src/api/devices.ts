@@ -24,6 +24,21 @@ export interface Device {
   last_call: string | null
   calls: number
   poor_line: boolean
+  /** The whole truth about it in Chinese: used, could be used, or could not be since and because. */
+  sentence: string
+  /** Whether it answers a self-test by itself. */
+  self_test: boolean
+}
+
+export interface DeviceTest {
+  night: string
+  /** '' for the nightly round. */
+  asked_by: string
+  ended_at: string
+  outcome: string
+  reason: string
+  delay_ms: number | null
+  level_db: number | null
 }
 
 export interface Media {
@@ -52,6 +67,7 @@ export interface DeviceHistory {
   device: string
   events: { at: string; kind: string; actor: string; reason: string }[]
   calls: { linked_id: string; arrived_at: string; outcome: string | null; ladder: string; order: string; media: Media[] }[]
+  tests: DeviceTest[]
 }
 
 /** Shown once; qr is a data: URI of soft_client. */
@@ -71,5 +87,6 @@ export const deviceApi = {
   all: (signal?: AbortSignal) => request<DeviceList>('GET', 'devices', undefined, signal),
   history: (device: string, signal?: AbortSignal) => request<DeviceHistory>('GET', `devices/${id(device)}/history`, undefined, signal),
   provision: (device: string, reason: string) => request<DeviceAddress>('POST', `devices/${id(device)}/provision`, { reason }),
+  test: (device: string, reason: string) => request<{ device: string; test: number }>('POST', `devices/${id(device)}/test`, { reason }),
   act: (device: string, act: DeviceAct, reason: string) => request<DeviceList>('POST', `devices/${id(device)}/${act}`, { reason }),
 }
