@@ -1,4 +1,4 @@
-"""The application: routes from the one list, three middlewares, the live hub as its only background task."""
+"""The application: routes from the one list, four middlewares, the live hub as its only background task."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import json
 import math
 import re
 from collections.abc import AsyncIterator
+from functools import cache
 
 import structlog
 from aiohttp import web, web_response
@@ -22,6 +23,7 @@ from ivr.web.audit_once import AUDIT_ONCE, AuditOnce
 from ivr.web.auth import cookie_name, identify, refuse_cross_site
 from ivr.web.context import IDENTITY, OPENAPI, OPTIONS, SERVICES
 from ivr.web.errors import AddressTooLong, BadRequest, TooManyRequests, problem, problem_of, problem_of_http
+from ivr.web.field_mask import MASKED, PARAMETER, narrow, read_mask
 from ivr.web.live import HUB, LiveHub
 from ivr.web.openapi import document
 from ivr.web.provisioning import FETCH_LIMIT
@@ -99,6 +101,18 @@ async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
     return await handler(request)
 
 
+@web.middleware
+async def cut_down(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Give only the fields that were asked for, where a route offers that."""
+    route = route_of(request)
+    model = route.answers.get(200) if route is not None and route.masks else None
+    if not isinstance(model, type) or len(wanted := request.query.getall(PARAMETER, [])) != 1:
+        return await handler(request)
+    mask = read_mask(wanted[0], model)
+    request[MASKED] = True
+    return narrow(await handler(request), mask)
+
+
 async def _live(app: web.Application) -> AsyncIterator[None]:
     task = asyncio.create_task(app[HUB].run(), name="live-hub")
     yield
@@ -111,9 +125,15 @@ async def _end_streams(app: web.Application) -> None:
     app[HUB].close()
 
 
+@cache
+def _document(cookie: str) -> bytes:
+    """The API document as it is sent; making it takes a third of a second, and many applications are made in one process."""
+    return json.dumps(document(ROUTES, cookie), ensure_ascii=False).encode()
+
+
 def create_app(services: WebServices, options: WebOptions) -> web.Application:
     """The application, ready for ``create_runner`` (or a test client)."""
-    app = web.Application(client_max_size=options.body_limit_bytes, middlewares=[problems, sane_address, admit])
+    app = web.Application(client_max_size=options.body_limit_bytes, middlewares=[problems, sane_address, admit, cut_down])
     app[SERVICES] = services
     app[OPTIONS] = options
     app[AUDIT_ONCE] = AuditOnce(services.audit, options.play_audit_window_s)
@@ -122,7 +142,7 @@ def create_app(services: WebServices, options: WebOptions) -> web.Application:
     app[FETCH_LIMIT] = RateLimit(options.fetches_a_minute)
     app[HUB] = LiveHub(services, options)
     app[DESK] = StatisticsDesk()
-    app[OPENAPI] = json.dumps(document(ROUTES, cookie_name(options)), ensure_ascii=False).encode()
+    app[OPENAPI] = _document(cookie_name(options))
     for route in ROUTES:
         app.router.add_route(route.method, route.path, route.handler)
     app.on_response_prepare.append(pages.secure_headers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
 from http import HTTPStatus
@@ -14,6 +15,7 @@ from ivr import __version__
 from ivr.domain.delivery import SIGNATURE_HEADER
 from ivr.web import models
 from ivr.web.errors import PROBLEM_TYPE
+from ivr.web.field_mask import LONGEST, PARAMETER, pattern_of
 from ivr.web.openapi_examples import BODIES, PROBLEMS
 from ivr.web.risk import RiskChange
 from ivr.web.route import Route, problems_of
@@ -21,6 +23,11 @@ from ivr.web.supervision_models import SeatChange
 
 _REF = "#/components/schemas/{model}"
 _STREAMED = (models.LiveSnapshot, models.Alarm, models.LiveClock, SeatChange, RiskChange)
+_PARTIAL = "Some"
+_MASK = {
+    "name": PARAMETER, "in": "query", "required": False,
+    "description": "the fields wanted, as paths from the top, lists walked through, e.g. orders.number,orders.state,next",
+    }
 _RETRY = {"Retry-After": {"description": "seconds", "schema": {"type": "integer", "minimum": 1}}}
 
 
@@ -61,7 +68,21 @@ def _schemas(routes: Iterable[Route]) -> dict[str, Any]:
     wanted += [(m, "serialization") for m in (*_STREAMED, models.Problem)]
     _, made = models_json_schema(list(dict.fromkeys(wanted)), ref_template=_REF)
     schemas: dict[str, Any] = made["$defs"]
+    for route in routes:
+        if route.masks and isinstance(model := route.answers[200], type):
+            _add_partial(schemas, model.__name__)
     return schemas
+
+
+def _add_partial(schemas: dict[str, Any], name: str) -> None:
+    """What is left of a model when ``fields`` names some of its fields: the same, with nothing required."""
+    if f"{_PARTIAL}{name}" in schemas:
+        return
+    text = json.dumps({key: value for key, value in schemas[name].items() if key != "required"})
+    reference = re.compile(r'"#/components/schemas/(\w+)"')
+    schemas[f"{_PARTIAL}{name}"] = json.loads(reference.sub(rf'"#/components/schemas/{_PARTIAL}\1"', text))
+    for one in sorted(set(reference.findall(text))):
+        _add_partial(schemas, one)
 
 
 def _operation(route: Route) -> dict[str, Any]:
@@ -69,7 +90,7 @@ def _operation(route: Route) -> dict[str, Any]:
         "operationId": f"{route.method.lower()}_{re.sub(r'[^a-z0-9]+', '_', route.path.lower()).strip('_')}",
         "summary": route.summary,
         "parameters": _parameters(route),
-        "responses": {str(status): _answer(status, kind) for status, kind in route.answers.items()},
+        "responses": {str(status): _answer(status, kind, route.masks) for status, kind in route.answers.items()},
     }
     for status in sorted(problems_of(route)):
         operation["responses"][str(status)] = _problem(status, head=route.method == "HEAD")
@@ -98,6 +119,8 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
         schema |= choices[0] if len(choices) == 1 else {"anyOf": choices} if choices else {}
         parameter = {"name": name, "in": "query", "required": name in query.get("required", ()), "schema": schema}
         found.append({**parameter, "description": description} if description else parameter)
+    if route.masks and isinstance(model := route.answers[200], type):
+        found.append(_MASK | {"schema": {"type": "string", "maxLength": LONGEST, "pattern": pattern_of(model)}})
     for name, description in route.headers.items():
         found.append(
             {"name": name, "in": "header", "required": False, "description": description, "schema": {"type": "string"}}
@@ -105,10 +128,13 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
     return found
 
 
-def _answer(status: int, kind: type[BaseModel] | str | None) -> dict[str, Any]:
+def _answer(status: int, kind: type[BaseModel] | str | None, masks: bool) -> dict[str, Any]:
     answer: dict[str, Any] = {"description": HTTPStatus(status).phrase}
     if isinstance(kind, type):
-        answer["content"] = {"application/json": {"schema": {"$ref": _REF.format(model=kind.__name__)}}}
+        schema: dict[str, Any] = {"$ref": _REF.format(model=kind.__name__)}
+        if masks and status == HTTPStatus.OK:
+            schema = {"anyOf": [schema, {"$ref": _REF.format(model=f"{_PARTIAL}{kind.__name__}")}]}
+        answer["content"] = {"application/json": {"schema": schema}}
     elif kind == "text/event-stream":
         answer["description"] = (
             "Events: snapshot (LiveSnapshot), queue (QueueStatus), call (CallRow), order (WorkOrder), alarm (Alarm), "

@@ -22,7 +22,7 @@ class Route:
 
     ``answers`` maps a status to its model, or to a media type when the answer is no JSON, or to None for no body.
     ``activity`` False: the request does not restart a session's idle clock. ``enrolling``: also served to who has yet to set
-    up the second factor that the role needs.
+    up the second factor that the role needs. ``masks``: ``fields`` may name the fields of the answer that are wanted.
     """
 
     method: str
@@ -36,6 +36,7 @@ class Route:
     activity: bool = True
     enrolling: bool = False
     documented: bool = True
+    masks: bool = False
     query: type[Query] = NoQuery
     bodies: tuple[type[BaseModel], ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)

@@ -9,8 +9,6 @@ from ivr.web import (
     audio,
     auth,
     deliveries,
-    desk,
-    desk_models,
     inbound,
     models,
     order_models,
@@ -27,6 +25,7 @@ from ivr.web.adviser_routes import ADVISER_ROUTES
 from ivr.web.analysis_routes import ANALYSIS_ROUTES
 from ivr.web.context import OPENAPI
 from ivr.web.corrections import CORRECTION_ROUTES
+from ivr.web.desk_routes import DESK_ROUTES
 from ivr.web.device_routes import DEVICE_ROUTES
 from ivr.web.provisioning import PROVISIONING_ROUTES
 from ivr.web.quality import QUALITY_ROUTES
@@ -59,7 +58,6 @@ _ORDER = "/api/v1/work-orders/{number}"
 _IF_MATCH = {"If-Match": "the ETag of the order as it was read; without it the answer is 428, with another one 412"}
 _CHANGED = frozenset({409, 412, 413, 415, 428})
 _AUDIO = "/api/v1/calls/{linked_id}/audio"
-_SEAT = "/api/v1/desk/seat"
 _SIGNED = {
     "Ivr-Partner": "the partner's name",
     "Ivr-Time": "time of sending, whole Unix seconds, within five minutes of this server's",
@@ -109,6 +107,7 @@ ROUTES: tuple[Route, ...] = (
         {200: models.CallList},
         permission="calls.read",
         query=CallQuery,
+        masks=True,
     ),
     Route(
         "GET",
@@ -117,6 +116,7 @@ ROUTES: tuple[Route, ...] = (
         "One call with its transcript; reading a transcript is audited",
         {200: models.CallAnswer},
         permission="transcripts.read",
+        masks=True,
     ),
     Route(
         "GET",
@@ -174,6 +174,7 @@ ROUTES: tuple[Route, ...] = (
         {200: models.CallbackList},
         permission="calls.read",
         query=CallbackQuery,
+        masks=True,
     ),
     Route(
         "GET",
@@ -217,6 +218,7 @@ ROUTES: tuple[Route, ...] = (
         {200: models.WorkOrderList},
         permission="orders.own",
         query=OrderQuery,
+        masks=True,
     ),
     Route(
         "GET",
@@ -226,6 +228,7 @@ ROUTES: tuple[Route, ...] = (
         {200: order_models.WorkOrderDetail, 304: None},
         permission="orders.own",
         headers={"If-None-Match": "the ETag of what is known already"},
+        masks=True,
     ),
     Route(
         "PATCH",
@@ -283,6 +286,7 @@ ROUTES: tuple[Route, ...] = (
         {200: search.SearchAnswer},
         permission="transcripts.read",
         query=search.SearchQuery,
+        masks=True,
     ),
     Route(
         "POST",
@@ -304,6 +308,7 @@ ROUTES: tuple[Route, ...] = (
         {200: deliveries.DeliveryList},
         permission="deliveries.read",
         query=deliveries.DeliveryQuery,
+        masks=True,
     ),
     Route(
         "GET",
@@ -323,6 +328,7 @@ ROUTES: tuple[Route, ...] = (
         {200: statistics_models.CountedCalls},
         permission="statistics.read",
         query=statistics_models.StatisticsCallsQuery,
+        masks=True,
     ),
     Route(
         "GET",
@@ -344,54 +350,7 @@ ROUTES: tuple[Route, ...] = (
         activity=False,
         headers={"Last-Event-ID": "the number seen last, to go on from there"},
     ),
-    Route(
-        "GET",
-        "/api/v1/desk/seats",
-        desk.list_seats,
-        "Seats whose telephone is a page, and who has them",
-        {200: desk_models.SeatList},
-        permission="desk.use",
-    ),
-    Route(
-        "GET",
-        _SEAT,
-        desk.show_seat,
-        "The seat of this session; asked while somebody works at the page, so that the session goes on",
-        {200: desk_models.MySeat},
-        permission="desk.use",
-        problems=frozenset({404}),
-    ),
-    Route(
-        "POST",
-        _SEAT,
-        desk.take_seat,
-        "Take a seat: how its telephone registers; audited",
-        {200: desk_models.SeatAccess},
-        permission="desk.use",
-        bodies=(desk_models.SeatWish,),
-        problems=frozenset({404, 409, 413, 415}),
-    ),
-    Route(
-        "PUT",
-        _SEAT,
-        desk.keep_seat,
-        "Keep the seat; does not restart the idle clock",
-        {204: None},
-        permission="desk.use",
-        activity=False,
-        problems=frozenset({409}),
-    ),
-    Route("DELETE", _SEAT, desk.leave_seat, "Give the seat back; audited", {204: None}, permission="desk.use"),
-    Route(
-        "POST",
-        "/api/v1/desk/state",
-        desk.set_state,
-        "Pause the seat with a reason, or be rung again; answered when Asterisk has done it; audited",
-        {204: None},
-        permission="desk.use",
-        bodies=(desk_models.PauseWish,),
-        problems=frozenset({409, 413, 415}),
-    ),
+    *DESK_ROUTES,
     Route("GET", "/api/openapi.json", show_openapi, "This document", {200: "application/json"}),
     Route("GET", "/", pages.index, "The pages", {200: "text/html"}, open=True, documented=False),
     Route("GET", "/favicon.svg", pages.favicon, "The icon", {200: "image/svg+xml"}, open=True, documented=False),

@@ -38,6 +38,7 @@ def rejected(context: CheckContext, response: Response, case: schemathesis.Case[
     return None if response.status_code == 414 else negative_data_rejection(context, response, case)
 
 
+WHOLE = {(r.method, r.path): m for r in ROUTES if r.masks and isinstance(m := r.answers[200], type)}
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
@@ -92,7 +93,10 @@ def check(case: schemathesis.Case[Any], address: str, roles: Sequence[str]) -> N
     headers = {"Authorization": f"Bearer {token_of(*roles)}", "Accept": "application/json"}
     if "inbound" in case.operation.path:
         headers["Ivr-Signature"] = "v1=taken for right here"  # wrong ones are in tests/integration/test_web_inbound.py
-    case.call_and_validate(base_url=address, headers=headers, checks=CHECKS)
+    response = case.call_and_validate(base_url=address, headers=headers, checks=CHECKS)
+    whole = WHOLE.get((case.method, case.operation.path))
+    if whole is not None and response.status_code == 200 and "fields" not in (case.query or {}):
+        whole.model_validate(response.json())  # the document's schema also allows answers that were cut down
 
 
 @schema.parametrize()

@@ -56,6 +56,24 @@ async def test_a_queue_counts_waits_now_and_freezes_when_stale(web_database: Web
             assert queue["longest_wait_s"] < 31.5, "a stale board's waits do not grow"
 
 
+async def test_fields_cut_an_answer_down_and_leave_everything_else_as_it_is(web_database: WebDatabase) -> None:
+    async with site(web_database) as s, s.machine("supervisor") as client:
+        for n in range(3):
+            await add_call(s.pool, f"c{n}", T0 + timedelta(minutes=n))
+        whole = await (await client.get("/api/v1/calls?limit=2")).json()
+        short = await (await client.get("/api/v1/calls?limit=2&fields=calls.linked_id,calls.state,next")).json()
+        assert short == {
+            "calls": [{k: call[k] for k in ("linked_id", "state")} for call in whole["calls"]], "next": whole["next"],
+        }
+        assert [c["linked_id"] for c in short["calls"]] == ["c2", "c1"] and short["next"]
+        one = await client.get("/api/v1/calls/c1?fields=linked_id,caller_number")
+        assert set(await one.json()) == {"linked_id", "caller_number"}
+        for wrong, code in (("calls?fields=calls.secret", 400), ("calls?fields=next&fields=next", 400), ("queues?fields=queues", 400)):
+            refused = await client.get(f"/api/v1/{wrong}")
+            assert refused.status == code and "fields" in (await refused.json())["detail"]
+        assert (await client.get("/api/v1/calls/nosuch?fields=linked_id")).status == 404
+
+
 async def test_call_pages_are_stable_while_calls_arrive(web_database: WebDatabase) -> None:
     async with site(web_database) as s, s.machine("supervisor") as client:
         for n in range(25):  # five calls share each moment: the linked id breaks the tie
