@@ -24,6 +24,7 @@ from pydantic_settings import (
 from ivr.domain.errors import BadSetting
 from ivr.settings_analysis import AnalysisSettings
 from ivr.settings_partners import DeliverySettings, NoticeSettings, PartnerSettings
+from ivr.settings_privacy import PrivacySettings
 from ivr.settings_quality import QualitySettings
 from ivr.settings_sections import (
     AsteriskSettings,
@@ -93,6 +94,7 @@ class Settings(BaseSettings):
     figures: FigureSettings = Field(default_factory=FigureSettings)
     analysis: AnalysisSettings = Field(default_factory=AnalysisSettings)
     quality: QualitySettings = Field(default_factory=QualitySettings)
+    privacy: PrivacySettings = Field(default_factory=PrivacySettings)
 
     @field_validator("state_dir", "recordings_dir")
     @classmethod

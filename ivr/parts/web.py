@@ -15,6 +15,7 @@ from ivr.intake_tables import CodeNames, shipped_risks, shipped_tables
 from ivr.order_setup import order_desk
 from ivr.partner_setup import partner_services
 from ivr.ports.web import WebOptions, WebServices
+from ivr.privacy_setup import privacy_services
 from ivr.settings import PROJECT_ROOT, Settings
 from ivr.speech.archive import RecordingArchive
 from ivr.storage.accounts import LoginPolicy, PostgresAccounts
@@ -67,6 +68,7 @@ async def run_web(settings: Settings, stop: asyncio.Event) -> None:
             provisioning=await provisioning_desk(settings, pool),
             second_factors=accounts.second_factors,
             sessions=PostgresSessions(pool, policy.idle),
+            privacy=privacy_services(settings, pool),
         )
         wss = settings.asterisk.wss_port
         options = WebOptions(

@@ -23,6 +23,7 @@ from ivr.ports.desk import DeskServices
 from ivr.ports.devices import DeviceDesk
 from ivr.ports.orders import OrderDesk
 from ivr.ports.partners import PartnerServices
+from ivr.ports.privacy import PrivacyServices
 from ivr.ports.provisioning import ProvisioningDesk
 from ivr.ports.quality import QualityDesk
 from ivr.ports.risk import RiskDesk
@@ -35,6 +36,8 @@ from ivr.ports.views import Views
 Topic = Literal["queue", "call", "order", "alarm", "seat", "risk"]
 DatabaseState = Literal["away", "full", "read_only"]
 Track = Literal["caller", "operator", "both"]
+Tones = Mapping[Speaker, Sequence[tuple[float, float]]]
+"""Seconds of each track in which a tone is heard instead of what was said, in order and apart from one another."""
 
 
 class LoginRefused(CallerFault):
@@ -206,12 +209,15 @@ class AudioArchive(Protocol):
     Raises NotFound when a file is gone, AudioUnreadable when it is no sound.
     """
 
-    async def open(self, paths: Mapping[Speaker, Path], track: Track) -> SoundView:
-        """``both`` is stereo, caller left and operator right, also when only one of the two exists (silence)."""
+    async def open(self, paths: Mapping[Speaker, Path], track: Track, tones: Tones) -> SoundView:
+        """``both`` is stereo, caller left and operator right, also when only one of the two exists (silence).
+
+        With ``tones`` the same range of bytes is the same bytes at every reading; the files are never changed.
+        """
         ...
 
-    async def peaks(self, paths: Mapping[Speaker, Path], points: int) -> Mapping[Speaker, Sequence[float]]:
-        """``points`` peak values 0…1 per existing track, over the length of the longest track."""
+    async def peaks(self, paths: Mapping[Speaker, Path], points: int, tones: Tones) -> Mapping[Speaker, Sequence[float]]:
+        """``points`` peak values 0…1 per existing track, over the length of the longest track; of a tone the tone's."""
         ...
 
 
@@ -241,6 +247,7 @@ class WebServices:
     quality: QualityDesk = field(kw_only=True)
     second_factors: SecondFactors
     sessions: SessionList
+    privacy: PrivacyServices
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,9 @@ import numpy as np
 
 from ivr.domain.errors import AudioUnreadable, NotFound, Unavailable
 from ivr.domain.transcript import Speaker
-from ivr.ports.web import SoundView, Track
+from ivr.ports.web import SoundView, Tones, Track
 from ivr.speech.audio import StereoWav, inspect_mono, open_sound, peaks, wav_header
+from ivr.speech.tones import TonedWav, cover_peaks
 
 _T = TypeVar("_T")
 
@@ -22,6 +23,9 @@ _T = TypeVar("_T")
 class _Bytes(Protocol):
     @property
     def size(self) -> int: ...
+
+    @property
+    def sample_rate(self) -> int: ...
 
     def read(self, offset: int, length: int) -> bytes: ...
 
@@ -38,6 +42,11 @@ class _MonoWav:
     def size(self) -> int:
         """Bytes of header and sound."""
         return len(self._header) + self._info.data_bytes
+
+    @property
+    def sample_rate(self) -> int:
+        """Samples a second."""
+        return self._info.sample_rate
 
     def read(self, offset: int, length: int) -> bytes:
         """A range of the file; blocking."""
@@ -74,23 +83,28 @@ class _View:
 class RecordingArchive:
     """ivr.ports.web.AudioArchive over plain files."""
 
-    async def open(self, paths: Mapping[Speaker, Path], track: Track) -> SoundView:
+    async def open(self, paths: Mapping[Speaker, Path], track: Track, tones: Tones) -> SoundView:
         """See the port; when one half of ``both`` is missing or no sound, the other is played alone."""
-        return _View(await asyncio.to_thread(_open, paths, track))
+        return _View(await asyncio.to_thread(_open, paths, track, tones))
 
-    async def peaks(self, paths: Mapping[Speaker, Path], points: int) -> Mapping[Speaker, Sequence[float]]:
+    async def peaks(self, paths: Mapping[Speaker, Path], points: int, tones: Tones) -> Mapping[Speaker, Sequence[float]]:
         """Largest amplitude per stretch, 0…1; a track that is no sound is left out while the other is one."""
-        return await asyncio.to_thread(_readable, paths, lambda path: _largest(path, points))
+        found = await asyncio.to_thread(_readable, paths, lambda path: _largest(path, points))
+        return {
+            speaker: cover_peaks(largest, seconds, tones.get(speaker, ())) for speaker, (largest, seconds) in found.items()
+        }
 
 
-def _open(paths: Mapping[Speaker, Path], track: Track) -> _Bytes:
+def _open(paths: Mapping[Speaker, Path], track: Track, tones: Tones) -> _Bytes:
     if track != "both":
         paths = {speaker: path for speaker, path in paths.items() if speaker == track}
     sounds = _readable(paths, _MonoWav)
     if len(sounds) == 2:
         with _disk_answers():
-            return StereoWav(paths["caller"], paths["operator"])
-    return next(iter(sounds.values()))
+            both = StereoWav(paths["caller"], paths["operator"])
+        return TonedWav(both, [tones.get("caller", ()), tones.get("operator", ())]) if tones else both
+    speaker, sound = next(iter(sounds.items()))
+    return TonedWav(sound, [tones[speaker]]) if tones.get(speaker) else sound
 
 
 def _readable(paths: Mapping[Speaker, Path], read: Callable[[Path], _T]) -> dict[Speaker, _T]:
@@ -117,5 +131,6 @@ def _disk_answers() -> Iterator[None]:
         raise Unavailable(f"录音磁盘暂时读不出文件：{refused.strerror}") from refused
 
 
-def _largest(path: Path, points: int) -> list[float]:
-    return [round(float(v), 4) for v in np.abs(peaks(path, points)).max(axis=1)]
+def _largest(path: Path, points: int) -> tuple[list[float], float]:
+    """Peaks, and over how many seconds."""
+    return [round(float(v), 4) for v in np.abs(peaks(path, points)).max(axis=1)], inspect_mono(path).seconds

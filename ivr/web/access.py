@@ -17,7 +17,7 @@ Permission = Literal[
     "appointments.write", "deliveries.read", "statistics.read", "orders.own", "orders.assign",
     "desk.use", "seats.supervise", "risks.decide", "transcripts.correct", "warnings.sign", "devices.read", "devices.write",
     "quality.own", "quality.score",
-    "sessions.revoke",
+    "sessions.revoke", "calls.unmask", "orders.unmask",
 ]
 
 _READER: frozenset[Permission] = frozenset(
@@ -25,19 +25,19 @@ _READER: frozenset[Permission] = frozenset(
 )
 
 ACCESS: dict[str, frozenset[Permission]] = {
-    "operator": _READER | {"quality.own", "recordings.play", "appointments.write", "desk.use"},
+    "operator": _READER | {"quality.own", "recordings.play", "appointments.write", "desk.use", "calls.unmask", "orders.unmask"},
     "supervisor": _READER | {
         "orders.assign", "recordings.play", "nuisance.read", "appointments.write", "deliveries.read", "desk.use", "devices.read",
         "quality.own", "quality.score",
-        "transcripts.correct", "risks.decide", "seats.supervise", "warnings.sign",
+        "transcripts.correct", "risks.decide", "seats.supervise", "warnings.sign", "calls.unmask", "orders.unmask",
     },
     "administrator": _READER | {
         "recordings.play", "nuisance.read", "appointments.write", "deliveries.read", "devices.read", "devices.write",
         "sessions.revoke",
     },
-    "dispatcher": _READER | {"deliveries.read", "orders.assign", "devices.read", "warnings.sign"},
-    "handler": frozenset({"orders.own"}),
-    "adviser": frozenset({"orders.own"}),
+    "dispatcher": _READER | {"deliveries.read", "orders.assign", "devices.read", "warnings.sign", "calls.unmask", "orders.unmask"},
+    "handler": frozenset({"orders.own", "orders.unmask"}),
+    "adviser": frozenset({"orders.own", "orders.unmask"}),
     "auditor": frozenset(),
 }
 

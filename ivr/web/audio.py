@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,13 +16,14 @@ from aiohttp import web
 from ivr.domain.errors import IvrError, NotFound
 from ivr.domain.transcript import Speaker
 from ivr.ports.views import RecordingTrack
-from ivr.ports.web import SoundView, Track
+from ivr.ports.web import SoundView, Tones, Track
 from ivr.web.audit_once import AUDIT_ONCE
 from ivr.web.context import IDENTITY, OPTIONS, SERVICES, answer
 from ivr.web.errors import problem
 from ivr.web.models import Peaks
 from ivr.web.order_access import demand_call
 from ivr.web.query import AudioQuery, PeaksQuery, read_query
+from ivr.web.veils import tones_of
 
 _CHUNK = 64 * 1024
 _SEND_TIMEOUT_S = 30.0
@@ -95,10 +98,11 @@ async def play(request: web.Request) -> web.StreamResponse:
     track: Track = read_query(request, AudioQuery).track
     linked_id = request.match_info["linked_id"]
     tracks = await _tracks(request, track)
-    sound = await request.app[SERVICES].audio.open(await _paths(request, tracks), track)
+    tones = await tones_of(request, linked_id, tracks)
+    sound = await request.app[SERVICES].audio.open(await _paths(request, tracks), track, tones)
     try:
         size = sound.size
-        etag = '"' + "-".join([track, *(str(t.id) for t in tracks), str(size)]) + '"'
+        etag = '"' + "-".join([track, *(str(t.id) for t in tracks), str(size), _mark_of(tones)]) + '"'
         headers = {"Accept-Ranges": "bytes", "ETag": etag, "Cache-Control": "private, no-store"}
         # A range that continues another version of the sound must not be glued to this one.
         if_range = request.headers.get("If-Range")
@@ -113,7 +117,7 @@ async def play(request: web.Request) -> web.StreamResponse:
                 headers={**headers, "Content-Range": f"bytes */{size}"},
             )
         if request.method == "GET":
-            await request.app[AUDIT_ONCE].note(request[IDENTITY], "recording.play", f"{linked_id}/{track}", {})
+            await request.app[AUDIT_ONCE].note(request[IDENTITY], "recording.play", f"{linked_id}/{track}", {"tones": bool(tones)})
         chosen = part or Slice(0, size)
         response = web.StreamResponse(status=206 if part else 200, headers=headers)
         response.content_type = "audio/wav"
@@ -126,6 +130,12 @@ async def play(request: web.Request) -> web.StreamResponse:
         return response
     finally:
         await sound.close()
+
+
+def _mark_of(tones: Tones) -> str:
+    """Tells sounds apart that are of one length and hold other tones, so that their ranges are never glued together."""
+    told = json.dumps({speaker: [list(span) for span in spans] for speaker, spans in sorted(tones.items())})
+    return hashlib.sha256(told.encode()).hexdigest()[:16] if tones else "whole"
 
 
 async def _send(request: web.Request, response: web.StreamResponse, sound: SoundView, part: Slice) -> None:
@@ -151,7 +161,8 @@ async def peaks(request: web.Request) -> web.Response:
     """GET /api/v1/calls/{linked_id}/peaks: the waveform, so that a page need not load the sound to draw it."""
     points = read_query(request, PeaksQuery).points
     tracks = await _tracks(request, "both")
-    found = await request.app[SERVICES].audio.peaks(await _paths(request, tracks), points)
+    tones = await tones_of(request, request.match_info["linked_id"], tracks)
+    found = await request.app[SERVICES].audio.peaks(await _paths(request, tracks), points, tones)
     return answer(
         Peaks(
             points=points,

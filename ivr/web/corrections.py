@@ -9,13 +9,17 @@ from aiohttp import web
 from pydantic import BeforeValidator, Field, StringConstraints, TypeAdapter
 
 from ivr.domain.errors import Denied
+from ivr.domain.redaction import MASK
 from ivr.domain.transcript import Speaker
-from ivr.ports.web import Identity
+from ivr.ports.corrections import Correction as StoredCorrection
+from ivr.ports.web import Identity, Tones
 from ivr.web.context import IDENTITY, OPTIONS, SERVICES, answer
 from ivr.web.models import Moment, Seconds, Wire
 from ivr.web.order_access import demand_call
+from ivr.web.present import spoken
 from ivr.web.query import NoQuery, Query, plain_digits, read_body, read_query
 from ivr.web.route import Route
+from ivr.web.veils import veil_of_call
 
 WordText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=30, pattern=r"^[^\s\x00-\x1f]+$")]
 
@@ -77,7 +81,18 @@ async def list_corrections(request: web.Request) -> web.Response:
     linked_id = request.match_info["linked_id"]
     await demand_call(request, linked_id)
     found = await request.app[SERVICES].corrections.of_call(linked_id)
-    return answer(CorrectionList(corrections=[Correction(**dataclasses.asdict(c)) for c in found]))
+    detail = await request.app[SERVICES].views.call(linked_id) if found else None
+    covered: Tones = {}
+    if detail is not None:
+        covered = (await veil_of_call(request, detail.call)).seconds(spoken(detail))
+    return answer(CorrectionList(corrections=[Correction(**dataclasses.asdict(_covered(c, covered))) for c in found]))
+
+
+def _covered(one: StoredCorrection, covered: Tones) -> StoredCorrection:
+    """A word of a number or name that is covered in the transcript is covered here too."""
+    if not any(start <= one.start_s < end for start, end in covered.get(one.speaker, ())):
+        return one
+    return dataclasses.replace(one, heard=MASK * len(one.heard), corrected=MASK * len(one.corrected))
 
 
 async def correct(request: web.Request) -> web.Response:

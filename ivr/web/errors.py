@@ -27,6 +27,7 @@ from ivr.ports.corrections import WordChanged
 from ivr.ports.desk import CommandRefused, SeatLost, SeatTaken
 from ivr.ports.orders import StaleVersion
 from ivr.ports.partners import AlreadyFiled, KeyReused
+from ivr.ports.privacy import NotMaskedYet
 from ivr.ports.quality import ReviewRefused
 from ivr.ports.risk import AlreadyDecided
 from ivr.ports.sessions import CodeNeeded, CodeRefused, CodeWrong, EnrolmentNeeded, FactorExists, FactorMissing
@@ -121,6 +122,7 @@ STATUS: tuple[tuple[type[IvrError], HTTPStatus], ...] = (
     (AlreadyDecided, HTTPStatus.CONFLICT),
     (ReviewRefused, HTTPStatus.CONFLICT),
     (SheetRefused, HTTPStatus.BAD_REQUEST),
+    (NotMaskedYet, HTTPStatus.CONFLICT),
     (WordChanged, HTTPStatus.CONFLICT),
     (SeatTalks, HTTPStatus.CONFLICT),
     (CommandRefused, HTTPStatus.CONFLICT),

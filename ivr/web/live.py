@@ -14,7 +14,9 @@ from datetime import UTC, datetime
 import structlog
 from aiohttp import web
 
+from ivr.domain.disclosure import Veil, seen_by
 from ivr.domain.errors import Unavailable
+from ivr.domain.redaction import KINDS
 from ivr.ports.views import OrderFilter
 from ivr.ports.web import Busy, FeedEntry, Topic, WebOptions, WebServices
 from ivr.web.database_watch import DatabaseWatch
@@ -34,6 +36,8 @@ _SNAPSHOT_AGE_S = 1.0
 _log = structlog.get_logger(__name__)
 
 Key = tuple[Topic, str]
+_VEILS = {masked: Veil(KINDS - seen_by(() if masked else ("operator",))) for masked in (False, True)}
+"""The two forms of the stream: for who takes calls, and for everybody else."""
 
 
 def frame(event: str, data: Wire, seq: int | None = None) -> bytes:
@@ -44,28 +48,41 @@ def frame(event: str, data: Wire, seq: int | None = None) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """The current state of one thing, ready to send; no ``seq``: noticed, not written (a board gone stale)."""
+    """The current state of one thing, ready to send; no ``seq``: noticed, not written (a board gone stale).
+
+    ``masked`` is for who is not shown callers' numbers and names; None: there are none in it.
+    """
 
     key: Key
     seq: int | None
     data: bytes
+    masked: bytes | None = None
+
+    def told(self, masked: bool) -> bytes:
+        """What a page is sent."""
+        return self.data if self.masked is None or not masked else self.masked
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Changes as one piece of the stream, made once for all pages; ``piece`` is a chunk of HTTP/1.1."""
+    """Changes as one piece of the stream, made once for all pages; ``piece`` and ``masked`` are chunks of HTTP/1.1."""
 
     changes: Sequence[Change]
     piece: bytes
+    masked: bytes
     first: float
     last: int
 
     @classmethod
     def of(cls, changes: Sequence[Change]) -> Batch:
         """``first`` and ``last`` are the least and greatest number in it; without any, everybody may have it."""
-        data = b"".join(c.data for c in changes)
+        whole, masked = (_chunk(b"".join(c.told(covered) for c in changes)) for covered in (False, True))
         numbers = [c.seq for c in changes if c.seq is not None]
-        return cls(changes, b"%x\r\n%b\r\n" % (len(data), data), min(numbers, default=float("inf")), max(numbers, default=0))
+        return cls(changes, whole, masked, min(numbers, default=float("inf")), max(numbers, default=0))
+
+
+def _chunk(data: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(data), data)
 
 
 Push = Callable[[bytes], bool]
@@ -79,8 +96,9 @@ class LiveClient:
     a task for each page: that is what lets one process serve a thousand walls. Whoever reads slowly is never pushed to.
     """
 
-    def __init__(self, credential: bytes) -> None:
+    def __init__(self, credential: bytes, *, masked: bool = False) -> None:
         self.credential = credential
+        self.masked = masked
         self.seen = 0
         self.lost = False
         self.closed = False
@@ -91,7 +109,7 @@ class LiveClient:
     def give(self, batch: Batch) -> None:
         """Push the batch when all of it is news and nothing waits before it; else keep its changes for the page's task."""
         straight = self.push is not None and not (self._slots or self.lost or self.closed) and self.seen < batch.first
-        if straight and self.push is not None and self.push(batch.piece):
+        if straight and self.push is not None and self.push(batch.masked if self.masked else batch.piece):
             self.seen = max(self.seen, batch.last)
         else:
             self.offer(batch.changes)
@@ -129,7 +147,7 @@ class LiveClient:
         changes = [c for c in self._slots.values() if c.seq is None or c.seq > self.seen]
         self._slots.clear()
         self.seen = max((c.seq for c in changes if c.seq is not None), default=self.seen)
-        return b"".join(c.data for c in changes)
+        return b"".join(c.told(self.masked) for c in changes)
 
 
 class LiveHub:
@@ -145,7 +163,7 @@ class LiveHub:
         self._as_of_s = float("-inf")
         self._stale_told: dict[str, bool] = {}
         self._queues_read_at = float("-inf")
-        self._snapshot: tuple[float, int, bytes] | None = None
+        self._snapshot: tuple[float, int, dict[bool, bytes]] | None = None
         self._snapshot_lock = asyncio.Lock()
         self._begin_lock = asyncio.Lock()
         self.database = DatabaseWatch(services.feed, self._tell_of_database)
@@ -158,11 +176,11 @@ class LiveHub:
             group.create_task(self._recheck(), name="live-recheck")
             group.create_task(self.database.run(), name="live-database")
 
-    def subscribe(self, credential: bytes) -> LiveClient:
+    def subscribe(self, credential: bytes, *, masked: bool) -> LiveClient:
         """A new page; raises Busy when this process serves as many as it may."""
         if len(self._clients) >= self._options.live_clients:
             raise Busy("As many pages as this server takes are open already. Try again in a moment.")
-        client = LiveClient(credential)
+        client = LiveClient(credential, masked=masked)
         self._clients.add(client)
         return client
 
@@ -193,7 +211,7 @@ class LiveHub:
             if batch.complete and len(batch.entries) <= _RESUME_LIMIT:
                 changes = await self._changes(batch.entries)
                 client.seen = batch.entries[-1].seq if batch.entries else last_seen
-                return b"".join(c.data for c in changes) + frame("alarm", self.database.current())
+                return b"".join(c.told(client.masked) for c in changes) + frame("alarm", self.database.current())
         return await self.snapshot(client)
 
     async def snapshot(self, client: LiveClient) -> bytes:
@@ -207,24 +225,29 @@ class LiveHub:
                 kept = self._snapshot = (loop.time(), seq, data)
         client.seen = kept[1]
         client.lost = False
-        return kept[2]
+        return kept[2][client.masked]
 
-    async def _read_snapshot(self) -> tuple[int, bytes]:
+    async def _read_snapshot(self) -> tuple[int, dict[bool, bytes]]:
         """The number is read before the state, so the state is at least as new as its number."""
         views = self._services.views
         head = (await self._services.feed.after(0, 0)).head
-        queues = [queue_status(q, self._options.stale_after_s) for q in await views.queues()]
-        for status in queues:
+        boards, calls = await views.queues(), await views.live_calls(RECENT)
+        stale_after_s = self._options.stale_after_s
+        for status in (queue_status(q, stale_after_s) for q in boards):
             if self._stale_told.get(status.queue) != status.stale:
                 self._stale_told.pop(status.queue, None)  # one page now knows otherwise: tell all at the next look
-        calls = [call_row(c) for c in await views.live_calls(RECENT)]
         recent = await views.work_orders(OrderFilter(limit=RECENT))
         now, rules = datetime.now(UTC), self._services.orders.rules
-        orders = [work_order(o, self._services.codes, rules, now) for o in recent]
         alarms = [alarm(a) for a in await views.standing_alarms()]
         if self.database.standing is not None:
             alarms.insert(0, self.database.standing)
-        return head, frame("snapshot", LiveSnapshot(queues=queues, calls=calls, orders=orders, alarms=alarms), head)
+        told = {
+            masked: LiveSnapshot(
+                queues=[queue_status(q, stale_after_s, veil) for q in boards], calls=[call_row(c, veil) for c in calls],
+                orders=[work_order(o, self._services.codes, rules, now, hidden=veil.hidden) for o in recent], alarms=alarms,
+            ) for masked, veil in _VEILS.items()
+        }
+        return head, {masked: frame("snapshot", snapshot, head) for masked, snapshot in told.items()}
 
     async def _follow(self) -> None:
         """Look at the feed on every hint, every poll, and for a second after news every tenth of a second.
@@ -308,9 +331,10 @@ class LiveHub:
         self._queues_read_at = loop.time()
         changes = []
         for live in await self._services.views.queues():
-            status = queue_status(live, self._options.stale_after_s)
+            both = [queue_status(live, self._options.stale_after_s, veil) for veil in _VEILS.values()]
+            status = both[0]
             if self._stale_told.get(status.queue) != status.stale:
-                changes.append(Change(("queue", status.queue), None, frame("queue", status)))
+                changes.append(Change(("queue", status.queue), None, *(frame("queue", one) for one in both)))
             self._stale_told[status.queue] = status.stale
         self._publish(changes)
 
@@ -326,30 +350,33 @@ class LiveHub:
         named: dict[str, list[str]] = {}
         for topic, key in last:
             named.setdefault(topic, []).append(key)
-        states: dict[Key, Wire] = {}
+        states: dict[Key, tuple[Wire, ...]] = {}
+        veils = _VEILS.values()
         views = self._services.views
         if "queue" in named:
             for live in await views.queues():
-                status = queue_status(live, self._options.stale_after_s)
-                states["queue", live.queue] = status
+                both = [queue_status(live, self._options.stale_after_s, veil) for veil in veils]
+                states["queue", live.queue] = tuple(both)
                 if stale_told is not None and live.queue in named["queue"]:
-                    stale_told[live.queue] = status.stale
+                    stale_told[live.queue] = both[0].stale
         if "call" in named:
             for call in await views.calls_named(named["call"]):
-                states["call", call.linked_id] = call_row(call)
+                states["call", call.linked_id] = tuple(call_row(call, veil) for veil in veils)
         if "order" in named:
             now, rules = datetime.now(UTC), self._services.orders.rules
             for order in await views.work_orders_named(named["order"]):
-                states["order", order.number] = work_order(order, self._services.codes, rules, now)
+                states["order", order.number] = tuple(
+                    work_order(order, self._services.codes, rules, now, hidden=veil.hidden) for veil in veils
+                )
         for seat in named.get("seat", ()):
-            states["seat", seat] = SeatChange(seat=seat)
+            states["seat", seat] = (SeatChange(seat=seat),)
         for risk in named.get("risk", ()):
-            states["risk", risk] = RiskChange(id=int(risk))
+            states["risk", risk] = (RiskChange(id=int(risk)),)
         if "alarm" in named:
             for stored in await views.alarms_named(named["alarm"]):
-                states["alarm", stored.name] = alarm(stored)
+                states["alarm", stored.name] = (alarm(stored),)
         return [
-            Change(key, entry.seq, frame(entry.topic, states[key], entry.seq))
+            Change(key, entry.seq, *(frame(entry.topic, state, entry.seq) for state in states[key]))
             for key, entry in last.items()
             if key in states
         ]

@@ -203,6 +203,10 @@ class CallAnswer(CallRow):
     hangup_cause: int | None
     caller_name_raw: str
     caller_number_raw: str
+    masked: bool = Field(description="something in it is covered for the asker: numbers, or the citizen's name")
+    sound: Literal["whole", "tones", "locked"] = Field(
+        description="tones: over what is covered; locked: not transcribed yet, so that nothing could be covered"
+    )
     recordings: list[Recording]
     transcript: TranscriptAnswer
     heard: list[HeardSegment] = Field(description="heard so far of tracks that have no transcript yet, as spoken")

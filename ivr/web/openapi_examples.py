@@ -29,6 +29,7 @@ BODIES: Final[Mapping[str, Mapping[str, Any]]] = {
     "VoidWish": {"reason": "重复登记"},
     "RiskDecision": {"decision": "false", "reason": "引用电视剧台词"},
     "CorrectionWish": {"speaker": "caller", "start_s": 12.48, "reads": "正被报", "text": "镇北堡"},
+    "UnmaskWish": {"reason": "核对回访号码"},
     "TermDecision": {"term": "镇北堡", "accepted": True},
     "ScoreSheet": {
         "lines": [

@@ -42,6 +42,7 @@ class WorkOrderDetail(WorkOrder):
     """One order whole, or ``hidden``: confidential and sent without content, because the asker may not see it."""
 
     hidden: bool
+    masked: bool = Field(description="something in it is covered for the asker: numbers, or the citizen's name")
     assigned_at: Moment | None
     decision_by: str = Field(description="who decides on an order returned too often: a work number, 'supervisor', or ''")
     conflicts: list[str] = Field(description="work numbers that must not get it")

@@ -9,7 +9,9 @@ from datetime import UTC, datetime
 from aiohttp import web
 from pydantic import TypeAdapter
 
-from ivr.domain.order_edits import EditedField
+from ivr.domain.disclosure import OPEN, Veil
+from ivr.domain.order_edits import EditedField, EditRefused
+from ivr.domain.redaction import MASK
 from ivr.domain.work_order import Actor, Wish, choices, decision_by, may_read
 from ivr.ports.orders import OrderEventRecord, StaleVersion
 from ivr.ports.views import PageMark, WorkOrderRecord
@@ -31,8 +33,9 @@ from ivr.web.order_models import (
     TablesQuery,
     WorkOrderDetail,
 )
-from ivr.web.present import order_members, work_order
+from ivr.web.present import order_members, shown_field, work_order
 from ivr.web.query import NoQuery, OrderQuery, cursor_of, read_body, read_query
+from ivr.web.veils import hidden_from, veil_of_order
 
 _MOVE: TypeAdapter[OrderMove] = TypeAdapter(OrderMove)
 _EDIT: TypeAdapter[OrderEdit] = TypeAdapter(OrderEdit)
@@ -51,7 +54,9 @@ async def list_work_orders(request: web.Request) -> web.Response:
     orders = await services.views.work_orders(wanted)
     last = orders[-1] if len(orders) == wanted.limit else None
     mark = cursor_of(PageMark(last.opened_at, last.number)) if last is not None else None
-    return answer(WorkOrderList(orders=[work_order(o, services.codes, services.orders.rules, now) for o in orders], next=mark))
+    hidden = hidden_from(request[IDENTITY])
+    shown = [work_order(o, services.codes, services.orders.rules, now, hidden=hidden) for o in orders]
+    return answer(WorkOrderList(orders=shown, next=mark))
 
 
 async def show_work_order(request: web.Request) -> web.Response:
@@ -88,6 +93,7 @@ async def edit_work_order(request: web.Request) -> web.Response:
     for name in wanted.model_fields_set:
         value = getattr(wanted, name)
         fields[name] = value if isinstance(value, list) else [value]  # type: ignore[index]
+    _keep_covered(order, fields, await veil_of_order(request, order, actor))
     if fields:
         await request.app[SERVICES].orders.edit(order.number, fields, actor, version)
     return await _changed(request, actor)
@@ -102,7 +108,8 @@ async def list_duplicates(request: web.Request) -> web.Response:
     numbers = await services.orders.duplicates(order.number, days)
     found = {o.number: o for o in await services.views.work_orders_named(numbers)}
     now = datetime.now(UTC)
-    shown = [work_order(found[n], services.codes, services.orders.rules, now) for n in numbers if n in found]
+    hidden = hidden_from(request[IDENTITY])
+    shown = [work_order(found[n], services.codes, services.orders.rules, now, hidden=hidden) for n in numbers if n in found]
     return answer(OrderDuplicates(days=days, orders=shown))
 
 
@@ -129,6 +136,17 @@ async def show_tables(request: web.Request) -> web.Response:
     return answer(OrderTables(categories=listed[0], matters=listed[1], places=listed[2]))
 
 
+def _keep_covered(order: WorkOrderRecord, fields: dict[EditedField, Sequence[str]], veil: Veil) -> None:
+    """What the asker sees covered and sends back as seen stays as it is; a covered value is never stored."""
+    for name in ("caller_name", "callback_number", "remark"):
+        if name in fields and veil.hidden:
+            stored = [f for f in order.fields if f.field == name and f.value]
+            if stored and list(fields[name]) == [shown_field(f, veil).value for f in stored] != [f.value for f in stored]:
+                del fields[name]
+            elif any(MASK * 3 in value for value in fields[name]):
+                raise EditRefused("号码或姓名被遮盖着：请先说明理由查看，再修改。")
+
+
 def _version(request: web.Request, order: WorkOrderRecord) -> int:
     """The version the change is about; PreconditionRequired without one, StaleVersion for any that is not the order's."""
     given = request.headers.get("If-Match", "").strip()
@@ -153,10 +171,11 @@ async def _whole(request: web.Request, order: WorkOrderRecord, actor: Actor) -> 
     if order.confidential and readable:
         await services.audit.append(request[IDENTITY].actor, "order.read_confidential", order.number, {"version": order.version})
     history = await services.orders.history(order.number) if readable else ()
-    now = datetime.now(UTC)
+    now, veil = datetime.now(UTC), await veil_of_order(request, order, actor)
     detail = WorkOrderDetail.model_validate({
-        **order_members(order, services.codes, rules, now, whole=readable),
+        **(members := order_members(order, services.codes, rules, now, veil, whole=readable)),
         "hidden": not readable,
+        "masked": bool(veil.hidden) and members != order_members(order, services.codes, rules, now, OPEN, whole=readable),
         "assigned_at": order.assigned_at,
         "decision_by": decision_by(order.life, rules),
         "conflicts": list(order.conflicts) if readable else [],
@@ -165,13 +184,14 @@ async def _whole(request: web.Request, order: WorkOrderRecord, actor: Actor) -> 
             MoveChoice(move=c.move, title=c.title, allowed=c.allowed, why=c.why, needs=list(c.needs))
             for c in choices(order.life, actor, now, rules)
         ],
-        "history": [_event(e) for e in history],
+        "history": [_event(e, veil) for e in history],
     })
     return answer(detail, headers={"ETag": f'"{order.version}"'})
 
 
-def _event(event: OrderEventRecord) -> OrderEvent:
+def _event(event: OrderEventRecord, veil: Veil) -> OrderEvent:
     return OrderEvent(
         at=event.at, actor=event.actor, role=event.role, work_number=event.work_number, move=event.move,
-        from_state=event.from_state, to_state=event.to_state, reason=event.reason, detail=dict(event.detail), version=event.version,
+        from_state=event.from_state, to_state=event.to_state, reason=veil.text(event.reason), version=event.version,
+        detail={name: veil.text(told) if isinstance(told, str) else told for name, told in event.detail.items()},
     )

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Literal
 
+from ivr.domain.disclosure import Veil
 from ivr.domain.nuisance import Listing
+from ivr.domain.redaction import KINDS, Kind, Spoken
 from ivr.domain.roster import Duty
 from ivr.domain.work_order import OrderRules, card
 from ivr.ports.views import (
@@ -24,6 +28,11 @@ from ivr.ports.web import CodeTables
 from ivr.web import models
 
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+_COVERED = Veil()
+TRANSCRIBED = frozenset({"transcribed", "no_speech"})
+"""States of tracks of which it is known what they hold."""
+
+_PLAIN = frozenset({"category", "matter", "place", "amount", "date"})
 
 
 def readable_name(raw: str) -> str:
@@ -35,7 +44,19 @@ def readable_name(raw: str) -> str:
     return shown if len(shown) <= 80 else shown[:79] + "…"
 
 
-def queue_status(live: QueueLive, stale_after_s: float) -> models.QueueStatus:
+def names_of(order: WorkOrderRecord) -> tuple[str, ...]:
+    """The citizen's names as the order knows them, the machine's too."""
+    fields = [f for f in order.fields if f.field == "caller_name"]
+    return tuple(dict.fromkeys(n for f in fields for n in (f.value, f.display, f.machine_value or "") if n))
+
+
+def spoken(detail: CallDetail) -> list[Spoken]:
+    """What was said in a call, segments first, then what is only heard so far."""
+    said = [Spoken(s.speaker, s.start_s, s.end_s, s.text, s.words) for s in detail.segments]
+    return said + [Spoken(h.speaker, h.start_s, h.end_s, h.text) for h in detail.heard]
+
+
+def queue_status(live: QueueLive, stale_after_s: float, veil: Veil = _COVERED) -> models.QueueStatus:
     """The queue as it is at ``read_at``; when its picture is old or the link is down, as it was at ``as_of``.
 
     A stale board keeps its last waits instead of letting them grow: state is never a guess.
@@ -46,7 +67,7 @@ def queue_status(live: QueueLive, stale_after_s: float) -> models.QueueStatus:
     callers = [
         models.Waiting(
             linked_id=c.linked_id,
-            caller_number=c.caller_number,
+            caller_number=veil.number(c.caller_number),
             position=c.position,
             waited_s=max(0.0, moment - c.joined_at),
         )
@@ -77,7 +98,7 @@ def _between(start: datetime | None, end: datetime | None) -> float | None:
     return None if start is None or end is None else max(0.0, (end - start) / timedelta(seconds=1))
 
 
-def _row_members(call: CallRecord, *, whole: bool = False) -> dict[str, object]:
+def _row_members(call: CallRecord, veil: Veil, *, whole: bool = False) -> dict[str, object]:
     hidden = call.confidential and not whole
     heard_or_gone = call.answered_at or call.ended_at
     return {
@@ -85,8 +106,8 @@ def _row_members(call: CallRecord, *, whole: bool = False) -> dict[str, object]:
         "state": call.state,
         "outcome": call.outcome,
         "channel": call.channel,
-        "caller_number": "" if hidden else call.caller_number,
-        "caller_name": "" if hidden else readable_name(call.caller_name_raw),
+        "caller_number": "" if hidden else veil.number(call.caller_number),
+        "caller_name": "" if hidden else veil.display_name(readable_name(call.caller_name_raw)),
         "called_number": call.called_number,
         "queue": call.queue,
         "operator": call.member_interface,
@@ -100,9 +121,9 @@ def _row_members(call: CallRecord, *, whole: bool = False) -> dict[str, object]:
     }
 
 
-def call_row(call: CallRecord) -> models.CallRow:
+def call_row(call: CallRecord, veil: Veil = _COVERED) -> models.CallRow:
     """One call as lists and the live stream carry it; who called stays out when its order is confidential."""
-    return models.CallRow.model_validate(_row_members(call))
+    return models.CallRow.model_validate(_row_members(call, veil))
 
 
 def transcript_state(tracks: Iterable[RecordingTrack]) -> str:
@@ -115,13 +136,20 @@ def transcript_state(tracks: Iterable[RecordingTrack]) -> str:
     return "partial" if "quarantined" in states else "complete"
 
 
-def call_answer(detail: CallDetail) -> models.CallAnswer:
-    """One call with its recordings and transcript; segments in the order of speaking."""
+def call_answer(detail: CallDetail, veil: Veil = _COVERED) -> models.CallAnswer:
+    """One call with its recordings and transcript; segments in the order of speaking, with what the veil covers masked."""
     call = detail.call
     tracks = detail.recordings
+    said = spoken(detail)
+    shown = veil.speech(said) if veil.hidden else [(s.text, tuple(w.text for w in s.words)) for s in said]
+    heard = shown[len(detail.segments):]
+    numbers = call.caller_number, call.caller_number_raw, call.caller_name_raw
+    covered = veil.number(numbers[0]), veil.number(numbers[1]), veil.display_name(numbers[2])
     return models.CallAnswer.model_validate(
         {
-            **_row_members(call, whole=True),
+            **_row_members(call, veil, whole=True),
+            "masked": covered != numbers or any(text != s.text for (text, _), s in zip(shown, said, strict=True)),
+            "sound": _sound(tracks, veil, said),
             "notice_version": call.notice_version,
             "menu_choice": call.menu_choice,
             "rating": call.rating,
@@ -136,8 +164,8 @@ def call_answer(detail: CallDetail) -> models.CallAnswer:
             "recording_refused": call.recording_refused,
             "hangup_by": call.hangup_by,
             "hangup_cause": call.hangup_cause,
-            "caller_name_raw": call.caller_name_raw,
-            "caller_number_raw": call.caller_number_raw,
+            "caller_name_raw": covered[2],
+            "caller_number_raw": covered[1],
             "recordings": [
                 {"track": t.track, "seconds": t.seconds, "state": t.state, "problem": t.problem} for t in tracks
             ],
@@ -148,28 +176,37 @@ def call_answer(detail: CallDetail) -> models.CallAnswer:
                         "speaker": s.speaker,
                         "start_s": s.start_s,
                         "end_s": s.end_s,
-                        "text": s.text,
+                        "text": text,
                         "confidence": s.confidence,
                         "words": [
-                            {"text": w.text, "start_s": w.start_s, "end_s": w.end_s, "confidence": w.confidence}
-                            for w in s.words
+                            {"text": word, "start_s": w.start_s, "end_s": w.end_s, "confidence": w.confidence}
+                            for word, w in zip(words, s.words, strict=True)
                         ],
                     }
-                    for s in detail.segments
+                    for s, (text, words) in zip(detail.segments, shown, strict=False)
                 ],
             },
             "heard": [
-                {"speaker": s.speaker, "start_s": s.start_s, "end_s": s.end_s, "text": s.text, "confidence": s.confidence}
-                for s in detail.heard
+                {"speaker": s.speaker, "start_s": s.start_s, "end_s": s.end_s, "text": text, "confidence": s.confidence}
+                for s, (text, _) in zip(detail.heard, heard, strict=True)
             ],
         }
     )
 
 
-def callback(stored: CallbackRecord) -> models.Callback:
+def _sound(tracks: Iterable[RecordingTrack], veil: Veil, said: list[Spoken]) -> str:
+    """whole; tones: over what is covered; locked: it is not known yet what would have to be covered."""
+    if not veil.hidden:
+        return "whole"
+    if any(t.state not in TRANSCRIBED for t in tracks):
+        return "locked"
+    return "tones" if any(veil.seconds(said).values()) else "whole"
+
+
+def callback(stored: CallbackRecord, veil: Veil = _COVERED) -> models.Callback:
     """One call-back."""
     return models.Callback.model_validate({
-        "id": stored.id, "kind": stored.kind, "state": stored.state, "queue": stored.queue, "number": stored.number,
+        "id": stored.id, "kind": stored.kind, "state": stored.state, "queue": stored.queue, "number": veil.number(stored.number),
         "order": stored.order_number, "arrived_at": stored.arrived_at, "promised_at": stored.promised_at,
         "not_before": stored.not_before, "closed_at": stored.closed_at, "attempts": stored.attempts, "reason": stored.reason,
         "calls": list(stored.calls),
@@ -183,6 +220,24 @@ def alarm(stored: AlarmRecord) -> models.Alarm:
         text=stored.text,
         at=stored.cleared_at or stored.raised_at,
         active=stored.cleared_at is None,
+    )
+
+
+def _covered_value(field: str, value: str, veil: Veil) -> str:
+    if field == "caller_name":
+        return veil.name(value)
+    if field == "callback_number":
+        return veil.number(value)
+    return value if field in _PLAIN else veil.text(value)
+
+
+def shown_field(stored: OrderField, veil: Veil) -> OrderField:
+    """The field as the asker is shown it; codes, amounts and days are never covered, the words they came from may be."""
+    cover = partial(_covered_value, stored.field, veil=veil)
+    return replace(
+        stored, value=cover(stored.value), display=cover(stored.display), text=veil.text(stored.text),
+        machine_value=None if stored.machine_value is None else cover(stored.machine_value),
+        machine_display=None if stored.machine_display is None else cover(stored.machine_display),
     )
 
 
@@ -230,19 +285,19 @@ def nuisance_listing(found: Listing) -> models.NuisanceListing:
 
 
 def work_order(
-    order: WorkOrderRecord, codes: CodeTables, rules: OrderRules, now: datetime, *, whole: bool = False
+    order: WorkOrderRecord, codes: CodeTables, rules: OrderRules, now: datetime, *, hidden: frozenset[Kind] = KINDS
 ) -> models.WorkOrder:
     """One order; a code whose table does not know it keeps its code as name rather than showing nothing.
 
-    A confidential order has no content here unless ``whole``: lists and the live stream go to everybody.
+    A confidential order has no content here: lists and the live stream go to everybody. ``hidden`` is what they mask.
     """
-    return models.WorkOrder.model_validate(order_members(order, codes, rules, now, whole=whole))
+    return models.WorkOrder.model_validate(order_members(order, codes, rules, now, Veil(hidden, names_of(order)), whole=False))
 
 
 def order_members(
-    order: WorkOrderRecord, codes: CodeTables, rules: OrderRules, now: datetime, *, whole: bool
+    order: WorkOrderRecord, codes: CodeTables, rules: OrderRules, now: datetime, veil: Veil, *, whole: bool
 ) -> dict[str, object]:
-    """What every form of an order carries."""
+    """What every form of an order carries, with what the veil covers masked."""
     hidden = order.confidential and not whole
 
     def named(kind: Literal["category", "matter"], code: str) -> models.Code:
@@ -257,16 +312,18 @@ def order_members(
         "outcome": order.outcome,
         "category": named("category", order.category),
         "matter": named("matter", order.matter),
-        "caller_number": "" if hidden else order.caller_number,
+        "caller_number": "" if hidden else veil.number(order.caller_number),
         "opened_at": order.opened_at,
         "due_at": order.due_at,
         "asked_about": order.asked_about,
         "filled_at": order.filled_at,
-        "note": "" if hidden else order.note,
+        "note": "" if hidden else veil.text(order.note),
         "version": order.version,
         "calls": list(order.calls),
-        "fields": [] if hidden else [_order_field(f) for f in order.fields],
-        "blanks": [] if hidden else [models.BlankField(field=b.field, code=b.code, message=b.message) for b in order.blanks],
+        "fields": [] if hidden else [_order_field(shown_field(f, veil)) for f in order.fields],
+        "blanks": [] if hidden else [
+            models.BlankField(field=b.field, code=b.code, message=veil.text(b.message)) for b in order.blanks
+        ],
         "table_version": order.table_version,
         "owner": order.owner,
         "urgent": order.urgent,

@@ -6,6 +6,7 @@ import asyncio
 
 from aiohttp import web
 
+from ivr.domain.disclosure import Veil
 from ivr.domain.errors import NotFound
 from ivr.ports.views import Health, PageMark
 from ivr.web.audit_once import AUDIT_ONCE
@@ -15,6 +16,7 @@ from ivr.web.models import CallbackList, CallList, HealthAnswer, NuisanceList, Q
 from ivr.web.order_access import demand_call
 from ivr.web.present import call_answer, call_row, callback, duty, nuisance_listing, queue_status
 from ivr.web.query import CallbackQuery, CallQuery, NoQuery, RosterQuery, cursor_of, read_query
+from ivr.web.veils import hidden_from, veil_of_call
 
 
 class HealthCheck:
@@ -49,9 +51,9 @@ async def healthz(request: web.Request) -> web.Response:
 async def list_queues(request: web.Request) -> web.Response:
     """GET /api/v1/queues."""
     read_query(request, NoQuery)
-    stale_after_s = request.app[OPTIONS].stale_after_s
+    stale_after_s, veil = request.app[OPTIONS].stale_after_s, Veil(hidden_from(request[IDENTITY]))
     live = await request.app[SERVICES].views.queues()
-    return answer(QueueList(queues=[queue_status(q, stale_after_s) for q in live]))
+    return answer(QueueList(queues=[queue_status(q, stale_after_s, veil) for q in live]))
 
 
 async def list_calls(request: web.Request) -> web.Response:
@@ -60,7 +62,8 @@ async def list_calls(request: web.Request) -> web.Response:
     calls = await request.app[SERVICES].views.calls(wanted)
     last = calls[-1] if len(calls) == wanted.limit else None
     mark = cursor_of(PageMark(last.arrived_at, last.linked_id)) if last is not None else None
-    return answer(CallList(calls=[call_row(c) for c in calls], next=mark))
+    veil = Veil(hidden_from(request[IDENTITY]))
+    return answer(CallList(calls=[call_row(c, veil) for c in calls], next=mark))
 
 
 async def show_call(request: web.Request) -> web.Response:
@@ -74,7 +77,7 @@ async def show_call(request: web.Request) -> web.Response:
         await demand_call(request, linked_id, read=True)
     if detail.segments or detail.heard:
         await request.app[AUDIT_ONCE].note(request[IDENTITY], "transcript.read", linked_id, {})
-    return answer(call_answer(detail))
+    return answer(call_answer(detail, await veil_of_call(request, detail.call)))
 
 
 async def list_roster(request: web.Request) -> web.Response:
@@ -96,4 +99,5 @@ async def list_callbacks(request: web.Request) -> web.Response:
     wanted = read_query(request, CallbackQuery).filter()
     found = await request.app[SERVICES].views.callbacks(wanted)
     last = found[-1].id if len(found) == wanted.limit else None
-    return answer(CallbackList(callbacks=[callback(c) for c in found], next=last))
+    veil = Veil(hidden_from(request[IDENTITY]))
+    return answer(CallbackList(callbacks=[callback(c, veil) for c in found], next=last))

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from aiohttp import web
 from pydantic import BeforeValidator, Field, TypeAdapter
 
+from ivr.domain.disclosure import Veil
 from ivr.domain.errors import Denied, NotFound
 from ivr.domain.risk import Decision, RiskKind
 from ivr.web.context import IDENTITY, OPTIONS, SERVICES, answer
@@ -15,6 +16,7 @@ from ivr.web.models import Moment, Seconds, Wire
 from ivr.web.query import NoQuery, Query, plain_digits, read_body, read_query
 from ivr.web.route import Route
 from ivr.web.supervision_models import Reason
+from ivr.web.veils import hidden_from
 
 
 class RiskQuery(Query):
@@ -85,10 +87,12 @@ async def list_risks(request: web.Request) -> web.Response:
     """GET /api/v1/risks."""
     wanted = read_query(request, RiskQuery)
     found = await request.app[SERVICES].risks.alerts(open_only=wanted.state == "open", limit=wanted.limit)
-    rows = []
+    rows, veil = [], Veil(hidden_from(request[IDENTITY]))
     for alert in found:
         members = dataclasses.asdict(alert)
         members["order"], members["operator"] = members.pop("order_number"), members.pop("member_interface")
+        members["caller_number"] = veil.number(alert.caller_number)
+        members["words"], members["said"] = veil.text(alert.words), veil.text(alert.said)
         rows.append(RiskAlert(**members))
     return answer(RiskList(alerts=rows))
 

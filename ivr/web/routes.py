@@ -42,6 +42,7 @@ from ivr.web.query import (
 from ivr.web.risk import RISK_ROUTES
 from ivr.web.route import Route
 from ivr.web.supervision_routes import SUPERVISION_ROUTES
+from ivr.web.veils import UNMASKING_ROUTES
 
 
 async def show_openapi(request: web.Request) -> web.Response:
@@ -127,7 +128,7 @@ ROUTES: tuple[Route, ...] = (
         permission="recordings.play",
         query=AudioQuery,
         headers=_AUDIO_HEADERS,
-        problems=frozenset({416, 422}),
+        problems=frozenset({409, 416, 422}),
     ),
     Route(
         "HEAD",
@@ -137,7 +138,7 @@ ROUTES: tuple[Route, ...] = (
         {200: None},
         permission="recordings.play",
         query=AudioQuery,
-        problems=frozenset({422}),
+        problems=frozenset({409, 422}),
     ),
     Route(
         "GET",
@@ -147,7 +148,7 @@ ROUTES: tuple[Route, ...] = (
         {200: models.Peaks},
         permission="recordings.play",
         query=PeaksQuery,
-        problems=frozenset({422}),
+        problems=frozenset({409, 422}),
     ),
     Route(
         "GET",
@@ -210,6 +211,7 @@ ROUTES: tuple[Route, ...] = (
     *RISK_ROUTES,
     *CORRECTION_ROUTES,
     *QUALITY_ROUTES,
+    *UNMASKING_ROUTES,
     Route(
         "GET",
         "/api/v1/work-orders",

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Annotated, Literal
 
 from aiohttp import web
 from pydantic import Field, StringConstraints
 
-from ivr.domain.search_text import LONGEST_QUERY, SHORTEST_WORD, BadSearch, excerpt, words_of
+from ivr.domain.disclosure import Veil
+from ivr.domain.redaction import Found
+from ivr.domain.redaction import find as find_covered
+from ivr.domain.search_text import LONGEST_QUERY, SHORTEST_WORD, BadSearch, excerpt, fold, words_of
 from ivr.ports.search import SearchFilter, SearchHit
 from ivr.ports.views import PageMark
 from ivr.web.context import IDENTITY, SERVICES, answer
 from ivr.web.errors import BadRequest
 from ivr.web.models import Moment, Seconds, Wire
+from ivr.web.present import names_of
 from ivr.web.query import Cursor, Limit, Query, When, Word, cursor_of, mark_of, read_query
+from ivr.web.veils import hidden_from
 
 _SEES_CONFIDENTIAL = frozenset({"supervisor"})
 """Roles for whom texts of confidential orders are found; for others they are as if they were not there."""
@@ -88,15 +95,38 @@ async def find(request: web.Request) -> web.Response:
         await services.audit.append(identity.actor, "order.read_confidential", number, {"search": asked.q})
     last = hits[-1] if len(hits) == wanted.limit else None
     mark = cursor_of(PageMark(last.at, str(last.id))) if last is not None else None
-    return answer(SearchAnswer(hits=[_shown(hit, wanted.words) for hit in hits], next=mark))
+    hidden = hidden_from(identity)
+    orders = await services.views.work_orders_named({hit.order_number for hit in hits if hit.order_number}) if hidden else ()
+    names = {order.number: names_of(order) for order in orders}
+    found = (_shown(hit, wanted.words, Veil(hidden, names.get(hit.order_number, ()))) for hit in hits)
+    shown = [hit for hit in found if hit is not None]
+    return answer(SearchAnswer(hits=shown, next=mark))
+
+
+def _inside(start: int, end: int, covered: Sequence[Found]) -> bool:
+    """Whether these characters touch something covered without being all of it."""
+    return any(start < c.end and end > c.start and not (start <= c.start and end >= c.end) for c in covered)
 
 
 def _moment(value: datetime | date | None) -> datetime | None:
     return value if isinstance(value, datetime) else None
 
 
-def _shown(hit: SearchHit, words: tuple[str, ...]) -> FoundText:
+def _shown(hit: SearchHit, words: tuple[str, ...], veil: Veil) -> FoundText | None:
+    """The hit with what the veil covers masked; None when a word stands there only inside of something covered.
+
+    Who knows a number or name whole may find it; nobody finds one out by asking for piece after piece of it.
+    """
     around = excerpt(hit.text, words)
+    if veil.hidden:
+        covered = find_covered(hit.text, veil.hidden, veil.names)
+        folded = fold(hit.text)
+        for word in words:
+            places = [n for n in range(len(folded)) if folded.startswith(word, n)]
+            if all(_inside(place, place + len(word), covered) for place in places):
+                return None
+        masked = veil.text(hit.text)
+        around = replace(around, text=masked[around.offset : around.offset + len(around.text)])
     return FoundText(
         part=hit.part, at=hit.at, order=hit.order_number or None, call=hit.linked_id or None, speaker=hit.track or None,
         start_s=hit.start_s, end_s=hit.end_s, words_at_s=hit.words_at_s, text=around.text,

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from aiohttp import web
 
 from ivr.domain.counted_call import SETS, Limits
+from ivr.domain.disclosure import Veil
 from ivr.domain.figures import (
     AHT,
     FIGURES,
@@ -27,7 +28,7 @@ from ivr.domain.seat_time import SeatTime
 from ivr.ports.statistics import CountedGroup, HeatCell, HeatKind, OrdersOnTime, RollingRate, Statistics, WallCounts
 from ivr.ports.views import PageMark
 from ivr.ports.web import Busy, CodeTables
-from ivr.web.context import OPTIONS, SERVICES, answer
+from ivr.web.context import IDENTITY, OPTIONS, SERVICES, answer
 from ivr.web.errors import BadRequest
 from ivr.web.models import Code
 from ivr.web.present import call_row
@@ -49,6 +50,7 @@ from ivr.web.statistics_models import (
     WallAnswer,
     WallQuery,
 )
+from ivr.web.veils import hidden_from
 
 _AT_ONCE = 2
 _WAITING = 16
@@ -119,9 +121,10 @@ async def list_counted_calls(request: web.Request) -> web.Response:
     async with request.app[DESK].turn():
         marks = await services.statistics.calls_in(wanted, asked.figure, asked.limit, mark)
     calls = {c.linked_id: c for c in await services.views.calls_named([m.key for m in marks])}
+    veil = Veil(hidden_from(request[IDENTITY]))
     last = PageMark(marks[-1].at, marks[-1].key) if len(marks) == asked.limit else None
     return answer(CountedCalls(
-        calls=[call_row(calls[m.key]) for m in marks if m.key in calls], next=None if last is None else cursor_of(last)
+        calls=[call_row(calls[m.key], veil) for m in marks if m.key in calls], next=None if last is None else cursor_of(last)
     ))
 
 

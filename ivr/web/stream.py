@@ -11,6 +11,7 @@ from ivr.domain.errors import Unavailable
 from ivr.web.context import IDENTITY, OPTIONS
 from ivr.web.live import HUB, LiveClient, Push
 from ivr.web.query import NoQuery, read_query
+from ivr.web.veils import hidden_from
 
 _HEADERS = {"Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
@@ -25,7 +26,7 @@ async def live(request: web.Request) -> web.StreamResponse:
     """Snapshot or resume, then changes as they come, and the clock at every heartbeat."""
     read_query(request, NoQuery)
     hub = request.app[HUB]
-    client = hub.subscribe(request[IDENTITY].credential)
+    client = hub.subscribe(request[IDENTITY].credential, masked="phone" in hidden_from(request[IDENTITY]))
     try:
         # Asked for before the headers go out: while the database is away the answer is a 503, not a silent stream.
         opening = await hub.opening(client, last_event_id(request))

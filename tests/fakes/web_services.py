@@ -45,6 +45,7 @@ from tests.fakes.one_analysis import ONE_ANALYSIS
 from tests.fakes.one_desk import OneDesk
 from tests.fakes.one_device import OneDevice
 from tests.fakes.one_partner import ONE_PARTNER
+from tests.fakes.one_privacy import ONE_PRIVACY
 from tests.fakes.one_quality import OneQuality
 from tests.fakes.one_statistic import OneStatistic
 from tests.fakes.one_supervision import ONE_SUPERVISION, OneCorrection, OneRisk
@@ -241,7 +242,7 @@ def fake_services() -> WebServices:
     return WebServices(
         OneCall(), OneToken(), ListAudit(), QuietFeed(), FileArchive(), TwoCodes(), OneText(), ONE_PARTNER, OneTime(), OneStatistic(COUNTED),
         OneDesk(ORDER.number, T0), ONE_SEAT, OneDevice(), ONE_SUPERVISION, OneRisk(), OneCorrection(), ONE_ANALYSIS, OneAdviser(),
-        OneAddress(), OneFactor(), OneSession(), quality=OneQuality(),
+        OneAddress(), OneFactor(), OneSession(), ONE_PRIVACY, quality=OneQuality(),
     )
 
 

@@ -12,7 +12,7 @@ import asyncpg
 
 from ivr.domain.errors import AudioUnreadable, NotFound
 from ivr.domain.transcript import Speaker
-from ivr.ports.web import Track
+from ivr.ports.web import Tones, Track
 
 
 class BytesView:
@@ -39,7 +39,7 @@ class FileArchive:
     def __init__(self) -> None:
         self.views: list[BytesView] = []
 
-    async def open(self, paths: Mapping[Speaker, Path], track: Track) -> BytesView:
+    async def open(self, paths: Mapping[Speaker, Path], track: Track, tones: Tones) -> BytesView:
         def load() -> bytes:
             if any(path.is_symlink() for path in paths.values()):
                 raise AudioUnreadable("The recording is a link.")
@@ -55,7 +55,7 @@ class FileArchive:
         self.views.append(view)
         return view
 
-    async def peaks(self, paths: Mapping[Speaker, Path], points: int) -> Mapping[Speaker, Sequence[float]]:
+    async def peaks(self, paths: Mapping[Speaker, Path], points: int, tones: Tones) -> Mapping[Speaker, Sequence[float]]:
         return {speaker: [0.5] * points for speaker in paths}
 
 

@@ -91,6 +91,10 @@ export interface Segment {
 export interface CallDetail extends Call {
   caller_name_raw: string
   caller_number_raw: string
+  /** Numbers or the citizen's name are covered for who asks. */
+  masked?: boolean
+  /** tones: over what is covered; locked: not transcribed yet, so that nothing could be covered. */
+  sound?: 'whole' | 'tones' | 'locked'
   notice_version: string
   menu_choice: string
   rating: number | null
@@ -211,6 +215,8 @@ export interface OrderDetail extends Order {
   blanks: Blank[]
   /** Confidential, and sent without content. */
   hidden: boolean
+  /** Numbers or the citizen's name are covered for who asks. */
+  masked?: boolean
   assigned_at: string | null
   decision_by: string
   conflicts: string[]

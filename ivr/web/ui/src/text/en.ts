@@ -1,4 +1,5 @@
 import { enAccount } from './en_account'
+import { enPrivacy } from './en_privacy'
 import { enAnalysis } from './en_analysis'
 import { enDesk } from './en_desk'
 import { enDevices } from './en_devices'
@@ -10,6 +11,7 @@ import type { Messages } from './zh'
 
 export const en: Messages = {
   ...enAccount,
+  ...enPrivacy,
   ...enAnalysis,
   ...enDesk,
   ...enDevices,

@@ -1,5 +1,6 @@
 /** Every word of the pages, Chinese first: short, and the citizen's own. `{x}` is filled in by `t`. */
 import { zhAccount } from './zh_account'
+import { zhPrivacy } from './zh_privacy'
 import { zhAnalysis } from './zh_analysis'
 import { zhDesk } from './zh_desk'
 import { zhDevices } from './zh_devices'
@@ -10,6 +11,7 @@ import { zhOrders } from './zh_orders'
 
 export const zh = {
   ...zhAccount,
+  ...zhPrivacy,
   ...zhAnalysis,
   ...zhDesk,
   ...zhDevices,
