@@ -89,6 +89,8 @@ def test_a_morning_of_every_kind_of_call() -> None:
         "satisfaction": (2, 4),
         "rated_share": (4, 7),
         "dissatisfied_called_back": (1, 2),
+        "machine_checked_share": (0, 7),
+        "human_scored_share": (0, 7),
     }
     assert found["answer_p50"].value == 15 and found["answer_p90"].value == pytest.approx(50)
     assert found["service_level"].value == 0.5

@@ -3,6 +3,7 @@ import { enPrivacy } from './en_privacy'
 import { enAnalysis } from './en_analysis'
 import { enDesk } from './en_desk'
 import { enDevices } from './en_devices'
+import { enQuality } from './en_quality'
 import { enRisk } from './en_risk'
 import { enSupervision } from './en_supervision'
 import { enFigures } from './en_figures'
@@ -16,6 +17,7 @@ export const en: Messages = {
   ...enDesk,
   ...enDevices,
   ...enSupervision,
+  ...enQuality,
   ...enRisk,
   ...enFigures,
   ...enOrders,

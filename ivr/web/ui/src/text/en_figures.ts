@@ -84,6 +84,8 @@ export const enFigures: Record<keyof typeof zhFigures, string> = {
   'set.satisfied': 'Satisfied',
   'set.dissatisfied': 'Dissatisfied',
   'set.dissatisfied_called_back': 'Dissatisfied, called back',
+  'set.machine_checked': 'Checked by the machine',
+  'set.human_scored': 'Scored by people',
   'seatTime.seat': 'Seat',
   'seatTime.ready': 'Ready',
   'seatTime.talking': 'Talking (hold included)',

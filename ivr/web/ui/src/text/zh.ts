@@ -4,6 +4,7 @@ import { zhPrivacy } from './zh_privacy'
 import { zhAnalysis } from './zh_analysis'
 import { zhDesk } from './zh_desk'
 import { zhDevices } from './zh_devices'
+import { zhQuality } from './zh_quality'
 import { zhRisk } from './zh_risk'
 import { zhSupervision } from './zh_supervision'
 import { zhFigures } from './zh_figures'
@@ -16,6 +17,7 @@ export const zh = {
   ...zhDesk,
   ...zhDevices,
   ...zhSupervision,
+  ...zhQuality,
   ...zhRisk,
   ...zhFigures,
   ...zhOrders,

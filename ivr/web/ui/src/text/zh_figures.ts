@@ -82,6 +82,8 @@ export const zhFigures = {
   'set.satisfied': '满意',
   'set.dissatisfied': '不满意',
   'set.dissatisfied_called_back': '已回访的不满意',
+  'set.machine_checked': '机器质检有结果',
+  'set.human_scored': '人工评过分',
   'seatTime.seat': '坐席',
   'seatTime.ready': '空闲',
   'seatTime.talking': '通话（含保持）',

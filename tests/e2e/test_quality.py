@@ -1,0 +1,86 @@
+"""A real call is checked by the running controller, and a supervisor hears a finding and scores it on the page."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import expect
+
+from ivr.demo.client import HotlineClient
+from ivr.domain.errors import Unavailable
+from tests.e2e.hotline import RunningHotline
+from tests.e2e.journeys import arrival, filled_order, state
+from tests.e2e.test_pages import browser_page
+
+pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(240)]
+
+POINTS = {"understood": 8, "answer": 12, "told_once": 6, "manner": 9, "order": 5}
+
+
+async def checked(client: HotlineClient, linked_id: str) -> dict[str, Any]:
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                return await client.get(f"/quality/calls/{linked_id}")
+            except Unavailable:  # not there yet
+                await asyncio.sleep(0.3)
+
+
+async def test_a_call_is_checked_and_scored(hotline: RunningHotline, client: HotlineClient) -> None:
+    asked, asked_s = hotline.speech("请问您的姓名", "cmn-latn-pinyin+f2")
+    said, said_s = hotline.speech("我想咨询一下劳动争议我叫马建国")
+    async with hotline.operator() as operator, hotline.caller("13895110077", "马建国") as caller:
+        await client.queue_until(lambda q: q["members"]["available"] == 1)
+        await caller.dial("12348")
+        linked_id = await arrival(client, "13895110077")
+        await operator.wait_for("CALL_INCOMING")
+        await operator.answer()
+        await state(client, linked_id, "talking")
+        await operator.say(asked)
+        await asyncio.sleep(asked_s + 0.5)
+        for _ in range(3):  # shorter recordings are not judged
+            await caller.say(said)
+            await asyncio.sleep(said_s + 1)
+        await caller.hang_up()
+    order = await filled_order(client, linked_id)
+    assert order["matter"]["name"] == "劳动争议"
+    told = await checked(client, linked_id)
+    results = {r["code"]: r for r in told["check"]["results"]}
+    name = results["ask_name"]
+    assert (name["verdict"], name["findings"][0]["words"]) == ("pass", "姓名")
+    assert (results["greeting"]["verdict"], results["notice"]["verdict"], results["closing"]["verdict"]) == ("fail", "pass", "not_judged")
+    assert told["check"]["measures"]["caller_s"] > told["check"]["measures"]["operator_s"] > 0
+    await hotline.cli("user", "add", "quality-ban", "--role", "supervisor", "--display-name", "班长")
+    link = (await hotline.cli("user", "login-link", "quality-ban")).strip()
+    async with browser_page() as page:
+        await page.goto(f"{hotline.url}/quality?call={linked_id}&ticket={link.rpartition('ticket=')[2]}")
+        row = page.locator('[data-criterion="ask_name"]')
+        await expect(row).to_contain_text("合格", timeout=20_000)
+        assert "ticket" not in page.url
+        await row.get_by_test_id("finding").click()
+        await expect(page.get_by_test_id("play")).to_have_attribute("data-playing", "true", timeout=15_000)
+        await expect(page.get_by_test_id("play")).to_have_attribute("data-playing", "false", timeout=15_000)
+        await expect(page.get_by_test_id("hand-in")).to_be_disabled()
+        for code, points in POINTS.items():
+            await page.get_by_test_id(f"points-{code}").fill(str(points))
+        await page.get_by_test_id("passed-privacy").get_by_text("合格", exact=True).click()
+        await page.get_by_test_id("over-greeting").click()
+        await expect(page.get_by_test_id("hand-in")).to_be_disabled()
+        await page.get_by_test_id("points-greeting").fill("8")
+        await page.get_by_test_id("reason-greeting").fill("问候在接通前说了")
+        if folder := os.environ.get("IVR_SHOTS"):
+            await page.screenshot(path=Path(folder) / "quality-sheet.png", full_page=True)
+        await page.get_by_test_id("hand-in").click()
+        await expect(page.get_by_test_id("score")).to_be_visible(timeout=15_000)
+        shown = float(await page.get_by_test_id("score").inner_text())
+        assert await page.evaluate("document.documentElement.scrollWidth") <= 1366
+        await page.get_by_test_id("quality-state").get_by_text("已评").click()
+        await expect(page.locator(f'[data-call="{linked_id}"]')).to_contain_text("选评", timeout=15_000)
+    marks = (await client.get(f"/quality/calls/{linked_id}"))["marks"]
+    assert [(m["scorer"], m["score"]) for m in marks] == [("quality-ban", shown)] and 0 < shown <= 100
+    assert linked_id in [c["linked_id"] for c in (await client.get("/statistics/calls?figure=human_scored"))["calls"]]
+    assert "待评 0 通" in await hotline.cli("quality", "waiting")
