@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+LEAST_LOG_DAYS = 184
 
 
 class PrivacySettings(BaseModel):
-    """Masked numbers and names (docs/reference/privacy.md)."""
+    """Masked numbers and names, and how long what is kept (docs/reference/privacy.md)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    recording_days: int = Field(0, ge=0, le=36500, description="Days recordings are kept after the call; 0: for ever")
+    video_days: int = Field(0, ge=0, le=36500, description="The same for the recordings of village video calls")
+    transcript_days: int = Field(0, ge=0, le=36500, description="Days transcripts are kept after the call; 0: for ever")
+    order_days: int = Field(
+        0, ge=0, le=36500, description="Days the content of an order is kept after the last thing done to it; 0: for ever"
+    )
+    log_days: int = Field(0, ge=0, le=36500, description="Days a call's ledger facts are kept in the database; 0: for ever")
     unmask_minutes: int = Field(
         15, ge=1, le=240, description="So long a person sees one matter's numbers and names after giving a reason"
     )
+
+    @field_validator("log_days")
+    @classmethod
+    def _long_enough(cls, value: int) -> int:
+        if 0 < value < LEAST_LOG_DAYS:
+            raise ValueError(f"records of what happened are kept for {LEAST_LOG_DAYS} days or more (0: for ever)")
+        return value

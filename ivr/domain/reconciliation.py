@@ -19,7 +19,7 @@ DifferenceKind = Literal[
     "call_without_order", "order_without_call", "order_outcome_differs", "order_unfilled", "order_filled_early",
     "recording_missing", "track_missing", "track_without_call", "recorded_though_refused", "length_differs", "track_waits",
     "track_quarantined", "track_file_missing", "file_differs", "file_without_track", "file_name_unknown", "not_a_file",
-    "segment_astray", "transcript_missing", "transcript_unexpected", "transcript_beyond_sound",
+    "file_outlived", "segment_astray", "transcript_missing", "transcript_unexpected", "transcript_beyond_sound",
 ]
 
 REASONS: dict[DifferenceKind, str] = {
@@ -46,6 +46,7 @@ REASONS: dict[DifferenceKind, str] = {
     "file_without_track": "磁盘上有录音文件，却没有登记",
     "file_name_unknown": "文件名不是本系统产生的，已原样保留",
     "not_a_file": "录音的位置上不是普通文件（链接、管道或文件夹），没有打开",
+    "file_outlived": "录音到期已登记删除，文件却还在磁盘上；下一次删除时会清掉",
     "segment_astray": "转写片段不属于它所在来电的任何一条录音",
     "transcript_missing": "录音标为已转写，却没有转写内容",
     "transcript_unexpected": "录音标为无人说话或已隔离，却有转写内容",
@@ -108,6 +109,8 @@ class TrackFacts:
     segments: int = 0
     heard_until_s: float = 0.0
     call_known: bool = True
+    deleted: bool = False
+    transcript_deleted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +136,7 @@ class Books:
     ended_in_ledger: frozenset[str] = frozenset()
     orders_without_call: tuple[str, ...] = ()
     segments_astray: tuple[str, ...] = ()
+    facts_deleted: frozenset[str] = frozenset()
     ledger_files: Mapping[str, LedgerFile] = field(default_factory=dict)
     ledger_positions: Mapping[str, int] = field(default_factory=dict)
     live: frozenset[str] = field(default_factory=frozenset)
@@ -157,7 +161,7 @@ def _of_ledger(books: Books, now: float, settled_after_s: float) -> Iterator[Dif
             yield Difference("ledger_unread", file.name, f"{read} / {file.bytes}")
     for linked_id in books.ledger_calls - set(books.calls):
         yield Difference("facts_without_call", linked_id)
-    for linked_id in set(books.calls) - books.ledger_calls:
+    for linked_id in set(books.calls) - books.ledger_calls - books.facts_deleted:
         yield Difference("call_without_facts", linked_id)
 
 
@@ -221,14 +225,17 @@ def _of_tracks(books: Books, now: float, settled_after_s: float) -> Iterator[Dif
             continue
         yield from _of_transcript(track)
         lies = books.files.get(track.path)
-        if lies is None:
+        if track.deleted:  # its time was over, and there is proof of it
+            if lies is not None:
+                yield Difference("file_outlived", track.linked_id, track.path)
+        elif lies is None:
             yield Difference("track_file_missing", track.linked_id, track.path)
         elif lies != NO_FILE and lies != max(0, track.bytes - _HEADER_BYTES):
             yield Difference("file_differs", track.linked_id, f"{track.path}: {track.bytes} / {lies + _HEADER_BYTES}")
 
 
 def _of_transcript(track: TrackFacts) -> Iterator[Difference]:
-    if track.state == "transcribed" and not track.segments:
+    if track.state == "transcribed" and not track.segments and not track.transcript_deleted:
         yield Difference("transcript_missing", track.linked_id, track.path)
     elif track.state != "transcribed" and track.segments:
         yield Difference("transcript_unexpected", track.linked_id, f"{track.path}: {track.segments} ({track.state})")

@@ -31,6 +31,7 @@ from ivr.pipeline.track_calls import LedgerTracker, LiveTracker
 from ivr.pipeline.watch_volumes import VolumeWatch
 from ivr.ports.callbacks import OutgoingLine
 from ivr.quality_setup import quality_checker
+from ivr.privacy_setup import retention
 from ivr.question_setup import questions, spoken_choice
 from ivr.settings import Settings
 from ivr.speech.spool import RecordingSpool
@@ -142,6 +143,7 @@ async def run_controller(settings: Settings) -> None:
                 tasks.create_task(VolumeWatch(volume, FolderProbe(Path(volume.folder)), alarms).run(), name=volume.name)
             tasks.create_task(rise_watch(settings, pool).run(), name="rises")
             tasks.create_task(times.run(), name="seat-times")
+            tasks.create_task(retention(settings, pool).run(), name="retention")
             tasks.create_task(quality_checker(settings, pool).run(), name="quality")
             tasks.create_task(_sweep(pool, tracks), name="sweep")
 

@@ -33,6 +33,9 @@ class PostgresBooks:
                 calls=await _calls(connection, moment), tracks=await _tracks(connection, moment, paths),
                 ledger_calls=ledger_calls, ended_in_ledger=ended,
                 orders_without_call=await _orders_without_call(connection, moment),
+                facts_deleted=frozenset(r["linked_id"] for r in await connection.fetch(
+                    "SELECT linked_id FROM retention_deletion WHERE kind = 'log'"
+                )),
                 segments_astray=await _segments_astray(connection, moment),
                 ledger_positions={
                     r["file_id"]: r["position"]
@@ -93,7 +96,8 @@ async def _tracks(connection: Connection, since: datetime, paths: Sequence[str])
     rows = await connection.fetch(
         "SELECT t.linked_id, t.path, t.track, t.seconds, t.bytes, t.state, t.problem,"
         " extract(epoch FROM t.ready_at)::float8 AS ready_at, extract(epoch FROM t.finished_at)::float8 AS finished_at,"
-        " s.segments, s.heard_until_s, EXISTS (SELECT FROM call c WHERE c.linked_id = t.linked_id) AS call_known"
+        " s.segments, s.heard_until_s, EXISTS (SELECT FROM call c WHERE c.linked_id = t.linked_id) AS call_known,"
+        " t.deleted_at IS NOT NULL AS deleted, t.transcript_deleted_at IS NOT NULL AS transcript_deleted"
         " FROM recording_track t CROSS JOIN LATERAL (SELECT count(*) AS segments,"
         " coalesce(max(end_s), 0) AS heard_until_s FROM transcript_segment WHERE track_id = t.id) s"
         " WHERE t.ready_at >= $1 OR t.path = ANY($2)", since, list(paths),

@@ -333,7 +333,10 @@ async def _tracks(
     connection: asyncpg.pool.PoolConnectionProxy[asyncpg.Record], linked_id: str, recording_name: str
 ) -> list[RecordingTrack]:
     rows = await connection.fetch(
-        "SELECT id, base_name, track, path, seconds, state, problem FROM recording_track WHERE linked_id = $1",
+        "SELECT id, base_name, track, path, CASE WHEN deleted_at IS NULL THEN seconds ELSE 0 END AS seconds, state,"
+        " CASE WHEN deleted_at IS NULL THEN problem ELSE '保存期限已过，录音于 ' ||"
+        "  to_char(deleted_at AT TIME ZONE 'Asia/Shanghai', 'YYYY-MM-DD') || ' 删除' END AS problem"
+        " FROM recording_track WHERE linked_id = $1",
         linked_id,
     )
     return current_tracks(recording_name, [RecordingTrack(**row) for row in rows])

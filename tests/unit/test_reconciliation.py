@@ -92,6 +92,10 @@ CASES: list[tuple[Books, list[DifferenceKind]]] = [
     (with_file("20261124/$(reboot).wav", 9), ["file_name_unknown"]),
     (replace(FITTING, segments_astray=(ID,)), ["segment_astray"]),
     (with_track(segments=0), ["transcript_missing"]),
+    (with_track(segments=0, heard_until_s=0.0, transcript_deleted=True), []),
+    (replace(with_track(deleted=True), files={TRACKS[0].path: FILES[TRACKS[0].path]}), []),
+    (with_track(deleted=True), ["file_outlived"]),
+    (replace(FITTING, ledger_calls=frozenset(), facts_deleted=frozenset({ID})), []),
     (with_track(state="no_speech"), ["transcript_unexpected"]),
     (with_track(heard_until_s=70.0), ["transcript_beyond_sound"]),
 ]
