@@ -16,6 +16,7 @@ from ivr.pipeline.carry_devices import DeviceCarrier, DeviceWatch
 from ivr.pipeline.provision_devices import Provisioner
 from ivr.pipeline.self_test_devices import DeviceTester
 from ivr.pipeline.watch_devices import DeviceAlarms
+from ivr.pipeline.watch_registrations import RegistrationWatch
 from ivr.settings import PROJECT_ROOT, Settings
 from ivr.storage.advisers import PostgresAdvisers
 from ivr.storage.alarms import PostgresAlarms
@@ -65,7 +66,9 @@ async def device_tasks(
         console, Places(settings.state_dir).asterisk, await asyncio.to_thread(load_key, key_file(settings)),
         settings.asterisk.sip_host, PROJECT_ROOT / "dialplans/templates",
     )
-    return DeviceCarrier(store, exchange), DeviceWatch(AsteriskSight(console), store), DeviceAlarms(store, PostgresAlarms(pool))
+    alarms = PostgresAlarms(pool)
+    watch = DeviceWatch(AsteriskSight(console), store, RegistrationWatch(alarms))
+    return DeviceCarrier(store, exchange), watch, DeviceAlarms(store, alarms)
 
 
 def pages_for_devices(settings: Settings) -> str:

@@ -32,7 +32,7 @@ REASONS: Final[dict[Outcome, str]] = {
     "unfinished": "没有测完：控制器或交换机中断",
 }
 # Q.850, as dialplan/self_test.j2 ends a test that was not answered; any other cause is the phone's own refusal.
-_OUTCOMES: Final[dict[str, Outcome]] = {"17": "in_use", "19": "unanswered", "20": "absent"}
+_OUTCOMES: Final[dict[str, Outcome]] = {"8": "stopped", "17": "in_use", "19": "unanswered", "20": "absent"}
 
 
 @dataclass(frozen=True, slots=True)

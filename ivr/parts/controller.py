@@ -30,8 +30,8 @@ from ivr.pipeline.tell_waits import WaitTeller
 from ivr.pipeline.track_calls import LedgerTracker, LiveTracker
 from ivr.pipeline.watch_volumes import VolumeWatch
 from ivr.ports.callbacks import OutgoingLine
-from ivr.quality_setup import quality_checker
 from ivr.privacy_setup import retention
+from ivr.quality_setup import quality_checker
 from ivr.question_setup import questions, spoken_choice
 from ivr.settings import Settings
 from ivr.speech.spool import RecordingSpool
@@ -56,6 +56,7 @@ from ivr.telephony.exchange import AsteriskExchange
 from ivr.telephony.exchange_table import AsteriskTable
 from ivr.telephony.ledger import LedgerReader
 from ivr.telephony.ledger_source import LedgerFiles
+from ivr.telephony.log_keeper import LogKeeper
 from ivr.telephony.recorder import AsteriskRecorder
 from ivr.telephony.supervision import AsteriskListeningPost
 from ivr.volume_probe import FolderProbe
@@ -136,6 +137,7 @@ async def run_controller(settings: Settings) -> None:
                 tasks.create_task(part.run(), name=type(part).__name__)
             for device_task in (*await device_tasks(settings, pool, console), tester, test_line):
                 tasks.create_task(device_task.run(), name=type(device_task).__name__)
+            tasks.create_task(LogKeeper(log_folder / "messages.log", reopen_queue_log).run(), name="log")
             carried = {"nuisance": listed(PostgresListings(pool)), "language": languages_of(PostgresCallerLanguages(pool))}
             for family, wanted in carried.items():
                 tasks.create_task(RecordCarrier(family, wanted, AsteriskTable(console, family)).run(), name=family)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import structlog
 
 from ivr.domain.errors import IvrError
+from ivr.pipeline.watch_registrations import RegistrationWatch
 from ivr.ports.devices import DeviceExchange, DeviceLine, DeviceSight, DeviceStore
 
 log = structlog.get_logger(__name__)
@@ -63,15 +64,18 @@ class DeviceCarrier:
 class DeviceWatch:
     """Asks every few seconds who is registered. While nobody can be asked nothing is noted: what was last known ages visibly."""
 
-    def __init__(self, sight: DeviceSight, store: DeviceStore) -> None:
+    def __init__(self, sight: DeviceSight, store: DeviceStore, registrations: RegistrationWatch) -> None:
         self._sight = sight
         self._store = store
+        self._registrations = registrations
 
     async def run(self) -> None:
         """Ends only when cancelled."""
         while True:
             try:
-                changed = await self._store.saw(await self._sight.contacts())
+                contacts = await self._sight.contacts()
+                changed = await self._store.saw(contacts)
+                await self._registrations.see(contacts)
                 if changed:
                     log.info("devices_changed", count=changed)
             except (IvrError, OSError, TimeoutError) as away:

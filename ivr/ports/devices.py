@@ -28,12 +28,13 @@ class DeviceLine:
 
 @dataclass(frozen=True, slots=True)
 class DeviceContact:
-    """A registration as the exchange holds it now."""
+    """A registration as the exchange holds it now; ``renewed`` is another text after each REGISTER, within a second."""
 
     device: str
     reach: Reach
     user_agent: str = ""
     round_trip_ms: float | None = None
+    renewed: str = ""
 
 
 @dataclass(frozen=True, slots=True)

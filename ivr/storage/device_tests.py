@@ -44,7 +44,9 @@ class PostgresDeviceTests:
             if not due:
                 return 0
             written = await connection.fetch(
-                "INSERT INTO device_test (device, night) SELECT unnest($1::text[]), $2 ON CONFLICT DO NOTHING RETURNING id",
+                "INSERT INTO device_test (device, night) SELECT d, $2 FROM unnest($1::text[]) AS d WHERE NOT EXISTS"
+                " (SELECT FROM device_test t WHERE t.device = d AND (t.state <> 'done' OR (t.night = $2 AND t.asked_by = '')))"
+                " ON CONFLICT DO NOTHING RETURNING id",
                 list(due), nights.night(now),
             )
         return len(written)

@@ -24,6 +24,7 @@ from ivr.telephony.dialplan import checked
 from ivr.telephony.embedded import Console
 
 FILE = "pjsip_devices.conf"
+_NONE: Mapping[str, str] = {}
 _UNFIT_NAME = re.compile(r"[^\w ·（）()、-]")
 _CONTACT = re.compile(r"^\s*Contact:\s+(v-[^/\s]+)/\S+\s+\S+\s+(\w+)\s+(\S+)", re.MULTILINE)
 
@@ -144,27 +145,38 @@ class AsteriskSight:
 
     async def contacts(self) -> Sequence[DeviceContact]:
         """Every device's registration as Asterisk holds it; Unavailable when it cannot be asked."""
-        agents = user_agents(await self._console.command("database show registrar/contact"))
-        return read_contacts(await self._console.command("pjsip show contacts"), agents)
+        held = await self._console.command("database show registrar/contact")
+        return read_contacts(await self._console.command("pjsip show contacts"), user_agents(held), renewals(held))
 
 
-def read_contacts(shown: str, agents: Mapping[str, str]) -> tuple[DeviceContact, ...]:
+def read_contacts(shown: str, agents: Mapping[str, str], renewed: Mapping[str, str] = _NONE) -> tuple[DeviceContact, ...]:
     """Devices among the lines of ``pjsip show contacts``; one that is not asked or not yet answered counts as reachable."""
     found = {}
     for device, status, trip in _CONTACT.findall(shown):
         if village_of(device):
             known = re.fullmatch(r"[0-9]+\.[0-9]+", trip)
             reach: Reach = "silent" if status.startswith("Unavail") else "reachable"
-            found[device] = DeviceContact(device, reach, agents.get(device, ""), float(trip) if known else None)
+            found[device] = DeviceContact(
+                device, reach, agents.get(device, ""), float(trip) if known else None, renewed.get(device, "")
+            )
     return tuple(found.values())
 
 
 def user_agents(shown: str) -> dict[str, str]:
     """{device: what it says it is} from ``database show registrar/contact``; what cannot be read is left out."""
+    return _held(shown, "user_agent")
+
+
+def renewals(shown: str) -> dict[str, str]:
+    """{device: until when its registration holds}, which each REGISTER moves on."""
+    return _held(shown, "expiration_time")
+
+
+def _held(shown: str, field: str) -> dict[str, str]:
     found = {}
     for device, text in re.findall(r"^/registrar/contact/(v-[^;\s]+);@\S+\s*:\s*(\{.*\})\s*$", shown, re.MULTILINE):
         try:
-            told = json.loads(text).get("user_agent", "")
+            told = json.loads(text).get(field, "")
         except ValueError:
             continue
         found[device] = "".join(c for c in str(told) if c.isprintable())[:80]

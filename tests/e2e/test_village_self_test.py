@@ -37,7 +37,7 @@ async def product() -> AsyncIterator[RunningHotline]:
         yield running
 
 
-async def tested(product: RunningHotline, fits: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+async def last_test(product: RunningHotline, fits: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
     """The latest self-test of the device, once it fits."""
     async with product.client() as client, asyncio.timeout(60):
         while True:
@@ -48,7 +48,7 @@ async def tested(product: RunningHotline, fits: Callable[[dict[str, Any]], bool]
 
 
 async def test_a_phone_is_tested_at_night_and_by_hand_and_gives_way_to_its_own_caller(product: RunningHotline) -> None:
-    nightly = await tested(product, lambda test: True)
+    nightly = await last_test(product, lambda test: True)
     assert (nightly["asked_by"], nightly["outcome"]) == ("", "absent"), "nobody had set it up yet"
     async with EchoPhone(product.sip, DEVICE, await secret_of(product, DEVICE)) as phone:
 
@@ -66,7 +66,7 @@ async def test_a_phone_is_tested_at_night_and_by_hand_and_gives_way_to_its_own_c
         for manner, outcome in (("is_deaf", "no_sound"), ("declines", "refused")):
             phone.manner = manner  # type: ignore[assignment]
             await product.cli("devices", "test", DEVICE, succeed=False)
-            assert (await tested(product, lambda test: bool(test["asked_by"])))["outcome"] == outcome
+            assert (await last_test(product, lambda test: bool(test["asked_by"])))["outcome"] == outcome
         assert "自检连续 3 次未通过" not in await product.cli("devices", "doctor"), "the first was absent, then it passed"
         assert "不可用：自" in await product.cli("devices", "doctor") and "拒绝了呼叫" in await product.cli("devices", "doctor")
 

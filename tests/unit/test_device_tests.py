@@ -52,7 +52,7 @@ def test_a_tone_is_whole_frames_and_another_one_each_time() -> None:
 @pytest.mark.parametrize(("call", "heard", "outcome"), [
     (TestCall(True, sound=bytes(64000), complete=True), True, "passed"), (TestCall(True, sound=bytes(64000), complete=True), False, "no_echo"),
     (TestCall(True, sound=bytes(2000), complete=True), False, "no_sound"), (TestCall(True, sound=bytes(64000)), True, "stopped"),
-    (TestCall(False, "19"), False, "unanswered"), (TestCall(False, "20"), False, "absent"), (TestCall(False, "17"), False, "in_use"),
+    (TestCall(False, "19"), False, "unanswered"), (TestCall(False, "20"), False, "absent"), (TestCall(False, "17"), False, "in_use"), (TestCall(False, "8"), False, "stopped"),
     (TestCall(False, "21"), False, "refused"), (TestCall(False, ""), False, "refused"),
 ])
 def test_the_outcome_is_what_happened(call: TestCall, heard: bool, outcome: str) -> None:
