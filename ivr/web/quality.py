@@ -11,6 +11,8 @@ from pydantic import TypeAdapter
 
 from ivr.domain import scorecard
 from ivr.domain.errors import Denied, NotFound
+from ivr.domain.quality_check import Finding
+from ivr.domain.redaction import MASK
 from ivr.ports import quality as port
 from ivr.ports.views import PageMark
 from ivr.ports.web import Identity
@@ -19,8 +21,10 @@ from ivr.web.access import may
 from ivr.web.audit_once import AUDIT_ONCE
 from ivr.web.context import IDENTITY, OPTIONS, SERVICES, answer
 from ivr.web.order_access import demand_call
+from ivr.web.present import spoken
 from ivr.web.query import NoQuery, cursor_of, mark_of, read_body, read_query
 from ivr.web.route import Route
+from ivr.web.veils import veil_of_call
 
 _SPAN = timedelta(days=92)
 _SHEET: TypeAdapter[models.ScoreSheet] = TypeAdapter(models.ScoreSheet)
@@ -59,7 +63,7 @@ async def show_review(request: web.Request) -> web.Response:
     read_query(request, NoQuery)
     review = await _known(request)
     await request.app[AUDIT_ONCE].note(request[IDENTITY], "quality.read", review.row.linked_id, {})
-    return answer(_review(review, request[IDENTITY]))
+    return answer(_review(await _covered(request, review), request[IDENTITY]))
 
 
 async def score(request: web.Request) -> web.Response:
@@ -99,6 +103,23 @@ async def _known(request: web.Request) -> port.Review:
     if not _is_own(review, identity):
         await demand_call(request, linked_id, read=True)
     return review
+
+
+async def _covered(request: web.Request, review: port.Review) -> port.Review:
+    """Words of findings that are numbers or names the asker is not shown are covered, as they are in the transcript."""
+    detail = await request.app[SERVICES].views.call(review.row.linked_id) if review.check is not None else None
+    if detail is None or review.check is None:
+        return review
+    hidden = (await veil_of_call(request, detail.call)).seconds(spoken(detail))
+
+    def covered(finding: Finding) -> Finding:
+        spans = hidden.get(finding.speaker, ()) if finding.speaker is not None else ()
+        if not any(start < finding.end_s and finding.start_s < end for start, end in spans):
+            return finding
+        return dataclasses.replace(finding, words=MASK * len(finding.words))
+
+    results = [dataclasses.replace(r, findings=tuple(map(covered, r.findings))) for r in review.check.results]
+    return dataclasses.replace(review, check=dataclasses.replace(review.check, results=results))
 
 
 def _person(request: web.Request) -> Identity:

@@ -140,6 +140,22 @@ async def test_an_unsure_transcript_makes_no_mark(web_database: WebDatabase) -> 
             assert {r["code"] for r in unsure["results"] if r["verdict"] != "not_judged"} == {"notice"}
 
 
+async def test_a_number_in_a_finding_is_covered_as_in_the_transcript(web_database: WebDatabase) -> None:
+    async with site(web_database) as s:
+        await people(s, ban="supervisor", wang="operator")
+        await sits(s, "wang")
+        words = ["您好", "请问", "我", "跟您", "确认", "一下", "号码", *"13895112348"]  # at once with the caller from second 8 on
+        await call(s, "t-1.1", words, seconds=40.0)
+        await check(s)
+        async with s.browser("ban") as ban, s.browser("wang") as wang:
+            told = {}
+            for name, client in (("ban", ban), ("wang", wang)):
+                found = (await ask(client, "GET", f"{LIST}/t-1.1", status=200))["check"]["results"]
+                told[name] = {r["code"]: [f["words"] for f in r["findings"]] for r in found}
+        assert told["wang"]["talk_over"] == ["1389"] and told["ban"]["talk_over"] == ["****"]
+        assert told["ban"]["greeting"] == told["wang"]["greeting"] == ["您好"]
+
+
 async def test_the_list_says_why_each_call_is_in_it(web_database: WebDatabase) -> None:
     async with site(web_database) as s:
         await people(s, ban="supervisor", wang="operator")

@@ -6,6 +6,7 @@ export const enQuality: Record<keyof typeof zhQuality, string> = {
   'quality.which': 'Which',
   'quality.waiting': '{open} to score · {appealed} appeals',
   'quality.all': 'All',
+  'quality.team': 'Everybody',
   'quality.open': 'To score',
   'quality.scored': 'Scored',
   'quality.appealed': 'Appealed',

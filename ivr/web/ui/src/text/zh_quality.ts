@@ -5,6 +5,7 @@ export const zhQuality = {
   'quality.which': '看哪些',
   'quality.waiting': '待评 {open} 通 · 申诉 {appealed} 件',
   'quality.all': '全部',
+  'quality.team': '全员',
   'quality.open': '待评',
   'quality.scored': '已评',
   'quality.appealed': '申诉中',
