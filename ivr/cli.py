@@ -39,6 +39,7 @@ class _Commands(CommandsOnDemand):
         "callbacks": "ivr.cli_callbacks:callbacks_app",
         "nuisance": "ivr.cli_nuisance:nuisance_app",
         "risk": "ivr.cli_risk:risk_app",
+        "case": "ivr.cli_case:case_app",
         "retention": "ivr.cli_retention:retention_app",
         "quality": "ivr.cli_quality:quality_app",
         "outbox": "ivr.cli_outbox:outbox_app",

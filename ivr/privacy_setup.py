@@ -9,7 +9,8 @@ from ivr.pipeline.retention import Retention
 from ivr.ports.privacy import PrivacyServices
 from ivr.settings import Settings
 from ivr.speech.shredder import RecordingShredder
-from ivr.storage.retention import PostgresRetention
+from ivr.storage.cases import PostgresCases
+from ivr.storage.retention import PostgresHolds, PostgresRetention
 from ivr.storage.unmasking import PostgresUnmaskings
 
 if TYPE_CHECKING:
@@ -32,4 +33,7 @@ def retention(settings: Settings, pool: Pool, actor: str = "retention") -> Reten
 
 def privacy_services(settings: Settings, pool: Pool) -> PrivacyServices:
     """What the web process needs."""
-    return PrivacyServices(PostgresUnmaskings(pool), settings.privacy.unmask_minutes)
+    return PrivacyServices(
+        PostgresUnmaskings(pool), PostgresCases(pool), retention(settings, pool), PostgresHolds(pool),
+        settings.privacy.unmask_minutes,
+    )

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import structlog
 
 from ivr.domain.errors import Unavailable
-from ivr.domain.retention import KINDS, Due, Kind, Terms
+from ivr.domain.retention import KINDS, Due, Kind, Proof, Terms
 from ivr.domain.worktime import SHANGHAI
 from ivr.ports.retention import RetentionStore, Shredder
 
@@ -54,14 +54,26 @@ class Retention:
             else:
                 due = _next_night(self._clock())
 
-    async def preview(self, each: int = 20) -> dict[Kind, tuple[int, list[Due]]]:
+    async def preview(self, each: int = 20) -> dict[Kind, tuple[int, Sequence[Due]]]:
         """What the next run would delete: how much of each kind, and the first of them."""
-        found: dict[Kind, tuple[int, list[Due]]] = {}
+        found: dict[Kind, tuple[int, Sequence[Due]]] = {}
         for kind in KINDS:
             before = self._terms.before(kind, self._now())
             if before is not None:
                 found[kind] = await self._store.count(kind, before), list(await self._store.due(kind, before, each))
         return found
+
+    def next_run(self) -> datetime:
+        """When the next one begins."""
+        return datetime.fromtimestamp(_next_night(self._clock()), UTC)
+
+    def days(self, kind: Kind) -> int:
+        """How long a kind is kept; 0: for ever."""
+        return self._terms.days.get(kind, 0)
+
+    async def proofs(self, limit: int) -> Sequence[Proof]:
+        """What was deleted, the newest first."""
+        return await self._store.proofs(limit)
 
     async def once(self) -> dict[Kind, int]:
         """Delete what is due, at most some tens of thousands; how much of each kind went. Orders go last."""

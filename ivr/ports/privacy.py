@@ -11,6 +11,8 @@ from datetime import datetime
 from typing import Protocol
 
 from ivr.domain.errors import CallerFault
+from ivr.ports.cases import CaseRecords
+from ivr.ports.retention import Holds, RetentionView
 
 
 class NotMaskedYet(CallerFault):
@@ -46,4 +48,7 @@ class PrivacyServices:
     """What the HTTP edge is given; ``unmask_minutes`` is how long an unmasking holds."""
 
     unmaskings: Unmaskings
+    cases: CaseRecords
+    retention: RetentionView
+    holds: Holds
     unmask_minutes: int = 15

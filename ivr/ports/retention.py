@@ -79,6 +79,26 @@ class Holds(Protocol):
         ...
 
 
+class RetentionView(Protocol):
+    """What people are shown of it."""
+
+    def next_run(self) -> datetime:
+        """When the next run begins."""
+        ...
+
+    def days(self, kind: Kind) -> int:
+        """How long a kind is kept; 0: for ever."""
+        ...
+
+    async def preview(self, each: int) -> Mapping[Kind, tuple[int, Sequence[Due]]]:
+        """What the next run would delete: how much of each kind that is not kept for ever, and the first of it."""
+        ...
+
+    async def proofs(self, limit: int) -> Sequence[Proof]:
+        """What was deleted, the newest first."""
+        ...
+
+
 class Shredder(Protocol):
     """The disk's side."""
 

@@ -17,7 +17,7 @@ Permission = Literal[
     "appointments.write", "deliveries.read", "statistics.read", "orders.own", "orders.assign",
     "desk.use", "seats.supervise", "risks.decide", "transcripts.correct", "warnings.sign", "devices.read", "devices.write",
     "quality.own", "quality.score",
-    "sessions.revoke", "calls.unmask", "orders.unmask",
+    "sessions.revoke", "calls.unmask", "orders.unmask", "cases.export", "retention.read", "holds.write",
 ]
 
 _READER: frozenset[Permission] = frozenset(
@@ -29,16 +29,17 @@ ACCESS: dict[str, frozenset[Permission]] = {
     "supervisor": _READER | {
         "orders.assign", "recordings.play", "nuisance.read", "appointments.write", "deliveries.read", "desk.use", "devices.read",
         "quality.own", "quality.score",
-        "transcripts.correct", "risks.decide", "seats.supervise", "warnings.sign", "calls.unmask", "orders.unmask",
+        "transcripts.correct", "risks.decide", "seats.supervise", "warnings.sign", "calls.unmask", "orders.unmask", "cases.export",
+        "retention.read", "holds.write",
     },
     "administrator": _READER | {
         "recordings.play", "nuisance.read", "appointments.write", "deliveries.read", "devices.read", "devices.write",
-        "sessions.revoke",
+        "sessions.revoke", "retention.read", "holds.write",
     },
     "dispatcher": _READER | {"deliveries.read", "orders.assign", "devices.read", "warnings.sign", "calls.unmask", "orders.unmask"},
     "handler": frozenset({"orders.own", "orders.unmask"}),
     "adviser": frozenset({"orders.own", "orders.unmask"}),
-    "auditor": frozenset(),
+    "auditor": frozenset({"retention.read"}),
 }
 
 

@@ -165,6 +165,11 @@ async def _changed(request: web.Request, actor: Actor) -> web.Response:
 
 
 async def _whole(request: web.Request, order: WorkOrderRecord, actor: Actor) -> web.Response:
+    return answer(await order_detail(request, order, actor), headers={"ETag": f'"{order.version}"'})
+
+
+async def order_detail(request: web.Request, order: WorkOrderRecord, actor: Actor) -> WorkOrderDetail:
+    """One order as the asker is shown it; reading a confidential one is audited."""
     services = request.app[SERVICES]
     rules = services.orders.rules
     readable = may_read(order.life, actor)
@@ -172,7 +177,7 @@ async def _whole(request: web.Request, order: WorkOrderRecord, actor: Actor) -> 
         await services.audit.append(request[IDENTITY].actor, "order.read_confidential", order.number, {"version": order.version})
     history = await services.orders.history(order.number) if readable else ()
     now, veil = datetime.now(UTC), await veil_of_order(request, order, actor)
-    detail = WorkOrderDetail.model_validate({
+    return WorkOrderDetail.model_validate({
         **(members := order_members(order, services.codes, rules, now, veil, whole=readable)),
         "hidden": not readable,
         "masked": bool(veil.hidden) and members != order_members(order, services.codes, rules, now, OPEN, whole=readable),
@@ -186,7 +191,6 @@ async def _whole(request: web.Request, order: WorkOrderRecord, actor: Actor) -> 
         ],
         "history": [_event(e, veil) for e in history],
     })
-    return answer(detail, headers={"ETag": f'"{order.version}"'})
 
 
 def _event(event: OrderEventRecord, veil: Veil) -> OrderEvent:

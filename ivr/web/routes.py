@@ -23,6 +23,7 @@ from ivr.web import (
 from ivr.web.account import ACCOUNT_ROUTES
 from ivr.web.adviser_routes import ADVISER_ROUTES
 from ivr.web.analysis_routes import ANALYSIS_ROUTES
+from ivr.web.cases import CASE_ROUTES
 from ivr.web.context import OPENAPI
 from ivr.web.corrections import CORRECTION_ROUTES
 from ivr.web.desk_routes import DESK_ROUTES
@@ -39,6 +40,7 @@ from ivr.web.query import (
     RosterQuery,
     read_query,
 )
+from ivr.web.retention import RETENTION_ROUTES
 from ivr.web.risk import RISK_ROUTES
 from ivr.web.route import Route
 from ivr.web.supervision_routes import SUPERVISION_ROUTES
@@ -212,6 +214,8 @@ ROUTES: tuple[Route, ...] = (
     *CORRECTION_ROUTES,
     *QUALITY_ROUTES,
     *UNMASKING_ROUTES,
+    *CASE_ROUTES,
+    *RETENTION_ROUTES,
     Route(
         "GET",
         "/api/v1/work-orders",

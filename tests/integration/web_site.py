@@ -24,9 +24,9 @@ from ivr.intake_tables import shipped_risks
 from ivr.pipeline.provision_devices import Provisioner
 from ivr.ports.desk import BrowserSeat, DeskServices
 from ivr.ports.partners import PartnerServices
-from ivr.ports.privacy import PrivacyServices
 from ivr.ports.supervision import SupervisedSeat, SupervisionServices
 from ivr.ports.web import WebOptions, WebServices
+from ivr.privacy_setup import privacy_services
 from ivr.settings import Settings
 from ivr.storage.accounts import LoginPolicy, PostgresAccounts
 from ivr.storage.advisers import PostgresAdvisers
@@ -47,7 +47,6 @@ from ivr.storage.second_factor import FactorVault
 from ivr.storage.sessions import PostgresSessions
 from ivr.storage.statistics import PostgresStatistics
 from ivr.storage.supervision import PostgresSupervision
-from ivr.storage.unmasking import PostgresUnmaskings
 from ivr.storage.views import PostgresViews
 from ivr.telephony.provisioning import PhoneFiles
 from ivr.web.app import create_app
@@ -134,7 +133,7 @@ async def site(
             advisers=PostgresAdvisers(pool, {}),
             provisioning=Provisioner(PostgresProvisioning(pool, 72), PhoneFiles(b"k" * 32, "10.1.2.3", 5060), ORIGIN),
             second_factors=accounts.second_factors,
-            privacy=PrivacyServices(PostgresUnmaskings(pool)),
+            privacy=privacy_services(Settings(), pool),
             sessions=PostgresSessions(pool, (policy or LoginPolicy()).idle),
         )
         blocked = BlockBuster("ivr")  # a blocking call of ours inside the event loop raises
