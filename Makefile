@@ -29,8 +29,11 @@ pages: setup ## build the pages
 check: setup-test ## style, types, layers, locks, container files
 	@scripts/check.sh
 
-test: setup-test ## every test but the long faults, two files at a time: they wait more than they compute
-	@.venv/bin/python -m pytest -n 2 --dist loadfile
+test: setup-test ## every test but the long faults; products side by side, because their calls wait more than they compute
+	@status=0; \
+	.venv/bin/python -m pytest -n 2 --dist loadfile tests/unit tests/contract tests/scenarios tests/integration || status=1; \
+	.venv/bin/python -m pytest -n 3 --dist loadfile tests/e2e tests/faults || status=1; \
+	exit $$status
 
 setup-bench: ## make this machine ready to measure it against its peers
 	@scripts/setup.sh bench

@@ -15,7 +15,7 @@ from ivr import __version__
 from ivr.domain.delivery import SIGNATURE_HEADER
 from ivr.web import models
 from ivr.web.errors import PROBLEM_TYPE
-from ivr.web.field_mask import LONGEST, PARAMETER, pattern_of
+from ivr.web.field_mask import MOST, PARAMETER, paths_of
 from ivr.web.openapi_examples import BODIES, PROBLEMS
 from ivr.web.risk import RiskChange
 from ivr.web.route import Route, problems_of
@@ -25,7 +25,7 @@ _REF = "#/components/schemas/{model}"
 _STREAMED = (models.LiveSnapshot, models.Alarm, models.LiveClock, SeatChange, RiskChange)
 _PARTIAL = "Some"
 _MASK = {
-    "name": PARAMETER, "in": "query", "required": False,
+    "name": PARAMETER, "in": "query", "required": False, "style": "form", "explode": False,
     "description": "the fields wanted, as paths from the top, lists walked through, e.g. orders.number,orders.state,next",
     }
 _RETRY = {"Retry-After": {"description": "seconds", "schema": {"type": "integer", "minimum": 1}}}
@@ -120,7 +120,8 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
         parameter = {"name": name, "in": "query", "required": name in query.get("required", ()), "schema": schema}
         found.append({**parameter, "description": description} if description else parameter)
     if route.masks and isinstance(model := route.answers[200], type):
-        found.append(_MASK | {"schema": {"type": "string", "maxLength": LONGEST, "pattern": pattern_of(model)}})
+        paths = {"type": "string", "enum": sorted(paths_of(model))}
+        found.append(_MASK | {"schema": {"type": "array", "items": paths, "minItems": 1, "maxItems": MOST}})
     for name, description in route.headers.items():
         found.append(
             {"name": name, "in": "header", "required": False, "description": description, "schema": {"type": "string"}}

@@ -26,6 +26,7 @@ from ivr.exchange_setup import Places, credentials
 from ivr.settings import PROJECT_ROOT, Settings
 from ivr.storage.accounts import PostgresAccounts
 from ivr.telephony.speaking import RATE, Voice, speak, write_wav
+from tests.e2e.prepared_database import copy_prepared_database
 from tests.fakes.free_ports import free_ports, rtp_ports
 
 CONFIGURATION = """
@@ -73,9 +74,13 @@ channel_cap = 20
 
 
 class RunningHotline:
-    """`ivr run` on free ports in a folder of its own; ``more`` is appended to its TOML file."""
+    """`ivr run` on free ports in a folder of its own; ``more`` is appended to its TOML file.
 
-    def __init__(self, more: str = "", *, web_more: str = "", asterisk_more: str = "") -> None:
+    ``prepared`` False: it also makes its database, as an installation's first start does.
+    """
+
+    def __init__(self, more: str = "", *, web_more: str = "", asterisk_more: str = "", prepared: bool = True) -> None:
+        self._prepared = prepared
         self.folder = Path(tempfile.mkdtemp(prefix="ivr-e2e-", dir="/var/tmp"))
         self.folder.chmod(0o755)
         web, sip, ami, carrier, fastagi, audiosocket = free_ports(6)
@@ -121,6 +126,8 @@ class RunningHotline:
 
     async def start(self, within_s: float = 60) -> None:
         """Start and wait until it is healthy."""
+        if self._prepared and not (self.folder / "state").exists():
+            await copy_prepared_database(self.folder / "state")
         with (self.folder / "run.out").open("ab") as out:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "ivr.cli", "run"], env=self.environment, cwd=PROJECT_ROOT, stdin=subprocess.DEVNULL,

@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="function")]
 @pytest.fixture
 def unstarted() -> Iterator[RunningHotline]:
     """A configured product that was never started."""
-    made = RunningHotline()
+    made = RunningHotline(prepared=False)
     yield made
     left = made.left_behind()
     made.remove()
