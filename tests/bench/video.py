@@ -64,7 +64,7 @@ async def _measure(full: bool) -> list[Figure]:
             for thread in Path(f"/proc/{relay.asterisk.process.pid}/task").iterdir():
                 with suppress(ProcessLookupError):
                     os.sched_setaffinity(int(thread.name), range(os.cpu_count() or 1))
-            held, why = await _most_held(media, callers, desk, (2,) if quick() else (25, 50, 75, 100, 125, 150, 200, 250))
+            held, why = await _most_held(media, callers, desk, (2,) if quick() else (25, 35, 50, 65, 80, 100, 125, 150, 200))
     figures.append(absolute("video", f"VP8 calls passed on at once, less than {_LOSS:.0%} lost", "calls", held, remark=f"{os.cpu_count()} cores, with both ends of each call on them; {why}"))
     return figures
 

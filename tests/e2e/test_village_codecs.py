@@ -1,0 +1,68 @@
+"""H.264 between a village and its town's station goes through byte by byte; where the two share no video they talk by sound."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from tests.e2e.hotline import RunningHotline, running_hotline
+from tests.e2e.video_phone import VideoPhone
+from tests.e2e.village import HEAD, eventually, secret_of
+
+pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(240)]
+
+DEVICE, OTHER, STATION = "v-640105001-L01-1", "v-640105001-L01-2", "v-640105001-1"
+FMTP = "profile-level-id=42e01f;packetization-mode=1"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def product() -> AsyncIterator[RunningHotline]:
+    async with running_hotline('\n[village]\nprompts = "normal"\n') as running:
+        rows = f"{DEVICE},康庄社区,,,,,\n{OTHER},康庄社区,,,,,\n{STATION},640105001,,,,,\n"
+        (running.folder / "devices.csv").write_text(HEAD + rows)
+        await running.cli("devices", "import", str(running.folder / "devices.csv"))
+        yield running
+
+
+async def reaches(sender: VideoPhone, hearer: VideoPhone, medium: str, payload: bytes) -> None:
+    """Sent until it is there, because Asterisk learns where a phone is from its first packets."""
+    async with asyncio.timeout(30):
+        while payload not in hearer.heard(medium):
+            sender.send(medium, payload)
+            await asyncio.sleep(0.05)
+
+
+async def test_h264_passes_unchanged_and_without_a_shared_codec_sound_remains(product: RunningHotline) -> None:
+    secrets = {name: await secret_of(product, name) for name in (DEVICE, OTHER, STATION)}
+    for device, codec, fmtp in ((DEVICE, "H264", FMTP), (OTHER, "VP8", "")):
+        async with VideoPhone(product.sip, STATION, secrets[STATION], "H264", FMTP) as station, VideoPhone(
+            product.sip, device, secrets[device], codec, fmtp
+        ) as phone:
+
+            async def registers(both: tuple[VideoPhone, ...] = (station, phone)) -> bool:
+                return {await one.register() for one in both} == {200}
+
+            await eventually(registers)
+            assert await phone.call("3") == 200
+            async with asyncio.timeout(60):
+                await station.rung.wait()
+            tone = os.urandom(160)
+            await asyncio.gather(reaches(phone, station, "audio", tone), reaches(station, phone, "audio", tone[::-1]))
+            if codec == "H264":
+                for sdp in (station.invite, phone.answer):
+                    assert "H264/90000" in sdp and "profile-level-id=42e01f" in sdp.lower() and "packetization-mode=1" in sdp.lower()
+                frame = b"\x67\x42\xe0\x1f" + os.urandom(900)
+                await asyncio.gather(reaches(phone, station, "video", frame), reaches(station, phone, "video", frame[::-1]))
+            else:
+                for _ in range(20):
+                    station.send("video", b"h264")
+                    phone.send("video", b"\x10vp8")
+                    await asyncio.sleep(0.02)
+                last = os.urandom(160)
+                await asyncio.gather(reaches(phone, station, "audio", last), reaches(station, phone, "audio", last[::-1]))
+            await product.cli("devices", "block", device, "--reason", "测试结束")
+    assert "ERROR" not in product.asterisk_log
