@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from ivr.domain.device import DeviceFile
@@ -52,3 +54,25 @@ async def test_devices_are_shown_by_town_blocked_with_a_reason_and_never_with_th
             ("rotated", "换人"), ("unblocked", "找到了"), ("blocked", "终端丢失"), ("reachable", ""), ("imported", "")]
         acts = await s.pool.fetch("SELECT action FROM audit_event WHERE object = $1 ORDER BY id", A.id)
         assert [r["action"] for r in acts] == ["device.blocked", "device.unblocked", "device.rotated"]
+
+
+async def test_a_self_test_is_asked_for_with_a_reason_by_who_may_and_shown_with_its_sentence(web_database: WebDatabase) -> None:
+    async with site(web_database) as s, s.machine("administrator") as admin, s.machine("dispatcher") as reader:
+        await seed_places(s.pool, PLACES)
+        devices = PostgresDevices(s.pool)
+        await devices.apply(DeviceFile((replace(A, self_test=True), TOWN), ()), actor="cli:test")
+        path = f"/api/v1/devices/{A.id}"
+        assert (await reader.post(f"{path}/test", json={"reason": "试"})).status == 403
+        for bad in ({}, {"reason": " "}, {"reason": "好", "more": 1}):
+            assert (await admin.post(f"{path}/test", json=bad)).status == 400, bad
+        assert (await admin.post(f"/api/v1/devices/{TOWN.id}/test", json={"reason": "试"})).status == 400, "it does not answer by itself"
+        assert (await admin.post("/api/v1/devices/v-640105001-L77-1/test", json={"reason": "试"})).status == 404
+        asked = await (await admin.post(f"{path}/test", json={"reason": "上门"})).json()
+        await s.pool.execute(
+            "UPDATE device_test SET state = 'done', ended_at = now(), outcome = 'passed', reason = '接通', delay_ms = 120.04, level_db = -12 WHERE id = $1",
+            asked["test"])
+        (told,) = (await (await reader.get(f"{path}/history")).json())["tests"]
+        assert (told["outcome"], told["delay_ms"], told["level_db"], bool(told["asked_by"])) == ("passed", 120.0, -12.0, True)
+        rows = {d["device"]: d for t in (await (await reader.get("/api/v1/devices")).json())["towns"] for d in t["devices"]}
+        assert rows[A.id]["self_test"] is True and rows[TOWN.id]["self_test"] is False
+        assert rows[A.id]["sentence"].startswith("不可用：自 ") and "因为从未注册" in rows[A.id]["sentence"] and "自检" in rows[A.id]["sentence"]

@@ -165,3 +165,12 @@ Objects found: 4
     assert [(c.device[-1], c.reach, c.user_agent, c.round_trip_ms) for c in read_contacts(shown, user_agents(held))] == [
         ("1", "reachable", "GXV3480 1.0", 12.25), ("2", "silent", "", None), ("3", "reachable", "", None)]
     assert read_contacts("No objects found.\n", {}) == ()
+
+
+def test_who_answers_a_self_test_is_told_by_a_column_that_may_be_missing() -> None:
+    head = HEAD.strip() + ",self_test\n"
+    told = parse_devices(head + "v-640105001-L01-1,康庄社区,,,,,,是\nv-640105001-L01-2,康庄社区,,,,,,\n", PLACES, [], {})
+    assert [d.self_test for d in told.devices] == [True, False] and told.tells_self_test and told.bad == ()
+    assert "self_test" in parse_devices(head + "v-640105001-L01-1,康庄社区,,,,,,也许\n", PLACES, [], {}).bad[0].reason
+    without = parse_devices(HEAD + "v-640105001-L01-1,康庄社区,,,,,\n", PLACES, [], {})
+    assert not without.tells_self_test and diff_devices(told.devices[:1], without).changed == ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
@@ -81,3 +82,14 @@ def test_a_terminal_shows_a_picture_of_an_address() -> None:
     drawn = terminal_picture("https://fl.example:12348/api/v1/provision/" + "t" * 43 + "/linphone.xml")
     lines = drawn.splitlines()
     assert 15 < len(lines) < 40 and max(map(len, lines)) > 30
+
+
+@pytest.mark.parametrize(("model", "yes", "no"), [
+    ("GXV3480", "<P298>1</P298>", "<P298>0</P298>"), ("VP59", "features.intercom.allow = 1", "features.intercom.allow = 0"),
+    ("", "auto_answer when Call-Info or Alert-Info asks for it", "auto_answer no"),
+])
+def test_only_a_phone_that_is_tested_may_answer_when_a_call_asks_for_it(model: str, yes: str, no: str) -> None:
+    writer = PhoneFiles(bytes(32), "10.0.0.1", 5060)
+    for tested, there, absent in ((True, yes, no), (False, no, yes)):
+        text = writer.write(dialect_of(model), DeviceSecret(replace(DEVICE, self_test=tested), "salt", "康庄社区"))
+        assert there in text and absent not in text
