@@ -12,11 +12,12 @@ from playwright.async_api import expect
 
 from ivr.demo.client import HotlineClient
 from ivr.domain.errors import Unavailable
+from ivr.quality_setup import shipped_scorecard
 from tests.e2e.hotline import RunningHotline
 from tests.e2e.journeys import arrival, filled_order, state
 from tests.e2e.test_pages import browser_page
 
-pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
 
 POINTS = {"understood": 8, "answer": 12, "told_once": 6, "manner": 9, "order": 5}
 
@@ -83,4 +84,7 @@ async def test_a_call_is_checked_and_scored(hotline: RunningHotline, client: Hot
     marks = (await client.get(f"/quality/calls/{linked_id}"))["marks"]
     assert [(m["scorer"], m["score"]) for m in marks] == [("quality-ban", shown)] and 0 < shown <= 100
     assert linked_id in [c["linked_id"] for c in (await client.get("/statistics/calls?figure=human_scored"))["calls"]]
-    assert "待评 0 通" in await hotline.cli("quality", "waiting")
+    (file := hotline.folder / "card.toml").write_text(shipped_scorecard().replace('"2026.1"', '"office.1"').replace("您贵姓", "您尊姓"))
+    told = await hotline.cli("quality", "publish", str(file), "--dry-run")
+    assert "有改动" in told and "没有发布" in told
+    assert [c["card"]["version"] for c in (await client.get("/quality/cards"))["cards"]] == ["2026.1"]
