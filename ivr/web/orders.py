@@ -137,12 +137,12 @@ async def show_tables(request: web.Request) -> web.Response:
 
 
 def _keep_covered(order: WorkOrderRecord, fields: dict[EditedField, Sequence[str]], veil: Veil) -> None:
-    """What the asker sees covered and sends back as seen stays as it is; a covered value is never stored."""
+    """What the asker sees covered and sends back as seen is confirmed as it stands; a covered value is never stored."""
     for name in ("caller_name", "callback_number", "remark"):
         if name in fields and veil.hidden:
             stored = [f for f in order.fields if f.field == name and f.value]
             if stored and list(fields[name]) == [shown_field(f, veil).value for f in stored] != [f.value for f in stored]:
-                del fields[name]
+                fields[name] = [f.value for f in stored]
             elif any(MASK * 3 in value for value in fields[name]):
                 raise EditRefused("号码或姓名被遮盖着：请先说明理由查看，再修改。")
 

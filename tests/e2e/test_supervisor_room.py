@@ -64,7 +64,7 @@ async def test_a_supervisor_listens_writes_decides_and_sets_a_state(office: Desk
             await state(desk, "ringing", 30)
             await desk.keyboard.press("F2")
             await call_state(client, linked_id, "talking")
-            await expect(row).to_contain_text("13896660001", timeout=15_000)
+            await expect(row).to_contain_text("138****0001", timeout=15_000)
             await acts(room, "listen", "新人带教")
             await expect(room.locator('[data-testid="watches"] li')).to_have_attribute("data-state", "on", timeout=20_000)
             await expect(desk.locator('[data-testid="watched"][data-mode="listen"]')).to_contain_text("ban", timeout=10_000)

@@ -32,6 +32,7 @@ export const router = createRouter({
         { path: 'dispatch', name: 'dispatch', component: () => import('./rooms/DispatchRoom.vue'), meta: { title: 'nav.dispatch' } },
         { path: 'analysis', name: 'analysis', component: () => import('./rooms/AnalysisRoom.vue'), meta: { title: 'nav.analysis' } },
         { path: 'devices', name: 'devices', component: () => import('./rooms/DevicesRoom.vue'), meta: { title: 'nav.devices' } },
+        { path: 'retention', name: 'retention', component: () => import('./rooms/RetentionRoom.vue'), meta: { title: 'nav.retention' } },
         { path: 'account', name: 'account', component: () => import('./rooms/AccountRoom.vue'), meta: { title: 'nav.account' } },
         { path: ':rest(.*)*', name: 'nowhere', component: () => import('./rooms/NowhereRoom.vue'), meta: { title: 'state.noPage' } },
       ],

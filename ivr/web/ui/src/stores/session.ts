@@ -26,6 +26,9 @@ export const useSession = defineStore('session', () => {
   /** Who may end other people's sessions. */
   const mayEndSessions = computed(() => !!user.value?.roles.includes('administrator'))
 
+  /** Who looks after what is kept and deleted, and has few other rooms. */
+  const keepsRecords = computed(() => !!user.value?.roles.some((role) => role === 'administrator' || role === 'auditor'))
+
   /** Who answers for a warning before it goes out. */
   const maySignWarnings = computed(() => !!user.value?.roles.some((role) => role === 'supervisor' || role === 'dispatcher'))
 
@@ -66,5 +69,5 @@ export const useSession = defineStore('session', () => {
     asked.value = true
   }
 
-  return { user, onlyOwn, mayOperate, maySupervise, maySeeDevices, maySignWarnings, mayEndSessions, mustEnrol, ticket, enrolled, know, signIn, signOut, forget }
+  return { user, onlyOwn, mayOperate, maySupervise, maySeeDevices, maySignWarnings, mayEndSessions, keepsRecords, mustEnrol, ticket, enrolled, know, signIn, signOut, forget }
 })
