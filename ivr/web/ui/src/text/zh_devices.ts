@@ -63,7 +63,7 @@ export const zhDevices = {
   'devices.noTests': '还没有自检',
   'devices.testAsked': '已排队自检：终端会显示“自检”，自动接听几秒。结果稍后出现在下面。',
   'devices.testByHand': '手动：{name}',
-  'devices.noSelfTest': '这台终端没有设为自动接听自检（终端表的 self_test 列）',
+  'devices.noSelfTest': '这台终端没有设为自动接听自检；请管理员在终端表里设置',
   'device_act.test': '自检',
   'test_outcome.passed': '通过',
   'test_outcome.no_echo': '没有回声',
