@@ -101,5 +101,5 @@ def holds() -> None:
 def proof(limit: Annotated[int, typer.Option(min=1, max=10_000)] = 50) -> None:
     """What was deleted and when, with the sha256 it had; each is an audit row too."""
     for one in _with_pool(lambda _, pool: PostgresRetention(pool).proofs(limit)):
-        line = f"{one.at.astimezone(SHANGHAI):%Y-%m-%d %H:%M:%S}  {TITLES[one.kind]}  {one.sha256.hex()}  {one.size_bytes}  {one.object_name}"
-        out.print(Text(line), soft_wrap=True)
+        at = f"{one.at.astimezone(SHANGHAI):%Y-%m-%d %H:%M:%S}"
+        out.print(Text(f"{at}  {TITLES[one.kind]}  {one.sha256.hex()}  {one.size_bytes}  {one.object_name}"), soft_wrap=True)
