@@ -14,7 +14,7 @@ import structlog
 from ivr.analysis_setup import rise_watch
 from ivr.bootstrap import callback_rules, ledger_shelf, may_call, patient_pool, volumes
 from ivr.desk_setup import command_carrier, seat_keeper
-from ivr.device_setup import device_tasks, device_tester
+from ivr.device_watch_setup import device_tasks, device_tester
 from ivr.domain.errors import Unavailable
 from ivr.domain.events import LiveEvent
 from ivr.exchange_setup import Places, cache_folder, credentials, waiting_lines

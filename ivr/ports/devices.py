@@ -15,6 +15,8 @@ from ivr.domain.device_test import DeviceTest, TestStanding
 from ivr.domain.device_use import USED_WITHIN, Reach, SeenUse, Verdict, judge, sentence
 from ivr.domain.media_quality import MediaQuality
 
+STALE_AFTER = timedelta(seconds=60)
+
 
 @dataclass(frozen=True, slots=True)
 class DeviceLine:
@@ -71,6 +73,11 @@ class DeviceRegister:
     now: datetime
     as_of: datetime | None
     used_within: timedelta = USED_WITHIN
+
+    @property
+    def stale(self) -> bool:
+        """Whether the exchange was not asked for too long: what is told of reach may be over."""
+        return self.as_of is None or abs(self.now - self.as_of) > STALE_AFTER
 
     def verdict(self, record: DeviceRecord) -> Verdict:
         """The word that is true of this device now."""

@@ -19,8 +19,6 @@ from ivr.web.context import IDENTITY, OPTIONS, SERVICES, answer
 from ivr.web.models import Moment
 from ivr.web.query import NoQuery, read_body, read_query
 
-_STALE_AFTER_S = 60.0
-
 
 class DeviceRow(BaseModel):
     """One device. ``use``: ``used`` (a call within ``village.silent_days``), ``unused`` (could be), ``unusable`` since and why.
@@ -212,8 +210,7 @@ def _listed(register: DeviceRegister) -> DeviceList:
             without=[village for place, village, town in register.villages if town == code and place not in have],
         ) for code, name in register.towns
     ]
-    age_s = (register.now - register.as_of).total_seconds() if register.as_of else None
-    return DeviceList(towns=towns, as_of=_moment(register.as_of), stale=age_s is None or abs(age_s) > _STALE_AFTER_S)
+    return DeviceList(towns=towns, as_of=_moment(register.as_of), stale=register.stale)
 
 
 def _row(record: DeviceRecord, register: DeviceRegister) -> DeviceRow:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import structlog
@@ -18,8 +17,9 @@ from ivr.domain.disclosure import Veil, seen_by
 from ivr.domain.errors import Unavailable
 from ivr.domain.redaction import KINDS
 from ivr.ports.views import OrderFilter
-from ivr.ports.web import Busy, FeedEntry, Topic, WebOptions, WebServices
+from ivr.ports.web import Busy, FeedEntry, WebOptions, WebServices
 from ivr.web.database_watch import DatabaseWatch
+from ivr.web.live_batch import Batch, Change, Key, frame
 from ivr.web.models import Alarm, LiveClock, LiveSnapshot, Wire
 from ivr.web.present import alarm, call_row, queue_status, work_order
 from ivr.web.risk import RiskChange
@@ -35,54 +35,8 @@ _LIVELY_S = 1.0
 _SNAPSHOT_AGE_S = 1.0
 _log = structlog.get_logger(__name__)
 
-Key = tuple[Topic, str]
 _VEILS = {masked: Veil(KINDS - seen_by(() if masked else ("operator",))) for masked in (False, True)}
 """The two forms of the stream: for who takes calls, and for everybody else."""
-
-
-def frame(event: str, data: Wire, seq: int | None = None) -> bytes:
-    """One server-sent event; JSON has no raw line ends, so one data line is enough."""
-    head = f"id: {seq}\n" if seq is not None else ""
-    return f"{head}event: {event}\ndata: {data.model_dump_json()}\n\n".encode()
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """The current state of one thing, ready to send; no ``seq``: noticed, not written (a board gone stale).
-
-    ``masked`` is for who is not shown callers' numbers and names; None: there are none in it.
-    """
-
-    key: Key
-    seq: int | None
-    data: bytes
-    masked: bytes | None = None
-
-    def told(self, masked: bool) -> bytes:
-        """What a page is sent."""
-        return self.data if self.masked is None or not masked else self.masked
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Changes as one piece of the stream, made once for all pages; ``piece`` and ``masked`` are chunks of HTTP/1.1."""
-
-    changes: Sequence[Change]
-    piece: bytes
-    masked: bytes
-    first: float
-    last: int
-
-    @classmethod
-    def of(cls, changes: Sequence[Change]) -> Batch:
-        """``first`` and ``last`` are the least and greatest number in it; without any, everybody may have it."""
-        whole, masked = (_chunk(b"".join(c.told(covered) for c in changes)) for covered in (False, True))
-        numbers = [c.seq for c in changes if c.seq is not None]
-        return cls(changes, whole, masked, min(numbers, default=float("inf")), max(numbers, default=0))
-
-
-def _chunk(data: bytes) -> bytes:
-    return b"%x\r\n%b\r\n" % (len(data), data)
 
 
 Push = Callable[[bytes], bool]

@@ -380,23 +380,3 @@ class LiveClock(Wire):
     now: Moment
     fresh: bool
     as_of: Moment | None
-
-
-class ProblemError(Wire):
-    where: Literal["query", "body"]
-    name: str
-    problem: str
-
-
-class Problem(Wire):
-    """RFC 9457 problem document; ``code`` is stable, ``detail`` is for people."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="allow", json_schema_extra={"required": ["type", "title", "status", "code", "detail"]}
-    )
-    type: str
-    title: str
-    status: int
-    code: str
-    detail: str
-    errors: list[ProblemError] = []

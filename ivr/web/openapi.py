@@ -17,6 +17,7 @@ from ivr.web import models
 from ivr.web.errors import PROBLEM_TYPE
 from ivr.web.field_mask import MOST, PARAMETER, paths_of
 from ivr.web.openapi_examples import BODIES, PROBLEMS
+from ivr.web.problem_models import Problem
 from ivr.web.risk import RiskChange
 from ivr.web.route import Route, problems_of
 from ivr.web.supervision_models import SeatChange
@@ -65,7 +66,7 @@ def _schemas(routes: Iterable[Route]) -> dict[str, Any]:
     for route in routes:
         wanted += [(m, "serialization") for m in route.answers.values() if isinstance(m, type)]
         wanted += [(m, "validation") for m in route.bodies]
-    wanted += [(m, "serialization") for m in (*_STREAMED, models.Problem)]
+    wanted += [(m, "serialization") for m in (*_STREAMED, Problem)]
     _, made = models_json_schema(list(dict.fromkeys(wanted)), ref_template=_REF)
     schemas: dict[str, Any] = made["$defs"]
     for route in routes:

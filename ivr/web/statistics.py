@@ -25,6 +25,7 @@ from ivr.domain.figures import (
     seat_figures,
 )
 from ivr.domain.seat_time import SeatTime
+from ivr.ports.devices import DeviceRegister, DeviceView
 from ivr.ports.statistics import CountedGroup, HeatCell, HeatKind, OrdersOnTime, RollingRate, Statistics, WallCounts
 from ivr.ports.views import PageMark
 from ivr.ports.web import Busy, CodeTables
@@ -49,6 +50,8 @@ from ivr.web.statistics_models import (
     UnrecordedFigure,
     WallAnswer,
     WallQuery,
+    WallTerminal,
+    WallTerminals,
 )
 from ivr.web.veils import hidden_from
 
@@ -65,6 +68,7 @@ class StatisticsDesk:
         self._free = asyncio.Semaphore(_AT_ONCE)
         self._asked = 0
         self._walls: dict[HeatKind, tuple[float, WallCounts]] = {}
+        self._terminals: tuple[float, WallTerminals | None] = (float("-inf"), None)
         self._wall_lock = asyncio.Lock()
 
     @asynccontextmanager
@@ -88,6 +92,17 @@ class StatisticsDesk:
                 counts = await statistics.wall(heat)
                 self._walls[heat] = (loop.time(), counts)
             return counts
+
+
+    async def terminals(self, devices: DeviceView) -> WallTerminals:
+        """Every video phone's word, looked up as seldom as the counts."""
+        loop = asyncio.get_running_loop()
+        async with self._wall_lock:
+            at, known = self._terminals
+            if known is None or loop.time() - at >= _WALL_AGE_S:
+                known = _terminals(await devices.register())
+                self._terminals = (loop.time(), known)
+            return known
 
 
 DESK: web.AppKey[StatisticsDesk] = web.AppKey("statistics_desk", StatisticsDesk)
@@ -138,7 +153,20 @@ async def show_wall(request: web.Request) -> web.Response:
         today=figure_group(counts.today, counts.as_of), rolling_24h=_rolling(counts.rolling), on_time=_on_time(counts.on_time),
         orders=[OrderStateCount(state=o.state, orders=o.orders, yellow=o.yellow, red=o.red) for o in counts.orders],
         heat=heat_map(counts.heat, asked.heat, counts.heat_days, services.codes),
+        terminals=await request.app[DESK].terminals(services.devices),
     ))
+
+
+def _terminals(register: DeviceRegister) -> WallTerminals:
+    towns = dict(register.towns)
+    return WallTerminals(
+        phones=[
+            WallTerminal(
+                device=r.device.id, name=r.village_name or towns.get(r.device.town, r.device.town), use=register.verdict(r).use
+            ) for r in register.devices
+        ],
+        stale=register.stale,
+    )
 
 
 def formulas(limits: Limits, *further: Definition) -> list[FormulaRow]:

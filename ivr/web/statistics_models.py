@@ -157,6 +157,21 @@ class HeatMap(Wire):
     further_places: int
 
 
+class WallTerminal(Wire):
+    """A village's video phone, with the one word that is true of it; ``name`` is the village's, or the town's."""
+
+    device: str
+    name: str
+    use: Literal["used", "unused", "unusable"]
+
+
+class WallTerminals(Wire):
+    """Every video phone; ``stale``: the exchange was not asked lately who is registered."""
+
+    phones: list[WallTerminal]
+    stale: bool
+
+
 class WallAnswer(Wire):
     """What the wall shows beside the live stream, as of one moment of the database's clock."""
 
@@ -168,3 +183,4 @@ class WallAnswer(Wire):
     on_time: FigureRow
     orders: list[OrderStateCount]
     heat: HeatMap
+    terminals: WallTerminals

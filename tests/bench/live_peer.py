@@ -14,7 +14,7 @@ from aiohttp import web
 from ivr.storage.database import connect, open_pool
 from ivr.storage.feed import PostgresFeed
 from ivr.storage.views import PostgresViews
-from ivr.web.live import frame
+from ivr.web.live_batch import frame
 from ivr.web.present import queue_status
 
 

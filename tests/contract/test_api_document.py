@@ -17,8 +17,8 @@ from pydantic import ValidationError
 
 from ivr.web.app import create_app
 from ivr.web.auth import cookie_name
-from ivr.web.models import Problem
 from ivr.web.openapi import document
+from ivr.web.problem_models import Problem
 from ivr.web.routes import ROUTES
 from tests.fakes.web_services import TOKEN, fake_services, options
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ConfigDict, create_model
 
-from ivr.web.models import Problem
 from ivr.web.openapi import document
 from ivr.web.openapi_examples import BODIES
+from ivr.web.problem_models import Problem
 from ivr.web.routes import ROUTES
 
 DOCUMENT = document(ROUTES, "ivr_session")

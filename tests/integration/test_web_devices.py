@@ -34,6 +34,10 @@ async def test_devices_are_shown_by_town_blocked_with_a_reason_and_never_with_th
         rows = {d["device"]: d for d in town["devices"]}
         assert (told["stale"], town["name"], rows[A.id]["use"], rows[TOWN.id]["use"], rows[TOWN.id]["reason"]) == (
             False, "西花园路街道", "unused", "unusable", "从未注册")
+        wall = (await (await reader.get("/api/v1/statistics/wall")).json())["terminals"]
+        assert wall == {"stale": False, "phones": [
+            {"device": d, "name": rows[d]["village_name"] or town["name"], "use": rows[d]["use"]} for d in rows
+        ]}
         path = f"/api/v1/devices/{A.id}"
         for client, act in ((reader, "block"), (other, "rotate")):
             assert (await client.post(f"{path}/{act}", json={"reason": "试"})).status == 403

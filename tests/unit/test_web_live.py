@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from ivr.ports.web import Identity
 from ivr.web.access import ACCESS, may
-from ivr.web.live import Batch, Change, LiveClient
+from ivr.web.live import LiveClient
+from ivr.web.live_batch import Batch, Change
 
 STREAM = st.lists(st.integers(0, 5), max_size=60)
 

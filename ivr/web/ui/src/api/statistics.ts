@@ -79,6 +79,17 @@ export interface HeatMap {
   further_places: number
 }
 
+export interface WallTerminal {
+  device: string
+  name: string
+  use: 'used' | 'unused' | 'unusable'
+}
+
+export interface WallTerminals {
+  phones: WallTerminal[]
+  stale: boolean
+}
+
 export interface Wall {
   as_of: string
   connection_goal: number
@@ -88,6 +99,7 @@ export interface Wall {
   on_time: Figure
   orders: OrderStateCount[]
   heat: HeatMap
+  terminals: WallTerminals
 }
 
 export interface CountedCalls {

@@ -8,7 +8,7 @@ export const zhPrivacy = {
   'privacy.case': '案卷',
   'privacy.caseReason': '原因（会记入审计）',
   'privacy.export': '导出案卷',
-  'privacy.exported': '已导出。核对：ivr case verify 文件',
+  'privacy.exported': '已导出。核对的命令见帮助文档',
   'privacy.hold': '保全',
   'privacy.held': '已保全至 {until}',
   'privacy.until': '至',
