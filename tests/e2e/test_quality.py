@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -62,8 +63,13 @@ async def test_a_call_is_checked_and_scored(hotline: RunningHotline, client: Hot
         row = page.locator('[data-criterion="ask_name"]')
         await expect(row).to_contain_text("合格", timeout=20_000)
         assert "ticket" not in page.url
-        await row.get_by_test_id("finding").click()
-        await expect(page.get_by_test_id("play")).to_have_attribute("data-playing", "true", timeout=15_000)
+        seconds = page.get_by_test_id("time").locator("strong")
+        await expect(seconds).to_have_text("0:00.0", timeout=15_000)
+        async with page.expect_response(lambda r: r.url.partition("?")[0].endswith("/audio") and r.status in (200, 206), timeout=15_000):
+            await row.get_by_test_id("finding").click()
+        # A finding may be shorter than a look at the page: that it was played shows in where the player stands.
+        end_s = name["findings"][0]["end_s"]
+        await expect(seconds).to_have_text(re.compile(rf"^0:0?{int(end_s)}\.|^0:0?{int(end_s + 0.5)}\."), timeout=15_000)
         await expect(page.get_by_test_id("play")).to_have_attribute("data-playing", "false", timeout=15_000)
         await expect(page.get_by_test_id("hand-in")).to_be_disabled()
         for code, points in POINTS.items():
