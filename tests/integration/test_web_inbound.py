@@ -42,7 +42,7 @@ async def file(s: Site, what: Mapping[str, Any] | bytes, key: str = "k-1", **how
 
 
 async def test_a_task_becomes_an_order_with_our_number_and_partners_are_told(web_database: WebDatabase) -> None:
-    async with site(web_database) as s, s.machine("dispatcher") as desk:
+    async with site(web_database) as s, s.machine("dispatcher") as desk, s.machine("operator") as reader:
         await s.pool.execute(
             "INSERT INTO place (code, name, kind, town_code, status) VALUES ('640105100', '兴泾镇', 'town', '640105100', 'confirmed')"
         )
@@ -51,7 +51,7 @@ async def test_a_task_becomes_an_order_with_our_number_and_partners_are_told(web
         ))
         assert status == 201 and parse(filed["number"]).channel == "import" and filed["reference"] == "NX-1"
         assert filed["number"].endswith(filed["short_number"]) and len(filed["short_number"]) == 13
-        order = await (await desk.get(f"/api/v1/work-orders/{filed['number']}")).json()
+        order = await (await reader.get(f"/api/v1/work-orders/{filed['number']}")).json()
         assert (order["channel"], order["state"], order["caller_number"]) == ("import", "draft", "13895112348")
         assert "NX-1" in order["note"] and order["note"].endswith("<b>第一行</b>\n第二行")
         assert {f["field"]: f["display"] for f in order["fields"]} == {
