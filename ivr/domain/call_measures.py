@@ -13,6 +13,8 @@ from typing import Final
 
 from ivr.domain.transcript import Segment, Speaker, Word
 
+LEAST_SPOKEN_S: Final = 0.5
+"""A rate is told of no less speech than this."""
 BREATH_S: Final = 0.6
 """A gap in one's speech that is still the same stretch."""
 PAUSE_S: Final = 2.0
@@ -30,7 +32,7 @@ class Measures:
     """``silence_share`` of the recording, ``talk_over_share`` of the time in which somebody speaks: both 0…1.
 
     ``silences`` are the gaps that count, the longest first; ``interruptions`` where the operator cut in on the caller.
-    ``rate`` is the operator's characters a minute of speech, None without speech; confidences are means by character, 0…1.
+    ``rate`` is the operator's characters a minute of speech, None with too little speech; confidences are means by character, 0…1.
     """
 
     seconds: float
@@ -62,7 +64,7 @@ def measure(segments: Iterable[Segment], seconds: float) -> Measures:
         min(1.0, _length(silences) / seconds) if seconds else 0.0, tuple(silences),
         min(1.0, _length(overs) / spoken) if spoken else 0.0, tuple(overs),
         tuple(_interruptions(operator, caller, operator_words)),
-        60 * characters / operator_s if operator_s else None, operator_s, _length(caller),
+        60 * characters / operator_s if operator_s >= LEAST_SPOKEN_S else None, operator_s, _length(caller),
         confidence(operator_words), confidence(caller_words),
     )
 

@@ -191,6 +191,8 @@ DAMAGE: dict[DifferenceKind, tuple[Callable[[Books], Awaitable[None]], list[tupl
     "track_quarantined": (quarantined, [("track_quarantined", linked(1))]),
     "track_file_missing": (on_disk(lambda f: (f / CALLER).unlink()), [("track_file_missing", linked(1))]),
     "file_differs": (on_disk(lambda f: os.truncate(f / CALLER, 1_000)), [("file_differs", linked(1))]),
+    "file_outlived": (
+        doing("UPDATE recording_track SET deleted_at = now() WHERE track = 'caller'"), [("file_outlived", linked(1))]),
     "file_without_track": (on_disk(lambda f: write_wav(f / OTHER, np.ones(9, np.int16))), [("file_without_track", linked(1))]),
     "file_name_unknown": (
         on_disk(lambda f: write_wav(f / "20261124/any.wav", np.ones(9, np.int16))), [("file_name_unknown", "20261124/any.wav")]),

@@ -167,6 +167,11 @@ _WHOLE = card(
 )
 
 
+def test_a_word_of_no_length_to_speak_of_makes_no_rate() -> None:
+    found = measure([Segment("operator", 0.0, 60.0, (Word("好", 0.0, 5e-324, 1.0),))], 60.0)
+    assert found.rate is None
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.lists(_SEGMENT, max_size=8), st.sampled_from([0.0, 5.0, 60.0, math.nan]), st.randoms())
 def test_whatever_the_times_shares_are_shares_and_the_order_of_words_is_nothing(segments: list[Segment], seconds: float, dice: object) -> None:
