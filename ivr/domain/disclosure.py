@@ -15,7 +15,7 @@ from typing import Final
 from ivr.domain.redaction import KINDS, MASK, Kind, Spoken, cover, mask, seconds
 from ivr.domain.transcript import Speaker
 
-_CALLING: Final[frozenset[Kind]] = frozenset({"phone", "name"})
+CALLING: Final[frozenset[Kind]] = frozenset({"phone", "name"})
 _NONE: Final[frozenset[Kind]] = frozenset()
 _SHORTEST: Final = 5
 """Digits of a number that is covered: shorter ones are services', not people's."""
@@ -31,10 +31,10 @@ class Sees:
 
 
 TABLE: Final[Mapping[str, Sees]] = {
-    "operator": Sees(always=_CALLING, own=_CALLING),
-    "handler": Sees(own=_CALLING),
-    "supervisor": Sees(own=_CALLING),
-    "dispatcher": Sees(own=_CALLING),
+    "operator": Sees(always=CALLING, own=CALLING),
+    "handler": Sees(own=CALLING),
+    "supervisor": Sees(own=CALLING),
+    "dispatcher": Sees(own=CALLING),
     "administrator": Sees(),
     "adviser": Sees(),
     "auditor": Sees(),

@@ -228,7 +228,10 @@ class PageMark:
 
 @dataclass(frozen=True, slots=True)
 class CallFilter:
-    """Which calls: ``start`` inclusive, ``end`` exclusive, on arrival; ``text`` is a substring, taken literally."""
+    """Which calls: ``start`` inclusive, ``end`` exclusive, on arrival; ``text`` is a substring, taken literally.
+
+    ``covered``: the asker is not shown numbers and names, and finds them by the whole of them only, never by guessing parts.
+    """
 
     state: str | None = None
     outcome: str | None = None
@@ -237,6 +240,7 @@ class CallFilter:
     text: str = ""
     limit: int = 50
     after: PageMark | None = None
+    covered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +249,7 @@ class OrderFilter:
 
     ``owner`` is a work number; ``due_from`` and ``due_before`` are about clocks that run. ``concerns`` (work number, unit)
     leaves only what is owned by that person or assigned to them or their unit. A confidential order is found by its
-    number, state, owner and clock, and by nothing it tells.
+    number, state, owner and clock, and by nothing it tells. ``covered``: see CallFilter.
     """
 
     state: str | None = None
@@ -260,6 +264,7 @@ class OrderFilter:
     due_from: datetime | None = None
     due_before: datetime | None = None
     concerns: tuple[str, str] | None = None
+    covered: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,7 +143,13 @@ class PostgresViews:
             where.add("c.arrived_at >= {}", wanted.start)
         if wanted.end is not None:
             where.add("c.arrived_at < {}", wanted.end)
-        if wanted.text:
+        if wanted.text and wanted.covered:
+            where.add(
+                "(concat_ws(E'\\n', c.linked_id, c.queue, c.called_number, c.member_interface, o.number) ILIKE {} OR"
+                " o.confidential IS NOT TRUE AND {} IN (c.caller_number, c.caller_name_raw))",
+                like_literal(wanted.text), wanted.text,
+            )
+        elif wanted.text:
             where.add(
                 "concat_ws(E'\\n', c.linked_id, CASE WHEN o.confidential THEN '' ELSE c.caller_number END, CASE WHEN o.confidential"
                 " THEN '' ELSE c.caller_name_raw END, c.queue, c.called_number, c.member_interface, o.number) ILIKE {}",
@@ -223,7 +229,15 @@ class PostgresViews:
             where.add("o.opened_at >= {}", wanted.start)
         if wanted.end is not None:
             where.add("o.opened_at < {}", wanted.end)
-        if wanted.text:
+        if wanted.text and wanted.covered:
+            words, pattern = not any(character.isdigit() for character in wanted.text), like_literal(wanted.text)
+            where.add(
+                "(o.number LIKE {} OR NOT o.confidential AND (o.caller_number = {} OR {} AND o.note ILIKE {} OR EXISTS (SELECT 1"
+                " FROM work_order_field f WHERE f.order_id = o.id AND ({} IN (f.value, f.display) OR"
+                " {} AND f.field <> 'caller_name' AND concat_ws(E'\\n', f.value, f.display) ILIKE {}))))",
+                pattern, wanted.text, words, pattern, wanted.text, words, pattern,
+            )
+        elif wanted.text:
             pattern = like_literal(wanted.text)
             where.add(
                 "(o.number LIKE {} OR NOT o.confidential AND (o.caller_number LIKE {} OR o.note ILIKE {} OR EXISTS (SELECT 1"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from aiohttp import web
 from pydantic import TypeAdapter
 
-from ivr.domain.disclosure import OPEN, Veil
+from ivr.domain.disclosure import CALLING, OPEN, Veil
 from ivr.domain.order_edits import EditedField, EditRefused
 from ivr.domain.redaction import MASK
 from ivr.domain.work_order import Actor, Wish, choices, decision_by, may_read
@@ -50,11 +51,11 @@ async def list_work_orders(request: web.Request) -> web.Response:
     if not may(request[IDENTITY], "orders.read"):
         actor = await actor_of(request)
         concerns = (actor.work_number, actor.unit)
-    wanted = query.filter(now, services.orders.rules.worktime, concerns)
+    hidden = hidden_from(request[IDENTITY])
+    wanted = replace(query.filter(now, services.orders.rules.worktime, concerns), covered=bool(hidden & CALLING))
     orders = await services.views.work_orders(wanted)
     last = orders[-1] if len(orders) == wanted.limit else None
     mark = cursor_of(PageMark(last.opened_at, last.number)) if last is not None else None
-    hidden = hidden_from(request[IDENTITY])
     shown = [work_order(o, services.codes, services.orders.rules, now, hidden=hidden) for o in orders]
     return answer(WorkOrderList(orders=shown, next=mark))
 

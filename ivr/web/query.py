@@ -28,6 +28,7 @@ from ivr.web.models import SHANGHAI
 
 _M = TypeVar("_M", bound=BaseModel)
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+_COVERED = "for who is not shown numbers and names the whole of one"
 _LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 
 
@@ -82,7 +83,7 @@ class CallQuery(Query):
     ) = None
     start: When | None = Field(None, alias="from", description="arrived at or after")
     end: When | None = Field(None, alias="to", description="arrived before")
-    q: Text = Field("", description="part of a number, name, queue, operator, linked id or order number")
+    q: Text = Field("", description=f"part of a number, name, queue, operator, linked id or order number; {_COVERED}")
     limit: Limit = 50
     cursor: Cursor | None = None
 
@@ -100,7 +101,7 @@ class OrderQuery(Query):
     channel: Word | None = None
     start: When | None = Field(None, alias="from", description="opened at or after")
     end: When | None = Field(None, alias="to", description="opened before")
-    q: Text = Field("", description="part of a number, note or filled field")
+    q: Text = Field("", description=f"part of a number, note or filled field; {_COVERED}")
     limit: Limit = 50
     cursor: Cursor | None = None
 

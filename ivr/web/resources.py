@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from aiohttp import web
 
-from ivr.domain.disclosure import Veil
+from ivr.domain.disclosure import CALLING, Veil
 from ivr.domain.errors import NotFound
 from ivr.ports.views import Health, PageMark
 from ivr.web.audit_once import AUDIT_ONCE
@@ -58,7 +59,7 @@ async def list_queues(request: web.Request) -> web.Response:
 
 async def list_calls(request: web.Request) -> web.Response:
     """GET /api/v1/calls: newest first; ``next`` continues where this page ends, whatever arrives meanwhile."""
-    wanted = read_query(request, CallQuery).filter()
+    wanted = replace(read_query(request, CallQuery).filter(), covered=bool(hidden_from(request[IDENTITY]) & CALLING))
     calls = await request.app[SERVICES].views.calls(wanted)
     last = calls[-1] if len(calls) == wanted.limit else None
     mark = cursor_of(PageMark(last.arrived_at, last.linked_id)) if last is not None else None

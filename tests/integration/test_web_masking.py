@@ -63,6 +63,21 @@ async def test_every_answer_is_covered_for_who_need_not_know(web_database: WebDa
         assert order["caller_number"] == SECRET and order["fields"][0]["display"] == "马建国", "the handler calls back"
 
 
+async def test_a_list_is_filtered_by_no_part_of_a_number_or_name(web_database: WebDatabase) -> None:
+    async with office(web_database) as (s, by):
+        await spoken(s)
+        part, whole = SECRET[3:8], SECRET
+        for path, rows in (("/api/v1/calls", "calls"), ("/api/v1/work-orders", "orders")):
+            for who, asked, count in (
+                ("chief", part, 0), ("chief", whole, 1), ("chief", NUMBER[:6], 1), ("desk", "建国", 0), ("seat", part, 1),
+            ):
+                found = (await told(await by[who].get(path, params={"q": asked}), 200))[rows]
+                assert len(found) == count, (path, who, asked)
+        assert (await told(await by["chief"].get("/api/v1/work-orders", params={"q": "马建国"}), 200))["orders"]
+        assert not (await told(await by["chief"].get("/api/v1/work-orders", params={"q": "13912"}), 200))["orders"], "a number in a note"
+        assert (await told(await by["chief"].get("/api/v1/work-orders", params={"q": "来电人"}), 200))["orders"]
+
+
 async def test_a_search_finds_no_number_piece_by_piece(web_database: WebDatabase) -> None:
     async with office(web_database) as (s, by):
         await spoken(s)

@@ -94,7 +94,7 @@ async def test_call_pages_are_stable_while_calls_arrive(web_database: WebDatabas
 
 
 async def test_call_filters_and_durations(web_database: WebDatabase) -> None:
-    async with site(web_database) as s, s.machine("supervisor") as client:
+    async with site(web_database) as s, s.machine("operator") as client:
         await add_call(
             s.pool,
             "talked",
