@@ -84,7 +84,7 @@ async def test_a_blocked_phone_loses_its_call_and_comes_back_only_when_freed_or_
         async with PlainPhone(product.sip, DEVICE, secret) as plain:
             assert await plain.register() in (401, 403, 404)
             assert await plain.call("1") == 401, "as for a name that never was"
-            assert "已停用：终端丢失；最近通话" in await product.cli("devices", "doctor")
+            assert "已停用：终端丢失；上次通话" in await product.cli("devices", "doctor")
             await product.cli("devices", "unblock", DEVICE, "--reason", "找到了")
             await eventually(lambda: _is(plain.register(), 200))
             await product.cli("devices", "rotate", DEVICE, "--reason", "密码给错了人")
