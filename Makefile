@@ -29,10 +29,11 @@ pages: setup ## build the pages
 check: setup-test ## style, types, layers, locks, container files
 	@scripts/check.sh
 
-test: setup-test ## every test but the long faults; products side by side, because their calls wait more than they compute
+test: setup-test ## every test but the long faults; what computes, what calls and what breaks run apart from each other
 	@status=0; \
-	.venv/bin/python -m pytest -n 2 --dist loadfile tests/unit tests/contract tests/scenarios tests/integration || status=1; \
-	.venv/bin/python -m pytest -n 3 --dist loadfile tests/e2e tests/faults || status=1; \
+	for part in "tests/unit tests/contract tests/scenarios tests/integration" tests/e2e tests/faults; do \
+		.venv/bin/python -m pytest -n 2 --dist loadfile $$part || status=1; \
+	done; \
 	exit $$status
 
 setup-bench: ## make this machine ready to measure it against its peers
