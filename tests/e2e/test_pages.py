@@ -60,7 +60,8 @@ async def test_the_board_follows_a_call_and_its_recording_can_be_reviewed(
             linked_id = await arrival(client, "13895120001")
             await state(client, linked_id, "queued")
             await expect(page.get_by_test_id("queue-waiting").first).to_have_text("1", timeout=5_000)
-            await expect(page.get_by_test_id("call-row").filter(has_text="138****0001")).to_be_visible()
+            row = page.locator(f'[data-testid=call-row][data-id="{linked_id}"]')
+            await expect(row).to_contain_text("138****0001")
             await operator.wait_for("CALL_INCOMING")
             await operator.answer()
             await expect(page.get_by_test_id("queue-waiting").first).to_have_text("0", timeout=5_000)
@@ -69,7 +70,7 @@ async def test_the_board_follows_a_call_and_its_recording_can_be_reviewed(
             await asyncio.sleep(seconds + 0.5)
             await caller.hang_up()
             order = await filled_order(client, linked_id)
-        await page.get_by_test_id("call-row").filter(has_text="138****0001").click()
+        await row.click()
         await expect(page.get_by_test_id("transcript-segment").first).to_contain_text("邻里纠纷", timeout=10_000)
         await expect(page.get_by_text(HOSTILE_NAME).first).to_be_visible()
         assert await page.title() != "1"
