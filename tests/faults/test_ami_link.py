@@ -125,7 +125,7 @@ async def every_call_ended_well(site: Site, placed: list[Caller]) -> None:
     assert set(outcomes.values()) <= {"answered", "abandoned"}
     site.answered += list(outcomes.values()).count("answered")
     assert site.answered == answered_in_queue_log(site.product) > 0
-    tracks = await all_tracks_done(site.product)
+    tracks = await all_tracks_done(site.product, at_least=2 * site.answered)
     numbers = [c.number for c in placed]
     recorded = await rows(
         site.product, "SELECT DISTINCT linked_id FROM call WHERE caller_number = ANY($1) AND outcome = 'answered'", numbers)

@@ -119,12 +119,12 @@ def answered_in_queue_log(product: RunningHotline) -> int:
     return sum(file.read_text(errors="replace").count("|CONNECT|") for file in folder.glob("queue_log*"))
 
 
-async def all_tracks_done(product: RunningHotline, within_s: float = 60) -> list[Any]:
-    """Wait until no track waits; every track."""
+async def all_tracks_done(product: RunningHotline, within_s: float = 60, *, at_least: int = 0) -> list[Any]:
+    """Wait until so many tracks were taken in and none waits; every track. A file is taken in when it was still for a while."""
     async with asyncio.timeout(within_s):
         while True:
             tracks = await rows(product, "SELECT * FROM recording_track")
-            if all(t["state"] not in ("pending", "leased") for t in tracks):
+            if len(tracks) >= at_least and all(t["state"] not in ("pending", "leased") for t in tracks):
                 return tracks
             await asyncio.sleep(0.2)
 
