@@ -21,7 +21,6 @@ _SHORTEST: Final = 5
 """Digits of a number that is covered: shorter ones are services', not people's."""
 
 
-
 @dataclass(frozen=True, slots=True)
 class Sees:
     """Kinds a role is shown of every matter it may open, and of those that are its own (owned by or assigned to the person)."""

@@ -69,6 +69,7 @@ log = structlog.get_logger(__name__)
 _SWEEP_EVERY_S = 10.0
 _PRUNE_EVERY = 360
 
+
 async def run_controller(settings: Settings) -> None:
     """Follow Asterisk and the spool until cancelled."""
     places = Places(settings.state_dir)
