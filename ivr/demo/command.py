@@ -7,9 +7,7 @@ import fcntl
 import os
 import shutil
 import signal
-import socket
 import time
-from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,6 +21,7 @@ from ivr.cli_accounts import one_time_ticket
 from ivr.cli_terminal import out, plain_errors
 from ivr.demo.client import HotlineClient
 from ivr.demo.demonstration import Demonstration
+from ivr.demo.ports import free_ports
 from ivr.demo.script import speak_dialogue, write_silence
 from ivr.demo.summary import shortcomings, write_summary
 from ivr.domain.errors import BadSetting, Unavailable
@@ -104,27 +103,13 @@ class _only_one:
 
 def _settings(state: Path) -> tuple[Settings, Path]:
     file = state / "demo.toml"
-    ports = _free_ports(5)
+    ports = free_ports(5)
     file.write_text(_CONFIGURATION.format(
         recordings=state / "recordings", sip=ports[0], ami=ports[1], carrier=ports[2], fastagi=ports[3], audiosocket=ports[4],
     ))
     os.environ["IVR_CONFIG"] = str(file)
     os.environ["IVR_STATE_DIR"] = str(state)
     return load_settings(), file
-
-
-def _free_ports(count: int) -> list[int]:
-    """Ports free for both UDP and TCP now."""
-    found: list[int] = []
-    while len(found) < count:
-        with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
-            tcp.bind(("127.0.0.1", 0))
-            port = int(tcp.getsockname()[1])
-            with suppress(OSError):
-                udp.bind(("127.0.0.1", port))
-                if port not in found:
-                    found.append(port)
-    return found
 
 
 async def _demo(settings: Settings, file: Path, began: float, once: bool, json: Path | None) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Callable
@@ -13,10 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ivr.demo.ports import free_ports
 from ivr.domain.errors import Unavailable
 
 _MODULES = "/usr/lib/baresip/modules"
-_COMMAND_WITHIN_S = 5.0
+_COMMAND_WITHIN_S = 20.0
+_STARTS = 3
 _KEY_S = 0.3  # a key has a length, and the next one begins after it; pressed sooner, two become one
 
 
@@ -72,23 +73,21 @@ class ScriptedPhone:
     async def __aenter__(self) -> ScriptedPhone:
         if shutil.which("baresip") is None:
             raise Unavailable("baresip, the scripted phone, is not installed; run `make setup`")
-        port = _free_port()
-        self._write_configuration(port)
-        with (self._folder / "log").open("wb") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                "baresip", "-f", str(self._folder), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self._folder,
-            )
-        try:
-            await self._connect(port)
-        except BaseException:
-            await self._end()
-            raise
-        return self
+        left = _STARTS
+        while True:
+            try:
+                await self._start()
+                return self
+            except BaseException as error:
+                await self._end()
+                left -= 1
+                if not left or not isinstance(error, Unavailable):
+                    raise
 
     async def __aexit__(self, *_: object) -> None:
         try:
             await self.command("quit")
-        except (Unavailable, TimeoutError, OSError):
+        except (Unavailable, OSError):
             pass
         await self._end()
 
@@ -137,20 +136,34 @@ class ScriptedPhone:
 
     async def command(self, name: str, parameters: str = "") -> dict[str, Any]:
         """One control command and its answer."""
-        if self._writer is None:
-            raise Unavailable(f"the phone {self.name} is not running")
+        if self._writer is None or self._reader is None or self._reader.done():
+            raise Unavailable(f"the phone {self.name} is not running; {self._last_words()}")
         self._token += 1
         token = str(self._token)
         answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._answers[token] = answer
         body = json.dumps({"command": name, "params": parameters, "token": token}).encode()
-        self._writer.write(b"%d:%s," % (len(body), body))
-        await self._writer.drain()
         try:
             async with asyncio.timeout(_COMMAND_WITHIN_S):
+                self._writer.write(b"%d:%s," % (len(body), body))
+                await self._writer.drain()
                 return await answer
+        except TimeoutError:
+            what = f"the phone {self.name} did not answer '{name}' within {_COMMAND_WITHIN_S:.0f} s"
+            raise Unavailable(f"{what}; {self._last_words()}") from None
         finally:
             self._answers.pop(token, None)
+
+    async def _start(self) -> None:
+        """A phone that obeys: another program at its control port would leave it running and deaf."""
+        (port,) = free_ports(1)
+        self._write_configuration(port)
+        with (self._folder / "log").open("wb") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                "baresip", "-f", str(self._folder), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self._folder,
+            )
+        await self._connect(port)
+        await self.command("listcalls")
 
     async def _connect(self, port: int) -> None:
         try:
@@ -173,6 +186,9 @@ class ScriptedPhone:
                 length = int((await reader.readuntil(b":"))[:-1])
                 body = (await reader.readexactly(length + 1))[:-1]
             except (asyncio.IncompleteReadError, ConnectionError, ValueError):
+                for waiting in self._answers.values():
+                    if not waiting.done():
+                        waiting.set_exception(Unavailable(f"the phone {self.name} ended; {self._last_words()}"))
                 return
             message: dict[str, Any] = json.loads(body)
             if message.get("response"):
@@ -236,9 +252,3 @@ class ScriptedPhone:
         accounts.touch(mode=0o600)
         accounts.write_text(self._account.line() + "\n")
         (self._folder / "contacts").write_text("")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
