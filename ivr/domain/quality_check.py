@@ -5,8 +5,9 @@ What was not heard surely enough is not judged: an unsure word makes neither a g
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from ivr.domain.call_measures import Measures, confidence, measure, words_of
@@ -77,6 +78,12 @@ def check_call(card: Scorecard, talk: Talk) -> Checked:
     measures = measure(talk.segments, max(talk.seconds.values(), default=0.0))
     results = tuple(_judge(card, c, talk, measures) for c in card.criteria if c.check)
     return Checked(results, measures, machine_marks(card, {r.code: r.verdict for r in results}))
+
+
+def without_words(result: Result) -> Result:
+    """The result of a call whose transcript is deleted: what was said is gone from it, verdict and seconds stay."""
+    told = re.sub(r"“[^”]*”", "“…”", result.why)
+    return replace(result, why=told, findings=tuple(replace(f, words="") for f in result.findings))
 
 
 def _judge(card: Scorecard, criterion: Criterion, talk: Talk, measures: Measures) -> Result:

@@ -135,7 +135,7 @@ class PostgresQualityQueue:
     async def _write(
         self, connection: Connection, due: DueCall, checked: Checked, call: Any, longest: float | None
     ) -> Any:
-        results = json.dumps([dataclasses.asdict(r) for r in checked.results], ensure_ascii=False)
+        results = results_text(checked.results)
         measures = json.dumps(_told(checked), ensure_ascii=False)
         marks = checked.marks
         again = await connection.fetchrow(
@@ -177,6 +177,11 @@ async def pick_call(connection: Connection, linked_id: str, reasons: Sequence[Re
 def reasons_of(text: str) -> list[Reason]:
     """Reasons as they are stored."""
     return [Reason(**one) for one in json.loads(text)]
+
+
+def results_text(results: Sequence[Result]) -> str:
+    """Results as they are to be stored."""
+    return json.dumps([dataclasses.asdict(r) for r in results], ensure_ascii=False)
 
 
 def results_of(text: str) -> list[Result]:

@@ -9,11 +9,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from ivr.domain.errors import NotFound
+from ivr.domain.quality_check import without_words
 from ivr.domain.retention import ORDER_OVER, Due, Kind, Proof
 from ivr.ports.retention import FileDigest, Hold
 from ivr.storage.audit import append_row
 from ivr.storage.database import lock_call, transaction
 from ivr.storage.feed import append
+from ivr.storage.quality_checks import results_of, results_text
 
 if TYPE_CHECKING:
     from ivr.storage.database import Connection, Pool
@@ -190,12 +192,27 @@ async def _delete_transcript(connection: Connection, due: Due) -> Mapping[str, F
     )
     await connection.execute("DELETE FROM transcript_correction WHERE linked_id = $1", due.linked_id)
     await connection.execute("DELETE FROM heard_segment WHERE linked_id = $1", due.linked_id)
+    await _forget_words(connection, due.linked_id)
     await connection.execute(
         "UPDATE recording_track SET transcript_deleted_at = clock_timestamp() WHERE linked_id = $1", due.linked_id
     )
     await append(connection, "call", due.linked_id)
     ordered = sorted(rows, key=lambda r: (r["track_id"], r["ordinal"]))
     return {due.linked_id: _digest(ordered)} if rows else {}
+
+
+async def _forget_words(connection: Connection, linked_id: str) -> None:
+    """Of what was found in the words: verdicts, seconds and the table's own phrases stay, what people said goes."""
+    await connection.execute("UPDATE risk_alert SET said = '' WHERE linked_id = $1", linked_id)
+    checks = await connection.fetch(
+        "SELECT card_version, results::text AS results FROM quality_check WHERE linked_id = $1 FOR UPDATE", linked_id
+    )
+    for check in checks:
+        results = [without_words(result) for result in results_of(check["results"])]
+        await connection.execute(
+            "UPDATE quality_check SET results = ($3::text)::jsonb WHERE linked_id = $1 AND card_version = $2",
+            linked_id, check["card_version"], results_text(results),
+        )
 
 
 async def _delete_facts(connection: Connection, due: Due) -> Mapping[str, FileDigest]:

@@ -14,12 +14,14 @@ import asyncpg
 import pytest
 
 from ivr.domain.errors import NotFound
+from ivr.domain.quality_check import Finding, Result
 from ivr.domain.reconciliation import compare
 from ivr.domain.retention import KINDS, Terms
 from ivr.pipeline.retention import Retention
 from ivr.ports.retention import FileDigest
 from ivr.speech.shredder import RecordingShredder
 from ivr.storage.audit import PostgresAudit
+from ivr.storage.quality_checks import results_of, results_text
 from ivr.storage.reconciliation import PostgresBooks
 from ivr.storage.retention import PostgresHolds, PostgresRetention
 from tests.fakes.web_world import add_call, wav
@@ -129,6 +131,29 @@ async def test_what_is_due_goes_with_proof_and_the_rest_stays(web_database: WebD
             (kind, due) for kind in ("track_file_missing", "transcript_missing", "call_without_facts", "facts_without_call")
         }, "deleted is not lost"
         assert ("track_file_missing", recent) in found, "no file was shown to the comparison, so what is not deleted is missed"
+
+
+async def test_words_found_in_a_transcript_go_with_it(web_database: WebDatabase, tmp_path: Path) -> None:
+    async with house(web_database, tmp_path) as h:
+        due, kept = await h.call(1), await h.call(2, state="in_progress")
+        await h.pool.execute("INSERT INTO scorecard (version, text, published_by) VALUES ('v1', 'x', 'shipped')")
+        results = [Result("forbidden", "fail", None, "第 3 秒说了“你烦不烦”", (Finding(3.0, 4.5, "operator", "你烦不烦"),))]
+        for linked_id in (due, kept):
+            await h.pool.execute(
+                "INSERT INTO quality_check (linked_id, card_version, arrived_at, operator, seat, month, number, score, fatal, results,"
+                " measures) VALUES ($1, 'v1', $2, 'wang', '', '2025-10-01', $3, 60, false, ($4::text)::jsonb, '{}')",
+                linked_id, OLD, 1 if linked_id == due else 2, results_text(results),
+            )
+            await h.pool.execute(
+                "INSERT INTO risk_alert (linked_id, kind, phrase, words, said, at_s, source, table_version)"
+                " VALUES ($1, 'violence', '打人', '打人', '他昨天又打人了', 3, 'transcript', '1')", linked_id,
+            )
+        assert (await h.retention().once())["transcript"] == 1
+        said = dict(await h.pool.fetch("SELECT linked_id, said FROM risk_alert"))
+        assert said == {due: "", kept: "他昨天又打人了"}
+        found = {r["linked_id"]: results_of(r["results"]) for r in await h.pool.fetch("SELECT linked_id, results FROM quality_check")}
+        assert found[kept] == results
+        assert found[due] == [Result("forbidden", "fail", None, "第 3 秒说了“…”", (Finding(3.0, 4.5, "operator", ""),))]
 
 
 async def test_a_hold_that_comes_or_an_order_taken_up_at_the_last_moment_is_seen(web_database: WebDatabase, tmp_path: Path) -> None:
