@@ -92,11 +92,13 @@ class ExchangeSnapshot:
     """Everything live, taken after each login; replaces whatever was believed before.
 
     ``at`` is when it was begun (Unix seconds): what began later may be missing, and follows as events.
+    ``present`` are the channels that are in bridges, as their entering would have been told.
     """
 
     queues: tuple[QueueSnapshot, ...]
     linked_ids: frozenset[str]
     at: float
+    present: tuple[BridgeEntered, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,5 +38,6 @@ class HoldMusic:
             case ExchangeSnapshot():
                 # Whether a track is closed cannot be asked; to open one that is open is harmless.
                 self._bridges = {k: v for k, v in self._bridges.items() if k in event.linked_ids}
+                self._bridges |= {one.linked_id: one.bridge for one in event.present if one.unique_id == one.linked_id}
                 self._closed = set(event.linked_ids)
         return None

@@ -27,13 +27,11 @@ class RecordingRenewer:
 
     def see(self, event: LiveEvent) -> None:
         """Take one live event."""
-        linked_id = self._voices.apply(event)
-        if linked_id is None:
-            return
-        try:
-            self._calls.put_nowait(linked_id)
-        except asyncio.QueueFull:
-            log.warning("recording_not_renewed", linked_id=linked_id, reason="too many wait")
+        for linked_id in self._voices.apply(event):
+            try:
+                self._calls.put_nowait(linked_id)
+            except asyncio.QueueFull:
+                log.warning("recording_not_renewed", linked_id=linked_id, reason="too many wait")
 
     async def run(self) -> None:
         """Ends only when cancelled; a renewal that fails leaves the recording as it is, and is told."""

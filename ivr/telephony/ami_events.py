@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from ivr.domain.events import (
     BridgeEntered,
     CallerJoined,
@@ -121,7 +123,15 @@ def read_snapshot(queues: list[Frame], channels: list[Frame], devices: list[Fram
                 unique_id, linked.get(unique_id, unique_id), frame.get("calleridnum", ""),
                 _whole(frame.get("position", "")), now - _whole(frame.get("wait", "")),
             ))
+    bridged = [f for f in channels if f.get("event") == "CoreShowChannel" and f.get("bridgeid")]
+    members = Counter(f["bridgeid"] for f in bridged)
     return ExchangeSnapshot(
         tuple(QueueSnapshot(name, tuple(m), tuple(c)) for name, (m, c) in names.items() if name != "default" or m or c),
         frozenset(linked.values()), now,
+        tuple(
+            BridgeEntered(
+                f.get("channel", ""), f.get("uniqueid", ""), f.get("linkedid", ""), f["bridgeid"], members[f["bridgeid"]], now
+            )
+            for f in bridged
+        ),
     )

@@ -18,6 +18,10 @@ def held(who: str, held: bool = True) -> HoldChanged:
     return HoldChanged("PJSIP/x", who, CITIZEN, held)
 
 
+def found(who: str, bridge: str) -> ExchangeSnapshot:
+    return ExchangeSnapshot((), frozenset({CITIZEN}), 1.0, (enters(who, bridge),))
+
+
 TALK: list[LiveEvent] = [enters(OPERATOR, "a"), enters(CITIZEN, "a")]
 
 
@@ -33,6 +37,7 @@ TALK: list[LiveEvent] = [enters(OPERATOR, "a"), enters(CITIZEN, "a")]
     ([*TALK, held(OPERATOR), enters(COLLEAGUE, "c"), enters(CITIZEN, "c")], [True, False]),
     # a controller that was started again in the middle of a hold
     ([ExchangeSnapshot((), frozenset({CITIZEN}), 1.0), enters(OPERATOR, "a"), enters(OPERATOR, "a")], [False]),
+    ([found(CITIZEN, "a"), enters(OPERATOR, "b"), enters(OPERATOR, "a")], [False]),
     ([*TALK, held(OPERATOR), ChannelEnded(CITIZEN, CITIZEN), enters(OPERATOR, "a")], [True]),
 ])
 def test_a_hold_ends_when_the_citizen_is_joined_with_somebody(events: list[LiveEvent], told: list[bool]) -> None:

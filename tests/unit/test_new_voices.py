@@ -18,6 +18,10 @@ def enters(who: str, bridge: str, linked_id: str = CITIZEN) -> BridgeEntered:
     return BridgeEntered("Local/8003@consult-0;1" if who == LOCAL else "PJSIP/x", who, linked_id, bridge, 2, 1.0)
 
 
+def found(*who: str) -> ExchangeSnapshot:
+    return ExchangeSnapshot((), frozenset({CITIZEN}), 1.0, tuple(enters(one, "a") for one in who))
+
+
 TALK: list[LiveEvent] = [enters(OPERATOR, "a"), enters(CITIZEN, "a")]
 
 
@@ -35,10 +39,20 @@ TALK: list[LiveEvent] = [enters(OPERATOR, "a"), enters(CITIZEN, "a")]
     ([*TALK, ChannelEnded(CITIZEN, CITIZEN), enters(COLLEAGUE, "a")], []),
     ([*TALK, ExchangeSnapshot((), frozenset(), 1.0), enters(COLLEAGUE, "a")], []),
     ([*TALK, ExchangeSnapshot((), frozenset({CITIZEN}), 1.0), enters(COLLEAGUE, "a")], [CITIZEN]),
+    # a controller that is new knows who is there, and so who is new
+    ([found(CITIZEN, OPERATOR)], []),
+    ([found(CITIZEN, OPERATOR), enters(COLLEAGUE, "a")], [CITIZEN]),
+    ([found(OPERATOR), enters(COLLEAGUE, "a")], []),
+    # what happened while the link was down
+    ([*TALK, found(CITIZEN, COLLEAGUE)], [CITIZEN]),
+    ([*TALK, found(CITIZEN, COLLEAGUE), enters(COLLEAGUE, "a")], [CITIZEN]),
+    ([*TALK, found(COLLEAGUE, CITIZEN, OPERATOR)], []),
+    ([*TALK, found(CITIZEN, LOCAL), found(CITIZEN)], []),
+    ([*TALK, found(CITIZEN)], []),
 ])
 def test_who_is_new_in_the_citizens_bridge(events: list[LiveEvent], told: list[str]) -> None:
     voices = NewVoices()
-    assert [answer for event in events if (answer := voices.apply(event)) is not None] == told
+    assert [linked_id for event in events for linked_id in voices.apply(event)] == told
 
 
 class Recorder:
