@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ivr.domain.seat_state import SeatRules
 from ivr.exchange_setup import credentials, database_url, seat_line, waiting_lines
 from ivr.pipeline.keep_seats import CommandCarrier, SeatKeeper
-from ivr.ports.desk import BrowserSeat, DeskServices, SeatControl
+from ivr.pipeline.watch_seats import LostSeatWatch
+from ivr.ports.desk import BrowserSeat, DeskServices, SeatControl, SeatLegs
 from ivr.settings import Settings
 from ivr.storage.database import connect
 from ivr.storage.desk import CHANNEL, PostgresCommands, PostgresSeats
@@ -29,17 +31,29 @@ class CommandHints:
         await self._feed.listen()
 
 
+def page_interfaces(settings: Settings) -> frozenset[str]:
+    """The seats that are pages, as queues name them."""
+    return frozenset(f"PJSIP/seat-{seat.name}" for seat in settings.seats if seat.browser)
+
+
+def lost_seat_watch(settings: Settings, legs: SeatLegs) -> LostSeatWatch:
+    """Who finds telephones that are gone in the middle of a call."""
+    return LostSeatWatch(page_interfaces(settings), legs)
+
+
 def seat_keeper(settings: Settings, control: SeatControl) -> SeatKeeper:
     """Wrap-ups and unanswered rings of the seats that are pages."""
-    interfaces = frozenset(f"PJSIP/seat-{seat.name}" for seat in settings.seats if seat.browser)
-    return SeatKeeper(SeatRules(interfaces, {q["name"]: float(q["wrap_up_s"]) for q in waiting_lines(settings)}), control)
+    wrap_up_s = {q["name"]: float(q["wrap_up_s"]) for q in waiting_lines(settings)}
+    return SeatKeeper(SeatRules(page_interfaces(settings), wrap_up_s), control)
 
 
-def command_carrier(settings: Settings, pool: Pool, control: SeatControl) -> tuple[CommandCarrier, CommandHints]:
+def command_carrier(
+    settings: Settings, pool: Pool, control: SeatControl, page_gone: Callable[[str], None]
+) -> tuple[CommandCarrier, CommandHints]:
     """Who carries out what pages ask of the exchange, and what must run for it."""
     url = database_url(settings)
     feed = PostgresFeed(pool, lambda: connect(url, application="commands"), channel=CHANNEL)
-    return CommandCarrier(PostgresCommands(pool, feed), PostgresSeats(pool), control), CommandHints(feed)
+    return CommandCarrier(PostgresCommands(pool, feed), PostgresSeats(pool), control, page_gone), CommandHints(feed)
 
 
 async def desk_services(settings: Settings, pool: Pool) -> DeskServices:

@@ -198,6 +198,9 @@ class HotlineSettings(_Section):
     transfer_ring_s: int = Field(
         20, ge=5, le=120, description="How long a transfer's target rings, and then the operator it comes back to"
     )
+    lost_seat_hold_s: int = Field(
+        30, ge=5, le=300, description="How long a citizen whose operator was lost waits for the same one, before any other"
+    )
     emergency_duty: str = Field(
         "", pattern=r"^([a-z][a-z0-9-]{0,30})?$",
         description="Duty number offered by key after the emergency advice; empty: only a human in the queue",

@@ -109,6 +109,11 @@ class ScriptedPhone:
         await self.command("hangup")
         return told
 
+    def kill(self) -> None:
+        """The telephone is gone without a word, as when its power fails."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+
     async def say(self, wav: Path) -> None:
         """Play a WAV into the call now. The file must end in silence: its end would end the call."""
         await self.command("ausrc", f"aufile,{wav}")

@@ -242,7 +242,15 @@ class RangOut:
     linked_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class ContactLost:
+    """AMI ContactStatus: a telephone's registration is gone, or it answers no OPTIONS any more; a call of its may go on."""
+
+    endpoint: str
+
+
 LiveEvent = (
     ExchangeSnapshot | LinkLost | CallerJoined | CallerLeft | MemberChanged | MemberRemoved | HoldChanged | ChannelStarted
     | RecordingStarted | BridgeEntered | HangupRequested | ChannelEnded | OriginateFinished | TalkBegan | TalkEnded | RangOut
+    | ContactLost
 )

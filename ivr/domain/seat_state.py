@@ -2,7 +2,9 @@
 
 Asterisk's own pause is the state; nothing here is remembered that Asterisk does not tell again in a snapshot, but for the
 end of a wrap-up. So two controllers that see the same events do no harm: they pause what is paused and resume what is free.
-A wrap-up belongs to the seat, not to the queue: the longer one wins, and a pause somebody chose is never replaced.
+A wrap-up belongs to the seat, not to the queue: the longer one wins, and a pause somebody chose is never replaced. Who was joined
+with a citizen without a queue (by a transfer, or because a lost operator is there again) has the longest wrap-up of the seat's
+queues.
 """
 
 from __future__ import annotations
@@ -11,7 +13,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from ivr.domain.events import ExchangeSnapshot, LiveEvent, MemberChanged, QueueMember, RangOut, TalkBegan, TalkEnded
+from ivr.domain.call import interface_of
+from ivr.domain.events import (
+    BridgeEntered,
+    ChannelEnded,
+    ExchangeSnapshot,
+    LiveEvent,
+    MemberChanged,
+    QueueMember,
+    RangOut,
+    TalkBegan,
+    TalkEnded,
+)
 
 ChosenPause = Literal["break", "meal", "training", "meeting"]
 CHOSEN_PAUSES: tuple[ChosenPause, ...] = get_args(ChosenPause)
@@ -23,6 +36,7 @@ SIGNED_IN = "signed-in"
 SIGNED_OUT = "signed-out"
 LOST = "lost"
 _BUSY = (2, 3, 8)
+_MOST_BRIDGES = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +72,9 @@ class SeatRules:
         self._reasons: dict[tuple[str, str], str] = {}
         self._talking: dict[str, str] = {}
         self._wrap_ups: dict[str, _WrapUp] = {}
+        self._citizens_bridges: dict[str, None] = {}
+        self._joined: dict[str, tuple[str, str]] = {}  # unique id → bridge, interface
+        self._unqueued: dict[str, str] = {}  # unique id → interface: joined with a citizen, and by no queue
 
     def apply(self, event: LiveEvent, now: float) -> list[SeatAct]:
         """Take an event; what must be done at the exchange because of it."""
@@ -71,6 +88,10 @@ class SeatRules:
             case TalkEnded(queue, interface) if interface in self._interfaces:
                 self._talking.pop(interface, None)
                 return self._begin(queue, interface, now)
+            case BridgeEntered():
+                self._note_joined(event)
+            case ChannelEnded(unique_id) if unique_id in self._joined:
+                return self._end_unqueued(unique_id, now)
             case RangOut(_, interface) if interface in self._interfaces and not self._reason(interface):
                 return [PauseSeat(interface, RING_OUT)]
         return []
@@ -89,6 +110,25 @@ class SeatRules:
         known = self._wrap_ups.get(interface)
         self._wrap_ups[interface] = _WrapUp(max(now + seconds, known.until if known else 0.0))
         return [PauseSeat(interface, WRAP_UP)]
+
+    def _note_joined(self, event: BridgeEntered) -> None:
+        """Whichever of the two comes first; a supervisor's telephone on a call (``…-watch-…``) is nobody's conversation."""
+        if event.unique_id == event.linked_id:  # the citizen's own channel began the call
+            self._citizens_bridges[event.bridge] = None
+            while len(self._citizens_bridges) > _MOST_BRIDGES:
+                del self._citizens_bridges[next(iter(self._citizens_bridges))]
+        elif (interface := interface_of(event.channel)) in self._interfaces and "-watch-" not in event.unique_id:
+            self._joined[event.unique_id] = event.bridge, interface
+        for unique_id, (bridge, seat) in self._joined.items():
+            if bridge == event.bridge and bridge in self._citizens_bridges and seat not in self._talking:
+                self._unqueued[unique_id] = seat
+
+    def _end_unqueued(self, unique_id: str, now: float) -> list[SeatAct]:
+        self._joined.pop(unique_id, None)
+        interface = self._unqueued.pop(unique_id, "")
+        queues = [queue for queue, seat in self._reasons if seat == interface]
+        longest = max(queues, key=lambda queue: self._wrap_up_s.get(queue, 0), default="")
+        return self._begin(longest, interface, now)
 
     def _note(self, queue: str, member: QueueMember, now: float) -> None:
         """Keep why the seat is paused; a wrap-up that somebody ended, or exchanged for a pause, is forgotten."""
@@ -116,6 +156,9 @@ class SeatRules:
             if interface not in busy:
                 del self._talking[interface]
                 acts += self._begin(queue, interface, now)
+        for unique_id, (_, interface) in list(self._joined.items()):
+            if interface not in busy:
+                acts += self._end_unqueued(unique_id, now)
         return acts
 
     def _reason(self, interface: str) -> str:

@@ -13,7 +13,7 @@ import structlog
 
 from ivr.analysis_setup import rise_watch
 from ivr.bootstrap import callback_rules, ledger_shelf, may_call, patient_pool, volumes
-from ivr.desk_setup import command_carrier, seat_keeper
+from ivr.desk_setup import command_carrier, lost_seat_watch, seat_keeper
 from ivr.device_watch_setup import device_tasks, device_tester
 from ivr.domain.errors import Unavailable
 from ivr.domain.events import LiveEvent
@@ -99,7 +99,7 @@ async def run_controller(settings: Settings) -> None:
         client = AmiClient("127.0.0.1", ami_port, "controller", secret)
         titles = {q["name"]: q["title"] for q in waiting_lines(settings)}
         exchange = AsteriskExchange(client)
-        seats = seat_keeper(settings, exchange)
+        seats, lost_seats = seat_keeper(settings, exchange), lost_seat_watch(settings, exchange)
         recorder = AsteriskRecorder(client, console)
         renewer = RecordingRenewer(recorder)
         watches, watch_hints = watch_keeper(settings, pool, AsteriskListeningPost(client, recorder))
@@ -110,6 +110,7 @@ async def run_controller(settings: Settings) -> None:
 
         def also(event: LiveEvent) -> None:
             seats.see(event)
+            lost_seats.see(event)
             test_line.see(event)
             watches.see(event)
             times.see(event)
@@ -131,7 +132,8 @@ async def run_controller(settings: Settings) -> None:
         async with partner_tasks(settings, pool, alarms) as for_partners, asyncio.TaskGroup() as tasks:
             for ear in (*ears, *for_partners):
                 tasks.create_task(ear.run(), name=type(ear).__name__)
-            for desk_part in (seats, *command_carrier(settings, pool, exchange), watches, watch_hints):
+            commands = command_carrier(settings, pool, exchange, lost_seats.suspect)
+            for desk_part in (seats, lost_seats, *commands, watches, watch_hints):
                 tasks.create_task(desk_part.run(), name=type(desk_part).__name__)
             answers = questions(settings, pool, spoken)
             for part in (client, calls, queue_log, live, renewer, collector, reconciler, dialler, waits, answers):

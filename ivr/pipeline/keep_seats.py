@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import structlog
 
@@ -56,10 +57,11 @@ class SeatKeeper:
 class CommandCarrier:
     """Carries out what pages ask for, one after the other, and pauses seats whose page is gone."""
 
-    def __init__(self, inbox: CommandInbox, leases: SeatLeases, control: SeatControl) -> None:
+    def __init__(self, inbox: CommandInbox, leases: SeatLeases, control: SeatControl, page_gone: Callable[[str], None]) -> None:
         self._inbox = inbox
         self._leases = leases
         self._control = control
+        self._page_gone = page_gone
 
     async def run(self) -> None:
         """Ends only when cancelled; a database that is away only delays it."""
@@ -92,6 +94,7 @@ class CommandCarrier:
     async def _expire(self) -> None:
         for seat in await self._leases.expire():
             log.warning("seat_lost", seat=seat)
+            self._page_gone(f"PJSIP/seat-{seat}")
             try:
                 await self._control.pause_seat(f"PJSIP/seat-{seat}", True, LOST)
             except (IvrError, TimeoutError) as failed:

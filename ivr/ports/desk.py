@@ -139,6 +139,22 @@ class SeatControl(Protocol):
     async def pause_seat(self, interface: str, paused: bool, reason: str) -> None: ...
 
 
+class SeatLegs(Protocol):
+    """The exchange's end: the legs of seats that are up. Raises IvrError or TimeoutError."""
+
+    async def legs_of(self, interface: str) -> Sequence[str]:
+        """Names of the channels by which this seat is connected now."""
+        ...
+
+    async def packets_heard(self, channel: str) -> int | None:
+        """RTP packets of sound that came by this leg so far; None when the leg is gone."""
+        ...
+
+    async def end_lost(self, channel: str) -> None:
+        """End a leg whose telephone is gone, as one that was lost: the dialplan holds the citizen. One that ended is no error."""
+        ...
+
+
 @dataclass(frozen=True)
 class DeskServices:
     """What the HTTP edge is given for desks. ``lease_s``: a page that says nothing for this long has lost its seat."""

@@ -10,6 +10,7 @@ from ivr.domain.events import (
     CallerLeft,
     ChannelEnded,
     ChannelStarted,
+    ContactLost,
     ExchangeSnapshot,
     HangupRequested,
     HoldChanged,
@@ -30,7 +31,7 @@ from ivr.telephony.ami_framing import Frame
 WANTED = frozenset({
     "QueueCallerJoin", "QueueCallerLeave", "QueueMemberStatus", "QueueMemberPause", "QueueMemberAdded",
     "QueueMemberRemoved", "Hold", "Unhold", "Newchannel", "MixMonitorStart", "BridgeEnter", "HangupRequest", "Hangup",
-    "OriginateResponse", "Reload", "AgentConnect", "AgentComplete", "AgentRingNoAnswer",
+    "OriginateResponse", "Reload", "AgentConnect", "AgentComplete", "AgentRingNoAnswer", "ContactStatus",
 })
 """The only events read; all others are cut off by their name before anything is decoded."""
 
@@ -93,6 +94,8 @@ def read_event(frame: Frame, now: float) -> LiveEvent | None:
             return HangupRequested(frame.get("channel", ""), frame.get("uniqueid", ""), frame.get("linkedid", ""))
         case "Hangup":
             return ChannelEnded(frame.get("uniqueid", ""), frame.get("linkedid", ""), frame.get("cause", ""), now)
+        case "ContactStatus" if frame.get("contactstatus") in ("Removed", "Unreachable"):
+            return ContactLost(frame.get("endpointname", ""))
         case "OriginateResponse":
             return OriginateFinished(
                 frame.get("actionid", ""), frame.get("channel", ""), frame.get("uniqueid", ""),

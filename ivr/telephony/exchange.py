@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+from ivr.domain.call import interface_of
 from ivr.domain.callback import dialable
 from ivr.domain.events import LiveEvent
 from ivr.ports.callbacks import CallRefused, CitizenCall, OutgoingLine
 from ivr.telephony.ami import AmiClient, AmiRefused
 
+_NETWORK_OUT_OF_ORDER = "38"
 _DIRECTION = {"caller": "read", "operator": "write"}
 
 
 class AsteriskExchange:
-    """ivr.ports.pipeline.Exchange and ivr.ports.callbacks.CitizenCalls over one AMI link."""
+    """ivr.ports.pipeline.Exchange, ivr.ports.desk.SeatLegs and ivr.ports.callbacks.CitizenCalls over one AMI link."""
 
     def __init__(self, client: AmiClient) -> None:
         self._client = client
@@ -31,6 +33,31 @@ class AsteriskExchange:
     async def pause_seat(self, interface: str, paused: bool, reason: str) -> None:
         """See ivr.ports.desk.SeatControl: AMI QueuePause without a queue, which means all of them."""
         await self._client.request("QueuePause", Interface=interface, Paused="true" if paused else "false", Reason=reason)
+
+    async def legs_of(self, interface: str) -> list[str]:
+        """See ivr.ports.desk.SeatLegs: AMI CoreShowChannels."""
+        channels = await self._client.request("CoreShowChannels", within_s=10)
+        return [
+            frame["channel"] for frame in channels
+            if interface_of(frame.get("channel", "")) == interface and frame.get("channelstatedesc") == "Up"
+        ]
+
+    async def packets_heard(self, channel: str) -> int | None:
+        """See the port: what Asterisk's own RTCP would report."""
+        try:
+            answer = await self._client.request("Getvar", Channel=channel, Variable="CHANNEL(rtcp,rxcount,audio)")
+        except AmiRefused:
+            return None
+        told = answer[0].get("value", "")
+        return int(told) if told.isdecimal() else None
+
+    async def end_lost(self, channel: str) -> None:
+        """See the port: Q.850's cause "network out of order", which dialplan/lost_seat.j2 tells from a telephone that hung up."""
+        try:
+            await self._client.request("Hangup", Channel=channel, Cause=_NETWORK_OUT_OF_ORDER)
+        except AmiRefused:
+            if await self.packets_heard(channel) is not None:
+                raise
 
     async def tell_wait(self, queue: str, seconds_per_place: int | None, at: float) -> None:
         """See ivr.ports.waits.WaitNotice: a global variable ``<Unix time>:<seconds>``, read by dialplan/expected_wait.j2."""

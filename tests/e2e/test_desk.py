@@ -16,13 +16,22 @@ from ivr.exchange_setup import credentials
 from tests.e2e.desk import DeskHotline, desk_browser, desk_hotline, leaves, operator_signs_in, shot, sits_down, sound, state
 from tests.e2e.journeys import arrival, filled_order
 from tests.e2e.journeys import state as call_state
+from tests.e2e.listening import hears_prompt, share_heard
+from tests.e2e.supervision import speaks
+from tests.e2e.test_menus import facts
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
 
 
+HOLD = """
+[hotline]
+lost_seat_hold_s = 12
+"""
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def office() -> AsyncIterator[DeskHotline]:
-    async with desk_hotline() as running:
+    async with desk_hotline(HOLD) as running:
         yield running
 
 
@@ -173,6 +182,48 @@ async def test_a_call_is_transferred_by_key_and_one_nobody_answers_pauses_the_se
             assert client.calls[await arrival(client, "13896710004")]["state"] == "queued", "the caller keeps the place"
             await caller.hang_up()
         await leaves(page, client)
+
+
+async def test_a_citizen_whose_operator_is_lost_is_held_and_put_back_and_then_given_to_any_other(office: DeskHotline) -> None:
+    """One call: the page is reloaded, the citizen comes back to it; then it is closed for good, and a colleague answers."""
+    said = [await asyncio.to_thread(office.speech, text) for text in (
+        "我家的承包地被村里收回去了", "刚才断线了补偿款还没有给", "您好我再说一遍",
+    )]
+    async with desk_browser(office) as page, office.client() as client, office.caller("13896710006", keep_sound=True) as caller:
+        await operator_signs_in(office, page, "wu")
+        await sits_down(page)
+        await page.get_by_test_id("desk-ready").click()
+        await state(page, "available")
+        await caller.dial("12348")
+        linked_id = await arrival(client, "13896710006")
+        await caller.wait_for("CALL_ESTABLISHED")
+        await caller.press("0")
+        await state(page, "ringing", 30)
+        await page.get_by_test_id("answer").click()
+        await call_state(client, linked_id, "talking")
+        await speaks(caller, said[0])
+        page.on("dialog", lambda asked: asyncio.ensure_future(asked.accept()))
+        await page.reload()
+        await hears_prompt(office, caller, "seat-lost", 40)
+        await state(page, "ringing", 40)
+        await expect(page.get_by_test_id("pop-number")).to_have_text("13896710006", timeout=15_000)
+        await page.get_by_test_id("answer").click()
+        await state(page, "talking")
+        await speaks(caller, said[1])
+        async with office.operator("one", answers_itself=True) as colleague:
+            await client.queue_until(lambda q: any((m["interface"], m["state"]) == ("PJSIP/seat-one", "available") for m in q["member_list"]))
+            await page.close(run_before_unload=False)
+            await colleague.wait_for("CALL_ESTABLISHED", 60)
+            await speaks(caller, said[2])
+            assert client.calls[linked_id]["state"] == "talking"
+            await caller.hang_up()
+        order = await filled_order(client, linked_id)
+    assert order["outcome"] == "answered" and [o["calls"] for o in client.orders.values() if linked_id in o["calls"]] == [[linked_id]]
+    seen = await facts(office, linked_id, lambda kinds: len(kinds) > 0)
+    assert [what for kind, what in seen if kind == "SEAT_LOST"] == ["web", "web", "others"]
+    assert not [kind for kind, _ in seen if kind == "RATING_ASKED"], "nobody is asked for a rating by a line that broke"
+    caller_track, = office.recordings.rglob(f"*{linked_id}*-caller.wav")
+    assert [share_heard(caller_track, *line) > 0.5 for line in said] == [True, True, True]
 
 
 async def test_a_page_that_is_gone_loses_its_seat_which_is_paused(office: DeskHotline) -> None:

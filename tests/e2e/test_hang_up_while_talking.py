@@ -12,6 +12,7 @@ import pytest_asyncio
 
 from ivr.demo.client import HotlineClient
 from ivr.demo.phone import PhoneAccount, ScriptedPhone
+from ivr.exchange_setup import credentials
 from tests.e2e.call_backs import ask_for_call_back, citizen_of
 from tests.e2e.hotline import RunningHotline, running_hotline
 from tests.e2e.journeys import command, dialled, filled_order, into_the_queue, line_up, state
@@ -24,6 +25,7 @@ MORE = """
 [hotline]
 queue = "small"
 transfer_ring_s = 5
+lost_seat_hold_s = 6
 
 [callback]
 hours = ["00:00-24:00"]
@@ -151,6 +153,49 @@ async def test_while_a_citizen_is_led_back_to_the_queue(desks: RunningHotline, c
         await playing(desks, "transfer-back")
         await citizen.hang_up()
         assert await one_order(desks, client, linked_id) == ("answered", [linked_id])
+
+
+async def lost(desks: RunningHotline) -> None:
+    """The leg of an operator whose telephone is gone ends as Asterisk and the controller end such a one."""
+    channels = (await command(desks, "core show channels concise")).splitlines()
+    leg, = (line.partition("!")[0] for line in channels if line.startswith("PJSIP/seat-"))
+    reader, writer = await asyncio.open_connection("127.0.0.1", desks.ami)
+    writer.write(f"Action: Login\r\nUsername: controller\r\nSecret: {credentials(desks.settings).ami_controller}\r\nEvents: off\r\n\r\n".encode())
+    writer.write(f"Action: Hangup\r\nChannel: {leg}\r\nCause: 38\r\n\r\nAction: Logoff\r\n\r\n".encode())
+    async with asyncio.timeout(10):
+        await reader.read()
+    writer.close()
+
+
+@pytest.mark.parametrize("prompt", ["seat-lost", "seat-others"])
+async def test_while_a_lost_operator_is_waited_for(desks: RunningHotline, client: HotlineClient, prompt: str) -> None:
+    number = str(next(_numbers))
+    async with desks.caller(number) as citizen:
+        async with desks.operator("three", answers_itself=True) as operator:
+            await client.queue_until(lambda q: q["queue"] == "small" and q["members"]["available"] == 1)
+            linked_id = await dialled(client, citizen, number)
+            await state(client, linked_id, "talking")
+            operator.kill()
+            await lost(desks)
+            await playing(desks, "seat-lost")
+        if prompt == "seat-lost":
+            await citizen.hang_up()
+        else:
+            await a_message_is_left(desks, citizen, linked_id)
+        assert await one_order(desks, client, linked_id) == ("answered", [linked_id])
+    assert len(list(desks.recordings.rglob(f"*{linked_id}*-caller.wav"))) == 1, "a message goes on in the call's own recording"
+
+
+async def a_message_is_left(desks: RunningHotline, citizen: ScriptedPhone, linked_id: str) -> None:
+    """The hold ended with nobody there: the citizen is led to the queue, leaves it for a message, and hangs up in it."""
+    await playing(desks, "seat-others")
+    await silent(desks, "seat-others")
+    async with asyncio.timeout(20):
+        while "!Queue!small" not in await command(desks, "core show channels concise"):
+            await asyncio.sleep(0.05)
+    await citizen.press("#")
+    await facts(desks, linked_id, lambda seen: any(kind == "MESSAGE" for kind, _ in seen))
+    await citizen.hang_up()
 
 
 async def all_pause(desks: RunningHotline, client: HotlineClient, stack: AsyncExitStack) -> None:

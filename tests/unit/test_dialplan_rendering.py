@@ -109,8 +109,8 @@ def test_the_rich_exchange_in_short() -> None:
         "appointment-legal-aid", "appointment-mediation", "ask-slots-legal-aid", "ask-slots-mediation", "ask-hold", "appointment",
         "appointment-confirm", "appointment-mine",
         "recording", "expected-hotline", "expected-village",
-        "from-seat", "seat-rings", "joined", "transfer", "consult", "consult-failed", "returned", "supervision", "taken-over", "nuisance",
-        "nuisance-advice", "nuisance-listed",
+        "from-seat", "seat-rings", "joined", "transfer", "consult", "consult-failed", "returned", "supervision", "taken-over",
+        "talk-over", "held", "seat-left", "nuisance", "nuisance-advice", "nuisance-listed",
         "duty", "duty-road-mobile-one", "duty-road-county",
         "from-village", "louder", "village", "village-adviser", "village-duty", "ask-village-duty", "village-any", "village-station", "village-media",
         "self-test", "self-test-answers", "end-self-test",
@@ -118,7 +118,7 @@ def test_the_rich_exchange_in_short() -> None:
     assert {s.extension for s in found if s.context == "from-trunk-carrier"} == {"12348", "0951612348"}
     assert {s.extension for s in found if s.context == "from-seat"} == {"echo"}, "seats reach nothing outside"
     dialling = {s.context for s in found if s.application == "Dial"}
-    assert dialling == {"duty", "duty-road-mobile-one", "duty-road-county", "consult-failed", "village-station", "self-test"}, "call-backs are dialled by the controller alone"
+    assert dialling == {"duty", "duty-road-mobile-one", "duty-road-county", "consult-failed", "held", "village-station", "self-test"}, "call-backs are dialled by the controller alone"
     caps = [s.arguments for s in found if s.context == "from-trunk-mobile" and "GROUP_COUNT" in s.arguments]
     assert caps == ["$[${GROUP_COUNT(mobile@trunk)} > 4]?full"]
 

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from ivr.domain.events import ExchangeSnapshot, MemberChanged, QueueMember, QueueSnapshot, RangOut, TalkBegan, TalkEnded
+from ivr.domain.events import (
+    BridgeEntered,
+    ChannelEnded,
+    ExchangeSnapshot,
+    LiveEvent,
+    MemberChanged,
+    QueueMember,
+    QueueSnapshot,
+    RangOut,
+    TalkBegan,
+    TalkEnded,
+)
 from ivr.domain.seat_state import RING_OUT, WRAP_UP, PauseSeat, ResumeSeat, SeatRules
 
 SEAT = "PJSIP/seat-web"
@@ -101,3 +112,40 @@ def test_two_controllers_do_the_same_and_the_second_changes_nothing() -> None:
         told(one, WRAP_UP, 0)
         told(one, "", 5)  # done
         assert one.due(1000) == []
+
+
+CITIZEN, LEG = "x-1.0", "x-1.1"
+
+
+def joins(who: str, bridge: str = "b", channel: str = f"{SEAT}-0000001f") -> BridgeEntered:
+    return BridgeEntered("PJSIP/trunk-a-00000000" if who == CITIZEN else channel, who, CITIZEN, bridge, 2, 1.0)
+
+
+def pages(*events: LiveEvent) -> list[PauseSeat | ResumeSeat]:
+    seat = rules()
+    told(seat, "", 0)
+    return [act for event in events for act in seat.apply(event, 100)]
+
+
+def test_who_is_joined_with_a_citizen_by_a_transfer_wraps_up_too() -> None:
+    gone = ChannelEnded(LEG, CITIZEN)
+    assert pages(joins(LEG), joins(CITIZEN), gone) == [PauseSeat(SEAT, WRAP_UP)]
+    assert pages(joins(CITIZEN), joins(LEG), gone, gone) == [PauseSeat(SEAT, WRAP_UP)]
+    assert pages(joins(LEG, "consultation"), joins(CITIZEN), gone) == [], "a colleague who was only asked"
+    assert pages(joins(LEG, "consultation"), joins(CITIZEN), joins(LEG), gone) == [PauseSeat(SEAT, WRAP_UP)]
+    assert pages(joins("x-watch-7"), joins(CITIZEN), ChannelEnded("x-watch-7", CITIZEN)) == [], "a supervisor who listened"
+    assert pages(joins(LEG, channel="PJSIP/seat-one-00000001"), joins(CITIZEN), gone) == []
+
+
+def test_a_queues_own_conversation_is_told_by_the_queue() -> None:
+    begun = TalkBegan("village", SEAT, CITIZEN)
+    assert pages(begun, joins(LEG), joins(CITIZEN), ChannelEnded(LEG, CITIZEN)) == []
+
+
+def test_a_transferred_conversation_that_ended_while_nobody_looked_is_followed_by_its_wrap_up() -> None:
+    seat = rules()
+    told(seat, "", 0)
+    for event in (joins(LEG), joins(CITIZEN)):
+        seat.apply(event, 0)
+    assert seat.apply(snapshot("", 2), 5) == [] and seat.apply(snapshot("", 1), 6) == [PauseSeat(SEAT, WRAP_UP)]
+    assert seat.due(35) == [] and seat.due(36) == [ResumeSeat(SEAT)]
