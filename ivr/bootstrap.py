@@ -25,6 +25,7 @@ from ivr.storage.alarms import PostgresAlarms
 from ivr.storage.database import open_pool
 from ivr.storage.reconciliation import PostgresBooks
 from ivr.storage.statistics import PostgresStatistics
+from ivr.storage.tasks import PostgresTasks
 from ivr.telephony.ledger import LedgerReader
 from ivr.telephony.ledger_source import LedgerShelf
 
@@ -83,7 +84,14 @@ def callback_rules(settings: Settings) -> CallbackRules:
     return CallbackRules(
         attempts=callback.attempts, spacing_s=callback.spacing_s, kept_s=callback.kept_h * 3600,
         dissatisfied=callback.dissatisfied, dissatisfied_delay_s=callback.dissatisfied_delay_s,
+        asked_s=callback.asked_s, task_hold_s=callback.task_hold_minutes * 60,
     )
+
+
+def task_desk(settings: Settings, pool: Pool) -> PostgresTasks:
+    """What waits for people. Whoever has a work number is put through to their own seat; anybody else to the hotline's."""
+    lines = {seat.work_number: f"lawyer-{seat.work_number}" for seat in settings.seats if seat.work_number}
+    return PostgresTasks(pool, callback_rules(settings), lines, settings.hotline.queue, settings.orders.most_returns)
 
 
 def may_call(settings: Settings, now: float) -> bool:

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from ivr import bootstrap
 from ivr.cli_terminal import out, plain_errors
-from ivr.domain.callback import RESULT_WORDS
+from ivr.domain.callback import KIND_WORDS, RESULT_WORDS
 from ivr.domain.errors import BadSetting
 from ivr.domain.worktime import SHANGHAI
 from ivr.ports.views import CallbackFilter, CallbackRecord
@@ -22,7 +22,6 @@ from ivr.storage.views import PostgresViews
 
 callbacks_app = typer.Typer(help="Call-backs owed to citizens.", no_args_is_help=True)
 
-_KINDS = {"kept_place": "预约回电", "dissatisfied": "不满意回访"}
 _STATES = {"waiting": "等待", "calling": "正在拨打", "done": "已完成", "failed": "未完成", "withdrawn": "已取消"}
 _LONGEST_REASON = 100
 
@@ -37,7 +36,7 @@ def list_callbacks(
     table = Table("id", "", "号码", "队列", "状态", "次数", "预约于", "最早再拨", "工单", "情况")
     for job in found:
         table.add_row(
-            str(job.id), _KINDS[job.kind], job.number or "-", job.queue, _STATES[job.state], str(job.attempts),
+            str(job.id), KIND_WORDS[job.kind], job.number or "-", job.queue, _STATES[job.state], str(job.attempts),
             f"{job.promised_at.astimezone(SHANGHAI):%m-%d %H:%M}",
             "" if job.closed_at else f"{job.not_before.astimezone(SHANGHAI):%m-%d %H:%M}", job.order_number,
             Text(RESULT_WORDS.get(job.reason, job.reason)),

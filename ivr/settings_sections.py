@@ -248,6 +248,8 @@ class CallbackSettings(_Section):
     )
     dissatisfied: bool = Field(True, description="Call back who rated a call 4 or 5 by key")
     dissatisfied_delay_s: int = Field(3600, ge=0, le=604800, description="How long after such a call")
+    asked_s: int = Field(600, ge=10, le=3600, description="A call somebody asked for that no free seat got by then is not made")
+    task_hold_minutes: int = Field(30, ge=1, le=720, description="How long a task stays with who took it")
 
     @property
     def called_hours(self) -> OpeningHours:

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-CallbackKind = Literal["kept_place", "dissatisfied"]
+CallbackKind = Literal["kept_place", "dissatisfied", "asked"]
 CallbackState = Literal["waiting", "calling", "done", "failed", "withdrawn"]
 AttemptResult = Literal["answered", "gave_up", "unreached", "interrupted", "not_placed"]
 OPEN_STATES: tuple[CallbackState, ...] = ("waiting", "calling")
@@ -64,13 +64,16 @@ class CallbackRules:
     dissatisfied: bool = True
     dissatisfied_delay_s: float = 3600.0
     fresh_s: float = 3600.0
+    asked_s: float = 600.0
+    task_hold_s: float = 1800.0
 
 
 @dataclass(frozen=True, slots=True)
 class CallbackJob:
     """One promised call-back. Times are Unix seconds; ``attempts`` counts those in which the citizen's phone was tried.
 
-    ``due``: its delay or the spacing since the last attempt is over.
+    ``due``: its delay or the spacing since the last attempt is over. ``asked``: somebody asked for it to be dialled now; then
+    ``queue`` is that of their own seat, where it has one.
     """
 
     id: int
@@ -83,6 +86,7 @@ class CallbackJob:
     attempts: int = 0
     tries: int = 0
     due: bool = True
+    asked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,19 +109,20 @@ def startable(
 
     ``ringing`` names the queue of every attempt whose citizen has not been put into it yet: a seat is kept for each. While
     callers wait no seat is ever free for long; then the citizen whose turn has come is called all the same, one in each queue
-    at a time, and waits at the head of it: else whoever came later would go first. Kept places go before the dissatisfied.
-    Outside the hours only a fresh promise is kept, for the first time: whoever asked for it a moment ago is awake.
+    at a time, and waits at the head of it: else whoever came later would go first. What a person asked for goes first, and at any
+    hour: they answer for it. Kept places go before the dissatisfied. Outside the hours the machine keeps only a fresh promise, for
+    the first time: whoever asked for it a moment ago is awake.
     """
     taken: set[str] = set()
     for queue in ringing:
         _take(queues.get(queue, QueueNow()).free, taken)
     chosen: list[CallbackJob] = []
-    for job in sorted(jobs, key=lambda j: (j.kind != "kept_place", j.arrived_at, j.id)):
+    for job in sorted(jobs, key=lambda j: (not j.asked, j.kind != "kept_place", j.arrived_at, j.id)):
         queue_now = queues.get(job.queue)
         fresh = job.kind == "kept_place" and job.attempts == 0 and now - job.promised_at < rules.fresh_s
-        if queue_now is None or not job.due or not (in_hours or fresh):
+        if queue_now is None or not job.due or not (in_hours or fresh or job.asked):
             continue
-        if any(job.kind == "dissatisfied" or since < job.arrived_at for since in queue_now.waiting_since):
+        if any(job.kind != "kept_place" or since < job.arrived_at for since in queue_now.waiting_since):
             continue
         if any(other.number == job.number for other in chosen):
             continue
@@ -144,14 +149,18 @@ def result_of(outcome: str, answered: bool, picked_up: bool) -> AttemptResult:
     return "gave_up" if picked_up else "unreached"
 
 
-def state_after(result: AttemptResult, attempts: int, rules: CallbackRules) -> tuple[CallbackState, int]:
-    """The job's state and its count of attempts after one more ended so. What was our own fault does not count."""
+def state_after(kind: CallbackKind, result: AttemptResult, attempts: int, rules: CallbackRules) -> tuple[CallbackState, int]:
+    """The job's state and its count of attempts after one more ended so. What was our own fault does not count.
+
+    What a person asked for from an order is tried once: they see what came of it, and ask again.
+    """
     if result == "answered":
         return "done", attempts + 1
     attempts += result in _COUNTED
-    return ("failed" if attempts >= rules.attempts else "waiting"), attempts
+    return ("failed" if kind == "asked" or attempts >= rules.attempts else "waiting"), attempts
 
 
+KIND_WORDS: dict[str, str] = {"kept_place": "预约回电", "dissatisfied": "不满意回访", "asked": "工单回电"}
 RESULT_WORDS: dict[str, str] = {
     "answered": "已接通", "gave_up": "市民接听后未等到坐席", "unreached": "无人接听、占线或无法接通", "interrupted": "系统中断",
     "not_placed": "未能拨出",
@@ -160,7 +169,7 @@ RESULT_WORDS: dict[str, str] = {
 
 def note_on_failure(kind: CallbackKind, number: str, attempts: int, last: str) -> str:
     """What the order says of a call-back that was not kept."""
-    what = "不满意回访" if kind == "dissatisfied" else "预约回电"
+    what = KIND_WORDS[kind]
     if not number:
         return f"{what}没有可回拨的号码，请人工联系来电人。"
     tried = f"已拨打 {attempts} 次，最后一次{RESULT_WORDS.get(last, last)}" if attempts else "未能在时限内拨出"

@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from ivr.analysis_setup import analysis_services
-from ivr.bootstrap import figure_limits, patient_pool, statistics
+from ivr.bootstrap import figure_limits, patient_pool, statistics, task_desk
 from ivr.desk_setup import desk_services
 from ivr.device_setup import adviser_desk, device_desk, provisioning_desk
 from ivr.exchange_setup import certificate, database_url
@@ -63,6 +63,7 @@ async def run_web(settings: Settings, stop: asyncio.Event) -> None:
             risks=PostgresRisks(pool, shipped_risks()),
             corrections=PostgresCorrections(pool),
             quality=PostgresQualityDesk(pool),
+            tasks=task_desk(settings, pool),
             analysis=analysis_services(settings, pool),
             advisers=adviser_desk(settings, pool),
             provisioning=await provisioning_desk(settings, pool),

@@ -31,9 +31,10 @@ from ivr.ports.search import Search
 from ivr.ports.sessions import FactorState, Origin, SecondFactors, SessionList
 from ivr.ports.statistics import Statistics
 from ivr.ports.supervision import SupervisionServices
+from ivr.ports.tasks import TaskDesk
 from ivr.ports.views import Views
 
-Topic = Literal["queue", "call", "order", "alarm", "seat", "risk"]
+Topic = Literal["queue", "call", "order", "alarm", "seat", "risk", "task"]
 DatabaseState = Literal["away", "full", "read_only"]
 Track = Literal["caller", "operator", "both"]
 Tones = Mapping[Speaker, Sequence[tuple[float, float]]]
@@ -245,6 +246,7 @@ class WebServices:
     advisers: AdviserDesk
     provisioning: ProvisioningDesk
     quality: QualityDesk = field(kw_only=True)
+    tasks: TaskDesk = field(kw_only=True)
     second_factors: SecondFactors
     sessions: SessionList
     privacy: PrivacyServices

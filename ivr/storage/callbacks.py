@@ -20,6 +20,7 @@ from ivr.domain.callback import (
     state_after,
 )
 from ivr.domain.errors import NotFound
+from ivr.domain.task import task_of_job
 from ivr.ports.callbacks import OpenAttempt
 from ivr.storage.database import held_connection, transaction, transaction_on
 from ivr.storage.feed import append
@@ -96,7 +97,7 @@ class CallbackJobs:
             first = await connection.fetchval("SELECT number FROM work_order WHERE id = $1", job["order_id"])
             note = f"该号码已有回电任务，见工单 {first}。"
         if note:
-            await _add_note(connection, order["id"], note)
+            await add_note(connection, order["id"], note)
         return [order["number"]] if note else []
 
 
@@ -112,19 +113,26 @@ async def end_attempt(connection: Connection, linked_id: str, result: AttemptRes
     assert job is not None
     if job["state"] not in ("waiting", "calling") and result != "answered":
         return []
-    state, attempts = state_after(result, job["attempts"], rules)
+    state, attempts = state_after(job["kind"], result, job["attempts"], rules)
     await connection.execute(
         "UPDATE callback_job SET state = $2, attempts = $3, not_before = now() + $4, reason = $5,"
-        " closed_at = CASE WHEN $2 = 'waiting' THEN NULL ELSE now() END WHERE id = $1",
+        " closed_at = CASE WHEN $2 = 'waiting' THEN NULL ELSE now() END,"
+        " asked_until = NULL, asked_queue = CASE WHEN $2 = 'waiting' THEN '' ELSE asked_queue END WHERE id = $1",
         job_id, state, attempts, timedelta(seconds=rules.spacing_s), result,
     )
+    if state == "done":
+        await connection.execute(
+            "UPDATE task SET result = 'talked', done_by = coalesce(nullif(holder, ''), 'system'), done_at = now()"
+            " WHERE id = $1 AND done_at IS NULL", task_of_job(job["kind"], job_id),
+        )
     if state != "failed":
         return []
-    await _add_note(connection, job["order_id"], note_on_failure(job["kind"], job["number"], attempts, result))
+    await add_note(connection, job["order_id"], note_on_failure(job["kind"], job["number"], attempts, result))
     return [await connection.fetchval("SELECT number FROM work_order WHERE id = $1", job["order_id"])]
 
 
-async def _add_note(connection: Connection, order_id: int, note: str) -> None:
+async def add_note(connection: Connection, order_id: int, note: str) -> None:
+    """Say something in an order's note, once."""
     await connection.execute(
         "UPDATE work_order SET note = note || $2, version = version + 1 WHERE id = $1 AND position($2 IN note) = 0", order_id, note
     )
@@ -155,7 +163,7 @@ class PostgresCallbacks:
             )
             if row is None:
                 raise NotFound(f"there is no open call-back {job_id}; `ivr callbacks list` shows the open ones")
-            await _add_note(connection, row["order_id"], f"回电已取消：{reason}。")
+            await add_note(connection, row["order_id"], f"回电已取消：{reason}。")
             number = str(await connection.fetchval("SELECT number FROM work_order WHERE id = $1", row["order_id"]))
             await append(connection, "order", number)
             return number
@@ -182,14 +190,19 @@ class LeadersDesk:
                 " WHERE c.caller_number IN (j.number, nullif(j.caller_number, '')) AND c.queue = j.queue"
                 " AND c.channel <> 'callback' AND c.arrived_at > j.promised_at AND c.answered_at IS NOT NULL)"
             )
+            await connection.execute(
+                "UPDATE callback_job SET asked_until = NULL, asked_queue = '' WHERE state = 'waiting' AND asked_until < now()"
+            )
+            # What its person did not get dialled is as it was before: given up, where it had been.
             overdue = await connection.fetch(
                 "UPDATE callback_job SET state = 'failed', closed_at = now(), reason = 'expired'"
-                " WHERE state = 'waiting' AND expires_at < now() RETURNING kind, number, attempts, order_id"
+                " WHERE state = 'waiting' AND asked_until IS NULL AND (expires_at < now() OR attempts >= $1)"
+                " RETURNING kind, number, attempts, order_id", self._rules.attempts,
             )
             numbers = []
             for job in overdue:
                 note = note_on_failure(job["kind"], job["number"], job["attempts"], "unreached")
-                await _add_note(connection, job["order_id"], note)
+                await add_note(connection, job["order_id"], note)
                 numbers.append(await connection.fetchval("SELECT number FROM work_order WHERE id = $1", job["order_id"]))
             for number in sorted(numbers):
                 await append(connection, "order", number)
@@ -198,12 +211,16 @@ class LeadersDesk:
         """See the port."""
         async with transaction_on(self._connection) as connection:
             rows = await connection.fetch(
-                "SELECT id, kind, queue, number, trunk, attempts, tries, not_before <= now() AS due,"
+                "SELECT id, kind, coalesce(nullif(asked_queue, ''), queue) AS queue, number, trunk, attempts, tries,"
+                " not_before <= now() AS due, asked_until IS NOT NULL AS asked,"
                 " extract(epoch FROM arrived_at)::float8 AS arrived_at, extract(epoch FROM promised_at)::float8 AS promised_at"
                 " FROM callback_job j WHERE state = 'waiting'"
                 " AND NOT EXISTS (SELECT FROM call c WHERE c.state <> 'ended' AND c.caller_number = j.number)"
                 " AND NOT EXISTS (SELECT FROM callback_job o WHERE o.state = 'calling' AND o.number = j.number)"
-                " ORDER BY not_before > now(), arrived_at LIMIT $1", _MOST,
+                # Whoever took it calls when they are ready: until then nobody else's seat does.
+                " AND (asked_until IS NOT NULL OR NOT EXISTS (SELECT FROM task t WHERE t.done_at IS NULL AND t.ends_at > now()"
+                " AND t.id = CASE j.kind WHEN 'kept_place' THEN 'callback' ELSE j.kind END || '-' || j.id))"
+                " ORDER BY asked_until IS NULL, not_before > now(), arrived_at LIMIT $1", _MOST,
             )
         return [CallbackJob(**dict(r)) for r in rows]
 
@@ -211,7 +228,8 @@ class LeadersDesk:
         """See the port."""
         async with transaction_on(self._connection) as connection:
             rows = await connection.fetch(
-                "SELECT a.linked_id, j.queue, extract(epoch FROM now() - a.started_at)::float8 AS age_s,"
+                "SELECT a.linked_id, coalesce(nullif(j.asked_queue, ''), j.queue) AS queue,"
+                " extract(epoch FROM now() - a.started_at)::float8 AS age_s,"
                 " coalesce(c.state, 'arrived') = 'arrived' AS ringing, c.linked_id IS NOT NULL AS told"
                 " FROM callback_attempt a JOIN callback_job j ON j.id = a.job_id LEFT JOIN call c ON c.linked_id = a.linked_id"
                 " WHERE a.ended_at IS NULL ORDER BY a.started_at"

@@ -16,7 +16,7 @@ Permission = Literal[
     "queues.read", "calls.read", "transcripts.read", "recordings.play", "orders.read", "live.read", "nuisance.read",
     "appointments.write", "deliveries.read", "statistics.read", "orders.own", "orders.assign",
     "desk.use", "seats.supervise", "risks.decide", "transcripts.correct", "warnings.sign", "devices.read", "devices.write",
-    "quality.own", "quality.score",
+    "quality.own", "quality.score", "tasks.read", "tasks.work",
     "sessions.revoke", "calls.unmask", "orders.unmask", "cases.export", "retention.read", "holds.write",
 ]
 
@@ -25,18 +25,23 @@ _READER: frozenset[Permission] = frozenset(
 )
 
 ACCESS: dict[str, frozenset[Permission]] = {
-    "operator": _READER | {"quality.own", "recordings.play", "appointments.write", "desk.use", "calls.unmask", "orders.unmask"},
+    "operator": _READER | {
+        "quality.own", "recordings.play", "appointments.write", "desk.use", "calls.unmask", "orders.unmask",
+        "tasks.read", "tasks.work",
+    },
     "supervisor": _READER | {
         "orders.assign", "recordings.play", "nuisance.read", "appointments.write", "deliveries.read", "desk.use", "devices.read",
-        "quality.own", "quality.score",
+        "quality.own", "quality.score", "tasks.read", "tasks.work",
         "transcripts.correct", "risks.decide", "seats.supervise", "warnings.sign", "calls.unmask", "orders.unmask", "cases.export",
         "retention.read", "holds.write",
     },
     "administrator": _READER | {
         "recordings.play", "nuisance.read", "appointments.write", "deliveries.read", "devices.read", "devices.write",
-        "sessions.revoke", "retention.read", "holds.write",
+        "sessions.revoke", "retention.read", "holds.write", "tasks.read",
     },
-    "dispatcher": _READER | {"deliveries.read", "orders.assign", "devices.read", "warnings.sign", "calls.unmask", "orders.unmask"},
+    "dispatcher": _READER | {
+        "deliveries.read", "orders.assign", "devices.read", "warnings.sign", "calls.unmask", "orders.unmask", "tasks.read",
+    },
     "handler": frozenset({"orders.own", "orders.unmask"}),
     "adviser": frozenset({"orders.own", "orders.unmask"}),
     "auditor": frozenset({"retention.read"}),

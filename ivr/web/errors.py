@@ -21,6 +21,7 @@ from ivr.domain.errors import (
 )
 from ivr.domain.order_edits import EditRefused
 from ivr.domain.scorecard import SheetRefused
+from ivr.domain.task import TaskRefused, TaskTaken
 from ivr.domain.work_order import MoveRefused
 from ivr.ports.analysis import WarningChanged
 from ivr.ports.corrections import WordChanged
@@ -125,6 +126,8 @@ STATUS: tuple[tuple[type[IvrError], HTTPStatus], ...] = (
     (NotMaskedYet, HTTPStatus.CONFLICT),
     (WordChanged, HTTPStatus.CONFLICT),
     (SeatTalks, HTTPStatus.CONFLICT),
+    (TaskTaken, HTTPStatus.CONFLICT),
+    (TaskRefused, HTTPStatus.CONFLICT),
     (CommandRefused, HTTPStatus.CONFLICT),
     (MoveRefused, HTTPStatus.CONFLICT),
     (EditRefused, HTTPStatus.CONFLICT),

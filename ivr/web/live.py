@@ -24,6 +24,7 @@ from ivr.web.models import Alarm, LiveClock, LiveSnapshot, Wire
 from ivr.web.present import alarm, call_row, queue_status, work_order
 from ivr.web.risk import RiskChange
 from ivr.web.supervision_models import SeatChange
+from ivr.web.tasks import TaskChange
 
 RECENT = 50
 _BATCH = 500
@@ -326,6 +327,8 @@ class LiveHub:
             states["seat", seat] = (SeatChange(seat=seat),)
         for risk in named.get("risk", ()):
             states["risk", risk] = (RiskChange(id=int(risk)),)
+        for task in named.get("task", ()):
+            states["task", task] = (TaskChange(id=task),)
         if "alarm" in named:
             for stored in await views.alarms_named(named["alarm"]):
                 states["alarm", stored.name] = (alarm(stored),)

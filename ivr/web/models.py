@@ -305,11 +305,12 @@ class WorkOrderList(Wire):
 class Callback(Wire):
     """One call-back owed to a citizen; ``calls`` are the linked ids of its attempts, ``number`` '' when there is none to dial.
 
-    ``kept_place``: the caller kept the place in the queue; ``dissatisfied``: the caller rated a call 4 or 5.
+    ``kept_place``: the caller kept the place in the queue; ``dissatisfied``: the caller rated a call 4 or 5; ``asked``: somebody
+    asked for it from an order or a voice message.
     """
 
     id: int
-    kind: Literal["kept_place", "dissatisfied"]
+    kind: Literal["kept_place", "dissatisfied", "asked"]
     state: Literal["waiting", "calling", "done", "failed", "withdrawn"]
     queue: str
     number: str

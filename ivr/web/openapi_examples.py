@@ -43,6 +43,7 @@ BODIES: Final[Mapping[str, Mapping[str, Any]]] = {
     },
     "AppealWish": {"words": "静默是来电人去找合同"},
     "AppealDecision": {"decision": "kept", "reason": "静默期间没有向来电人说明"},
+    "TaskDone": {"result": "talked", "note": "周五带合同来窗口"},
     "WarningSignature": {"level": 2, "decision": "confirmed", "reason": "工地欠薪，已联系人社局"},
 }
 

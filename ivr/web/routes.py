@@ -44,6 +44,7 @@ from ivr.web.retention import RETENTION_ROUTES
 from ivr.web.risk import RISK_ROUTES
 from ivr.web.route import Route
 from ivr.web.supervision_routes import SUPERVISION_ROUTES
+from ivr.web.tasks import TASK_ROUTES
 from ivr.web.veils import UNMASKING_ROUTES
 
 
@@ -350,13 +351,14 @@ ROUTES: tuple[Route, ...] = (
         "GET",
         "/api/v1/live",
         stream.live,
-        "Server-sent events: snapshot, then numbered changes (queue, call, order, alarm, seat, risk) and a clock",
+        "Server-sent events: snapshot, then numbered changes (queue, call, order, alarm, seat, risk, task) and a clock",
         {200: "text/event-stream"},
         permission="live.read",
         activity=False,
         headers={"Last-Event-ID": "the number seen last, to go on from there"},
     ),
     *DESK_ROUTES,
+    *TASK_ROUTES,
     Route("GET", "/api/openapi.json", show_openapi, "This document", {200: "application/json"}),
     Route("GET", "/", pages.index, "The pages", {200: "text/html"}, open=True, documented=False),
     Route("GET", "/favicon.svg", pages.favicon, "The icon", {200: "image/svg+xml"}, open=True, documented=False),

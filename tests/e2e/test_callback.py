@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
+from ivr import bootstrap
 from ivr.demo.client import HotlineClient
 from tests.e2e.call_backs import (
     ask_for_call_back,
@@ -26,6 +27,7 @@ from tests.e2e.call_backs import (
 )
 from tests.e2e.hotline import RunningHotline, running_hotline
 from tests.e2e.journeys import filled_order, into_the_queue, state
+from tests.e2e.test_menus import facts
 from tests.faults.witness import kill, pid_of, pid_returns
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
@@ -37,6 +39,12 @@ attempts = 2
 spacing_s = 1
 ring_s = 20
 dissatisfied_delay_s = 1
+
+[[seats]]
+name = "three"
+operator = "孙律师"
+work_number = "8003"
+queues = ["hotline"]
 """
 
 
@@ -251,6 +259,40 @@ async def test_a_promise_outlives_a_dead_controller_and_a_dead_asterisk(hotline:
         order = await filled_order(client, linked_id)
         assert incoming(citizen) == 1 and (done["tries"], done["attempts"]) == (1, 1)
         assert order["calls"] == [linked_id, back] and order["outcome"] == "callback"
+
+
+async def test_who_left_a_message_is_called_from_the_task_into_ones_own_seat(hotline: RunningHotline, client: HotlineClient) -> None:
+    """The citizen hangs up while told who calls, then talks; both calls join the message's order, the task stays until it is done."""
+    number = "13896100031"
+    async with citizen_of(hotline, number, keep_sound=True) as citizen, bootstrap.patient_pool(hotline.settings, "test", size=2) as pool:
+        linked_id = await into_the_queue(client, citizen, number)
+        await citizen.press("#")
+        await facts(hotline, linked_id, lambda seen: any(kind == "MESSAGE" for kind, _ in seen))
+        await citizen.hang_up()
+        order = await filled_order(client, linked_id)
+        tasks, task = bootstrap.task_desk(hotline.settings, pool), f"message-{order['number']}"
+        await tasks.take(task, "sun")
+        async with hotline.operator("three", keep_sound=True) as own, hotline.operator() as other:
+            await client.queue_until(lambda q: q["queue"] == "hotline" and q["members"]["available"] == 2)
+            await tasks.call(task, "sun", "8003")
+            await called(citizen, 1)
+            await citizen.answer()
+            await heard(hotline, citizen, "callback-hello-asked")
+            await citizen.hang_up()
+            first = await job(hotline, number, "failed")
+            assert (first["kind"], first["reason"], (await tasks.task(task)).last_result) == ("asked", "gave_up", "gave_up")
+            await tasks.call(task, "sun", "8003")
+            await called(citizen, 2)
+            back = await talk(hotline, client, citizen, own, number)
+            assert incoming(other) == 0, "it is the seat of who asked"
+            await heard(hotline, own, "callback-operator-asked")
+            await heard(hotline, citizen, "notice")
+        await job(hotline, number, "done")
+        assert (await tasks.task(task)).state == "open"
+        await tasks.finish(task, "talked", "周五来窗口", "sun", "孙律师")
+        order = await filled_order(client, linked_id)
+        assert order["calls"][0] == linked_id and order["calls"][-1] == back and len(order["calls"]) == 3
+        assert "语音留言任务办结（孙律师）：已联系上，周五来窗口。" in order["note"]
 
 
 async def test_the_kept_place_is_before_those_who_came_later(hotline: RunningHotline, client: HotlineClient) -> None:

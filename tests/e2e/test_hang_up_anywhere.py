@@ -85,6 +85,7 @@ ELSEWHERE = {
         "duty-telephone", "all-busy", "queue-full", "queue-paused", "seat-lost", "seat-others",
     },
     "a supervisor takes a call over (test_supervision)": {"taken-over"},
+    "somebody asks for the call (test_callback)": {"callback-hello-asked", "callback-operator-asked"},
     "somebody waits for a language (test_languages)": {"language-any"},
     "said by the queue itself, brought about by others, and single words of an answer (test_hang_up_at_every_word)": {
         "lawyer-busy", "lawyer-left", "lawyer-none", "appointment-taken",

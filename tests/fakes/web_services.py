@@ -49,6 +49,7 @@ from tests.fakes.one_privacy import ONE_PRIVACY
 from tests.fakes.one_quality import OneQuality
 from tests.fakes.one_statistic import OneStatistic
 from tests.fakes.one_supervision import ONE_SUPERVISION, OneCorrection, OneRisk
+from tests.fakes.one_task import OneTask
 from tests.fakes.web_world import FileArchive, TwoCodes
 
 TOKEN = "ivr_contract"
@@ -242,7 +243,7 @@ def fake_services() -> WebServices:
     return WebServices(
         OneCall(), OneToken(), ListAudit(), QuietFeed(), FileArchive(), TwoCodes(), OneText(), ONE_PARTNER, OneTime(), OneStatistic(COUNTED),
         OneDesk(ORDER.number, T0), ONE_SEAT, OneDevice(), ONE_SUPERVISION, OneRisk(), OneCorrection(), ONE_ANALYSIS, OneAdviser(),
-        OneAddress(), OneFactor(), OneSession(), ONE_PRIVACY, quality=OneQuality(),
+        OneAddress(), OneFactor(), OneSession(), ONE_PRIVACY, quality=OneQuality(), tasks=OneTask(ORDER.number),
     )
 
 

@@ -101,9 +101,11 @@ class Calls:
         return linked_id in self.live
 
 
-def dialler(pool: Pool, calls: Calls, rules: CallbackRules = RULES, *, seats: int = 2, in_hours: bool = True) -> CallBackDialler:
+def dialler(
+    pool: Pool, calls: Calls, rules: CallbackRules = RULES, *, seats: int = 2, in_hours: bool = True, queues: Sequence[str] = ("hotline",),
+) -> CallBackDialler:
     members = {f"PJSIP/seat-{n}": QueueMember(f"PJSIP/seat-{n}", "", 1, False) for n in range(seats)}
-    board = QueueBoard({"hotline": QueueView("hotline", {}, members)}, link_up=True)
+    board = QueueBoard({name: QueueView(name, {}, members) for name in queues}, link_up=True)
 
     async def read(within_s: float) -> None:
         return None

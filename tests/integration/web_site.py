@@ -16,6 +16,7 @@ from argon2 import PasswordHasher
 from blockbuster import BlockBuster
 
 from ivr.analysis_setup import analysis_services
+from ivr.domain.callback import CallbackRules
 from ivr.domain.counted_call import Limits
 from ivr.domain.work_order import OrderRules
 from ivr.domain.working_days import WorkingDays
@@ -47,6 +48,7 @@ from ivr.storage.second_factor import FactorVault
 from ivr.storage.sessions import PostgresSessions
 from ivr.storage.statistics import PostgresStatistics
 from ivr.storage.supervision import PostgresSupervision
+from ivr.storage.tasks import PostgresTasks
 from ivr.storage.views import PostgresViews
 from ivr.telephony.provisioning import PhoneFiles
 from ivr.web.app import create_app
@@ -127,6 +129,7 @@ async def site(
             devices=PostgresDevices(pool),
             corrections=PostgresCorrections(pool),
             quality=PostgresQualityDesk(pool),
+            tasks=PostgresTasks(pool, CallbackRules(), {"8001": "lawyer-8001"}, "hotline", 3),
             risks=PostgresRisks(pool, shipped_risks()),
             supervision=SupervisionServices(SUPERVISED, PostgresSupervision(pool, within_s=1.0)),
             analysis=analysis_services(Settings(), pool),

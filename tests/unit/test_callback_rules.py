@@ -148,11 +148,21 @@ def test_what_an_attempt_makes_of_its_job(
     outcome: str, answered: bool, picked_up: bool, attempts: int, result: str, state: str, then: int
 ) -> None:
     came_to = result_of(outcome, answered, picked_up)
-    assert (came_to, state_after(came_to, attempts, RULES)) == (result, (state, then))
+    assert (came_to, state_after("kept_place", came_to, attempts, RULES)) == (result, (state, then))
+
+
+def test_what_a_person_asked_for_goes_first_and_at_any_hour() -> None:
+    jobs = [job(1), job(2, kind="asked", asked=True), job(3, kind="dissatisfied", attempts=1)]
+    free = {"hotline": QueueNow(frozenset({"PJSIP/a"}))}
+    assert [j.id for j in startable(jobs, [], free, NOW, False, RULES)] == [2]
+    late = {"hotline": QueueNow(frozenset({"PJSIP/a"}), (NOW,))}
+    assert [j.id for j in startable(jobs[1:], [], late, NOW, True, RULES)] == [], "not before those who wait in the same queue"
 
 
 def test_what_never_was_a_call_costs_no_attempt() -> None:
-    assert state_after("not_placed", 2, RULES) == ("waiting", 2)
+    assert state_after("kept_place", "not_placed", 2, RULES) == ("waiting", 2)
+    assert state_after("asked", "not_placed", 0, RULES) == ("failed", 0), "who asked for it sees it, and asks again"
+    assert state_after("asked", "unreached", 0, RULES) == ("failed", 1)
 
 
 def test_the_order_says_what_was_not_kept() -> None:

@@ -25,6 +25,7 @@ export const router = createRouter({
         { path: 'desk', name: 'desk', component: () => import('./rooms/DeskRoom.vue'), meta: { title: 'nav.desk' } },
         { path: 'supervisor', name: 'supervisor', component: () => import('./rooms/SupervisorRoom.vue'), meta: { title: 'nav.supervisor' } },
         { path: 'quality', name: 'quality', component: () => import('./rooms/QualityRoom.vue'), meta: { title: 'nav.quality' } },
+        { path: 'tasks', name: 'tasks', component: () => import('./rooms/TasksRoom.vue'), meta: { title: 'nav.tasks' } },
         { path: 'calls', name: 'calls', component: () => import('./rooms/CallsRoom.vue'), meta: { title: 'nav.calls' } },
         { path: 'calls/:id', name: 'call', component: () => import('./rooms/CallRoom.vue'), props: true, meta: { title: 'nav.calls' } },
         { path: 'orders', name: 'orders', component: () => import('./rooms/OrdersRoom.vue'), meta: { title: 'nav.orders' } },

@@ -32,6 +32,7 @@ export type Change =
   | { topic: 'alarm'; value: Alarm }
   | { topic: 'seat'; value: { seat: string } }
   | { topic: 'risk'; value: { id: number } }
+  | { topic: 'task'; value: { id: string } }
 
 const standing = (a: Alarm): boolean => a.active
 
@@ -52,6 +53,7 @@ export function applyChange(view: LiveView, change: Change): void {
       return
     case 'seat':
     case 'risk':
+    case 'task':
       return // told to who asks for more, not shown as it is
   }
   prune(view)

@@ -17,6 +17,9 @@ export const useSession = defineStore('session', () => {
   /** Operators and supervisors may sit at a desk. */
   const mayOperate = computed(() => !!user.value?.roles.some((role) => role === 'operator' || role === 'supervisor'))
 
+  /** Who sees what waits for people. */
+  const seesTasks = computed(() => mayOperate.value || !!user.value?.roles.some((role) => ['dispatcher', 'administrator'].includes(role)))
+
   /** Who listens to calls, and sets states for others. */
   const maySupervise = computed(() => !!user.value?.roles.includes('supervisor'))
 
@@ -69,5 +72,5 @@ export const useSession = defineStore('session', () => {
     asked.value = true
   }
 
-  return { user, onlyOwn, mayOperate, maySupervise, maySeeDevices, maySignWarnings, mayEndSessions, keepsRecords, mustEnrol, ticket, enrolled, know, signIn, signOut, forget }
+  return { user, onlyOwn, mayOperate, seesTasks, maySupervise, maySeeDevices, maySignWarnings, mayEndSessions, keepsRecords, mustEnrol, ticket, enrolled, know, signIn, signOut, forget }
 })

@@ -9,6 +9,7 @@ import { zhRisk } from './zh_risk'
 import { zhSupervision } from './zh_supervision'
 import { zhFigures } from './zh_figures'
 import { zhOrders } from './zh_orders'
+import { zhTasks } from './zh_tasks'
 
 export const zh = {
   ...zhAccount,
@@ -21,6 +22,7 @@ export const zh = {
   ...zhRisk,
   ...zhFigures,
   ...zhOrders,
+  ...zhTasks,
   'app.name': '12348 热线',
   'app.place': '西夏区公共法律服务',
   'app.skip': '跳到正文',
