@@ -20,6 +20,7 @@ from ivr.domain.device import village_of
 from ivr.domain.events import Fact, Source
 from ivr.domain.order_number import Channel
 from ivr.domain.parties import Parties
+from ivr.domain.recording_gaps import GapClock
 
 CallState = Literal["arrived", "queued", "talking", "ended"]
 CallOutcome = Literal[
@@ -52,7 +53,7 @@ class Call:
     call; ``member_interface`` stays the first who answered. ``nuisance`` is ``listed``, ``warning-1``, ``warning-2``, ``ended``.
     A call of a village's video phone (channel ``village_video``, also when a message was left) has the phone's name as ``device``
     and the ``village`` that this name tells; its number is nobody's. ``ladder`` is how the ladder went: ``step:why`` in order;
-    ``helper_present`` that a key told of somebody beside who calls.
+    ``helper_present`` that a key told of somebody beside who calls. ``recording_gaps`` are pauses (ivr.domain.recording_gaps).
     ``language`` is the one the caller asked for last, by a key of this call or by what was known of the number (``language_by``).
     """
 
@@ -88,6 +89,7 @@ class Call:
     device: str = ""
     ladder: str = ""
     helper_present: bool = False
+    recording_gaps: str = ""
     hangup_cause: int | None = None
     hangup_by: HangupBy = ""
 
@@ -127,7 +129,7 @@ def fold(facts: Iterable[Fact], prefixes: Mapping[str, Mapping[str, str]]) -> Ca
         call = replace(
             call, channel="village_video", trunk="", caller_number="", village=village_of(device), device=device,
         )
-    parties = Parties(entry.linked_id)
+    parties, gaps = Parties(entry.linked_id), GapClock()
     reached: dict[str, str] = {}
     outcome: CallOutcome | None = None
     end: str | None = None
@@ -147,6 +149,11 @@ def fold(facts: Iterable[Fact], prefixes: Mapping[str, Mapping[str, str]]) -> Ca
                 call = replace(call, recording_refused=True)
             case "user:RECORDING" if not (seen_live and (call.recording_name or call.recording_refused)):
                 call = replace(call, recording_name=extra)
+                gaps.begin(at)
+            case "user:RECORDING_PAUSED":
+                gaps.pause(at)
+            case "user:RECORDING_RESUMED":
+                gaps.resume(at)
             case "user:QUEUE_ENTERED" if call.queued_at is None or _moves_on(call, extra, at, entered_at, seen_live):
                 # Who moves on to another queue is counted there; the wait began in the first. Who asked how a matter
                 # stands and then wants a human was not served by the machine.
@@ -219,7 +226,7 @@ def fold(facts: Iterable[Fact], prefixes: Mapping[str, Mapping[str, str]]) -> Ca
             case "LINKEDID_END" | "INTERRUPTED" if end is None:
                 end = fact.kind
                 call = replace(call, ended_at=max(clocks.values()))
-    return _settled(call, end, outcome)
+    return _settled(replace(call, recording_gaps=gaps.told()), end, outcome)
 
 
 def _moves_on(call: Call, queue: str, at: float, entered_at: float, seen_live: bool) -> bool:

@@ -84,6 +84,7 @@ class CallRecord:
     device: str = ""
     ladder: str = ""
     helper_present: bool = False
+    recording_gaps: str = ""
     confidential: bool = False
     """Whether the call's order is confidential: then so is what was said, and who called."""
 

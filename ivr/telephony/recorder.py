@@ -30,12 +30,13 @@ class AsteriskRecorder:
     async def renew(self, linked_id: str) -> None:
         """See the port; the citizen's channel began the call, so its unique id is the call's linked id."""
         try:
-            citizen, recording, folder, refused = [
-                await self._variable(linked_id, name) for name in ("CHANNEL(name)", "RECORDING", "RECORDINGS", "REFUSED")
+            citizen, recording, folder, refused, paused = [
+                await self._variable(linked_id, name)
+                for name in ("CHANNEL(name)", "RECORDING", "RECORDINGS", "REFUSED", "RECORDING_PAUSED")
             ]
         except AmiRefused:  # the channel is gone
             return
-        if refused == "1" or RecordingName.parse(recording) is None:
+        if "1" in (refused, paused) or RecordingName.parse(recording) is None:
             return
         base = f"{folder}/{recording}"
         if not (_PLAIN.fullmatch(base) and _PLAIN.fullmatch(citizen)):

@@ -177,6 +177,13 @@ class TranscriptAnswer(Wire):
     segments: list[TranscriptSegment]
 
 
+class RecordingGap(Wire):
+    """Where in the recording something is left out, because an operator paused it; seconds null: it is paused now."""
+
+    at_s: Seconds
+    seconds: Seconds | None
+
+
 class CallAnswer(CallRow):
     """One call with everything known about it; ``*_raw`` is as sent by the caller's side: never trust, show as text.
 
@@ -198,6 +205,7 @@ class CallAnswer(CallRow):
     device: str
     ladder: str
     helper_present: bool = Field(description="a village's phone told by its key that somebody helps who calls")
+    recording_gaps: list[RecordingGap]
     recording_refused: bool
     hangup_by: str
     hangup_cause: int | None

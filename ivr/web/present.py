@@ -11,6 +11,7 @@ from typing import Literal
 
 from ivr.domain.disclosure import Veil
 from ivr.domain.nuisance import Listing
+from ivr.domain.recording_gaps import read_gaps
 from ivr.domain.redaction import KINDS, Kind, Spoken
 from ivr.domain.roster import Duty
 from ivr.domain.work_order import OrderRules, card
@@ -161,6 +162,7 @@ def call_answer(detail: CallDetail, veil: Veil = _COVERED) -> models.CallAnswer:
             "device": call.device,
             "ladder": call.ladder,
             "helper_present": call.helper_present,
+            "recording_gaps": [{"at_s": gap.at_s, "seconds": gap.seconds} for gap in read_gaps(call.recording_gaps)],
             "recording_refused": call.recording_refused,
             "hangup_by": call.hangup_by,
             "hangup_cause": call.hangup_cause,

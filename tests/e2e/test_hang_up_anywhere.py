@@ -82,7 +82,7 @@ ELSEWHERE = {
     "operators are there (test_hang_up_while_talking)": {
         "callback-hello", "callback-hello-again", "callback-operator", "callback-operator-again", "transfer-whom", "transfer-unknown",
         "transferring", "transfer-failed", "transfer-back", "nuisance-warning-1", "nuisance-warning-2", "nuisance-ends",
-        "duty-telephone", "all-busy", "queue-full", "queue-paused", "seat-lost", "seat-others",
+        "recording-paused", "recording-goes-on", "duty-telephone", "all-busy", "queue-full", "queue-paused", "seat-lost", "seat-others",
     },
     "a supervisor takes a call over (test_supervision)": {"taken-over"},
     "somebody asks for the call (test_callback)": {"callback-hello-asked", "callback-operator-asked"},

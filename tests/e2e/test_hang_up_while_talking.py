@@ -108,8 +108,12 @@ TALKING: dict[str, tuple[str, ...]] = {
     "nuisance-warning-1": ("*7",),
     "nuisance-warning-2": ("*7", "*7"),
     "nuisance-ends": ("*7", "*7", "*7"),
+    "recording-paused": ("*8",),
+    "recording-goes-on": ("*8", "*8"),
 }
 """What the operator presses while the citizen talks with them; between two words the first prompt ends."""
+_TOLD = {f"nuisance-warning-{n}": ("NUISANCE", f"warning-{n}") for n in (1, 2)} | {"recording-paused": ("RECORDING_PAUSED", "key-8")}
+"""What the ledger says of a key before the last, by the prompt that follows it."""
 _UNSEEN = {"transfer-whom", "transfer-unknown"}  # played by Asterisk's own feature: the console does not show it
 
 
@@ -121,12 +125,14 @@ async def test_while_two_people_talk(desks: RunningHotline, client: HotlineClien
         async with desks.caller(number) as citizen:
             linked_id = await dialled(client, citizen, number)
             await state(client, linked_id, "talking")
-            for times, keys in enumerate(TALKING[prompt], 1):
+            *first, last = TALKING[prompt]
+            for times, keys in enumerate(first, 1):
                 await operator.press(keys)
-                if times < len(TALKING[prompt]):
-                    await facts(desks, linked_id, lambda seen, n=times: ("NUISANCE", f"warning-{n}") in seen)
-                    await asyncio.sleep(0.1)
-                    await silent(desks, f"nuisance-warning-{times}")
+                told = f"nuisance-warning-{times}" if keys == "*7" else "recording-paused"
+                await facts(desks, linked_id, lambda seen, wanted=_TOLD[told]: wanted in seen)
+                await asyncio.sleep(0.1)
+                await silent(desks, told)
+            await operator.press(last)
             if prompt not in _UNSEEN:
                 await playing(desks, prompt)
             await citizen.hang_up()

@@ -128,6 +128,20 @@ CASES: dict[str, tuple[str, str]] = {
  45.0  caller  HANGUP          by=caller cause=16
  45.0  caller  LINKEDID_END
 """, "outcome=answered nuisance=warning-1 hangup_by=caller"),
+    "the recording is paused twice, and on again once": (TALKS + """
+ 10.0  caller  RECORDING       20261124/t-1-1795506589.0-00000000-0000-4000-8000-000000000001
+ 20.0  caller  RECORDING_PAUSED  key-8
+ 20.5  caller  RECORDING_PAUSED  key-8
+ 35.5  caller  RECORDING_RESUMED key-8
+ 36.0  caller  RECORDING_RESUMED key-8
+ 40.0  caller  RECORDING_PAUSED  key-8
+ 45.0  caller  HANGUP          by=caller cause=16
+ 45.0  caller  LINKEDID_END
+""", "outcome=answered recording_gaps=10.0+15.5,14.5+"),
+    "nobody pauses": (TALKS + """
+ 45.0  caller  HANGUP          by=caller cause=16
+ 45.0  caller  LINKEDID_END
+""", "recording_gaps="),
     "a listed number hears the advice": (ARRIVES + """
  0.1  caller  NUISANCE         listed
  20.0 caller  HANGUP           by=dialplan/builtin cause=16

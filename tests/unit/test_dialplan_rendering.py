@@ -110,7 +110,7 @@ def test_the_rich_exchange_in_short() -> None:
         "appointment-confirm", "appointment-mine",
         "recording", "expected-hotline", "expected-village",
         "from-seat", "seat-rings", "joined", "transfer", "consult", "consult-failed", "returned", "supervision", "taken-over",
-        "talk-over", "held", "seat-left", "nuisance", "nuisance-advice", "nuisance-listed",
+        "talk-over", "held", "seat-left", "nuisance", "nuisance-advice", "nuisance-listed", "recording-pause",
         "duty", "duty-road-mobile-one", "duty-road-county",
         "from-village", "louder", "village", "village-adviser", "village-duty", "ask-village-duty", "village-any", "village-station", "village-media",
         "self-test", "self-test-answers", "end-self-test",
@@ -142,7 +142,9 @@ def test_operators_transfer_to_listed_extensions_and_only_they_have_keys() -> No
             assert ("set_var" in endpoint) is name.startswith("seat-"), name
     assert "TRANSFER_CONTEXT=transfer" in files["pjsip.conf"]
     keys = sections(files["features.conf"])
-    assert keys["featuremap"] == {"blindxfer": ["*1"], "atxfer": ["*2"]} and keys["applicationmap"] == {"nuisance": ["*7,peer,Gosub(nuisance,s,1)"]}
+    assert keys["featuremap"] == {"blindxfer": ["*1"], "atxfer": ["*2"]} and keys["applicationmap"] == {
+        "nuisance": ["*7,peer,Gosub(nuisance,s,1)"], "pause": ["*8,peer,Gosub(recording-pause,s,1)"],
+    }
 
 
 def test_a_browser_seat_is_left_alone_until_its_wrap_up_begins() -> None:

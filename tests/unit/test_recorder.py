@@ -11,7 +11,7 @@ from ivr.domain.errors import Unavailable
 from ivr.telephony.recorder import AsteriskRecorder
 
 BASE = "20261126/t-1-1795500000.0-00000000-0000-4000-8000-000000000000"
-VARIABLES = {"CHANNEL(name)": "PJSIP/trunk-carrier-00000001", "RECORDING": BASE, "RECORDINGS": "/var/spool/rec", "REFUSED": ""}
+VARIABLES = {"CHANNEL(name)": "PJSIP/trunk-carrier-00000001", "RECORDING": BASE, "RECORDINGS": "/var/spool/rec", "REFUSED": "", "RECORDING_PAUSED": ""}
 
 
 class Asterisk:
@@ -54,7 +54,7 @@ async def test_a_start_that_is_lost_is_tried_again() -> None:
         await recorder(Asterisk(deaf=3)).renew("t-1.0")
 
 
-@pytest.mark.parametrize("changed", [{"REFUSED": "1"}, {"RECORDING": ""}, {"RECORDING": "../../etc/passwd"}])
+@pytest.mark.parametrize("changed", [{"REFUSED": "1"}, {"RECORDING_PAUSED": "1"}, {"RECORDING": ""}, {"RECORDING": "../../etc/passwd"}])
 async def test_who_refused_or_is_not_recorded_is_left_alone(changed: dict[str, str]) -> None:
     asterisk = Asterisk(**changed)
     await recorder(asterisk).renew("t-1.0")

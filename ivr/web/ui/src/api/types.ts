@@ -88,6 +88,11 @@ export interface Segment {
   words: Word[]
 }
 
+export interface Gap {
+  at_s: number
+  seconds: number | null
+}
+
 export interface CallDetail extends Call {
   caller_name_raw: string
   caller_number_raw: string
@@ -100,6 +105,8 @@ export interface CallDetail extends Call {
   rating: number | null
   /** A village's phone told by its key that somebody helps who calls. */
   helper_present?: boolean
+  /** Pauses: where in the recording, and for how long; null: not on again. */
+  recording_gaps?: Gap[]
   recording_refused: boolean
   hangup_by: string
   hangup_cause: number | null
