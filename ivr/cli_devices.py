@@ -51,7 +51,7 @@ def _with_devices(work: Callable[[PostgresDevices], Awaitable[T]], settings: Set
 def import_devices(
     file: Path, dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, change nothing.")] = False
 ) -> None:
-    """Import a CSV (device, village, helper, adviser, place, model, speciality, self_test). With a bad row nothing changes."""
+    """Import a CSV (device, village, helper, adviser, place, model, speciality, self_test, telephone), whole or not at all."""
     with plain_errors():
         diff = asyncio.run(_import(load_settings(), read_text(file), dry_run))
     changed = [after for _, after in diff.changed]
@@ -105,7 +105,7 @@ def _judge(register: DeviceRegister) -> None:
     for r in register.devices:
         use = register.verdict(r).use
         counts[use] += 1
-        if use != "used" or r.poor_line:
+        if use != "used" or r.poor_line or r.fallbacks:
             helper = f"协助人 {r.device.helper}" if r.device.helper else ""
             told = f"{r.device.id} {r.village_name}  {register.sentence(r)}{helper}"
             out.print(told, markup=False, soft_wrap=True)

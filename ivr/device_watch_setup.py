@@ -47,7 +47,7 @@ async def device_tasks(
     store = device_desk(settings, pool)
     exchange = AsteriskDevices(
         console, Places(settings.state_dir).asterisk, await asyncio.to_thread(load_key, key_file(settings)),
-        settings.asterisk.sip_host, PROJECT_ROOT / "dialplans/templates",
+        settings.asterisk.sip_host, PROJECT_ROOT / "dialplans/templates", settings.village.silence_s,
     )
     alarms = PostgresAlarms(pool)
     watch = DeviceWatch(AsteriskSight(console), store, RegistrationWatch(alarms))

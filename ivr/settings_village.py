@@ -26,6 +26,9 @@ class VillageSettings(BaseModel):
     address_hours: int = Field(
         72, ge=1, le=720, description="How long the address stands from which a device fetches its configuration"
     )
+    silence_s: int = Field(
+        30, ge=5, le=120, description="Nothing heard of a device for so long in a call: its line is lost, its telephone is called"
+    )
     calls_per_device: int = Field(1, ge=1, le=10, description="Calls one device may have at once")
     silent_days: int = Field(30, ge=1, le=365, description="A device without a call for so many days could be used, and is not")
     self_test_at: time = Field(

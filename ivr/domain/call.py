@@ -53,6 +53,7 @@ class Call:
     call; ``member_interface`` stays the first who answered. ``nuisance`` is ``listed``, ``warning-1``, ``warning-2``, ``ended``.
     A call of a village's video phone (channel ``village_video``, also when a message was left) has the phone's name as ``device``
     and the ``village`` that this name tells; its number is nobody's. ``ladder`` is how the ladder went: ``step:why`` in order;
+    ``ringback`` is ``<queue>:<number>`` when its line failed and the village's telephone is owed a call;
     ``helper_present`` that a key told of somebody beside who calls. ``recording_gaps`` are pauses (ivr.domain.recording_gaps).
     ``language`` is the one the caller asked for last, by a key of this call or by what was known of the number (``language_by``).
     """
@@ -90,6 +91,7 @@ class Call:
     ladder: str = ""
     helper_present: bool = False
     recording_gaps: str = ""
+    ringback: str = ""
     hangup_cause: int | None = None
     hangup_by: HangupBy = ""
 
@@ -175,6 +177,8 @@ def fold(facts: Iterable[Fact], prefixes: Mapping[str, Mapping[str, str]]) -> Ca
                 queue, number = parse_promise(extra)
                 call = replace(call, callback_number=number, queue=call.queue or queue)
                 outcome = "callback" if number else outcome
+            case "user:RINGBACK" if parse_promise(extra)[1]:
+                call = replace(call, ringback=extra)
             case "user:ENQUIRY":
                 call = replace(call, asked_about=extra)
                 outcome = "self_service"
@@ -248,6 +252,8 @@ def _settled(call: Call, end: str | None, outcome: CallOutcome | None) -> Call:
     if end is None:
         return call
     settled: CallOutcome = outcome or "abandoned"
+    if call.ringback and settled in ("abandoned", "failed"):  # its place is kept
+        settled = "callback"
     if answered_at is not None:
         settled = "answered"
     elif call.channel == "callback" and not call.notice_version:

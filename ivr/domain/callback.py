@@ -12,7 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-CallbackKind = Literal["kept_place", "dissatisfied", "asked"]
+CallbackKind = Literal["kept_place", "dissatisfied", "asked", "line_lost"]
+KEEPS_PLACE: tuple[CallbackKind, ...] = ("kept_place", "line_lost")
+"""Whoever asked, or was cut off, has the place of the time they arrived; a village's telephone is called for its phone."""
 CallbackState = Literal["waiting", "calling", "done", "failed", "withdrawn"]
 AttemptResult = Literal["answered", "gave_up", "unreached", "interrupted", "not_placed"]
 OPEN_STATES: tuple[CallbackState, ...] = ("waiting", "calling")
@@ -117,16 +119,16 @@ def startable(
     for queue in ringing:
         _take(queues.get(queue, QueueNow()).free, taken)
     chosen: list[CallbackJob] = []
-    for job in sorted(jobs, key=lambda j: (not j.asked, j.kind != "kept_place", j.arrived_at, j.id)):
+    for job in sorted(jobs, key=lambda j: (not j.asked, j.kind not in KEEPS_PLACE, j.arrived_at, j.id)):
         queue_now = queues.get(job.queue)
-        fresh = job.kind == "kept_place" and job.attempts == 0 and now - job.promised_at < rules.fresh_s
+        fresh = job.kind in KEEPS_PLACE and job.attempts == 0 and now - job.promised_at < rules.fresh_s
         if queue_now is None or not job.due or not (in_hours or fresh or job.asked):
             continue
-        if any(job.kind != "kept_place" or since < job.arrived_at for since in queue_now.waiting_since):
+        if any(job.kind not in KEEPS_PLACE or since < job.arrived_at for since in queue_now.waiting_since):
             continue
         if any(other.number == job.number for other in chosen):
             continue
-        next_in_turn = job.kind == "kept_place" and queue_now.waiting_since and queue_now.at_work
+        next_in_turn = job.kind in KEEPS_PLACE and queue_now.waiting_since and queue_now.at_work
         alone = job.queue not in (*ringing, *(other.queue for other in chosen))
         if _take(queue_now.free, taken) or (next_in_turn and alone):
             chosen.append(job)
@@ -160,7 +162,9 @@ def state_after(kind: CallbackKind, result: AttemptResult, attempts: int, rules:
     return ("failed" if kind == "asked" or attempts >= rules.attempts else "waiting"), attempts
 
 
-KIND_WORDS: dict[str, str] = {"kept_place": "预约回电", "dissatisfied": "不满意回访", "asked": "工单回电"}
+KIND_WORDS: dict[str, str] = {
+    "kept_place": "预约回电", "dissatisfied": "不满意回访", "asked": "工单回电", "line_lost": "终端断线回电",
+}
 RESULT_WORDS: dict[str, str] = {
     "answered": "已接通", "gave_up": "市民接听后未等到坐席", "unreached": "无人接听、占线或无法接通", "interrupted": "系统中断",
     "not_placed": "未能拨出",

@@ -13,13 +13,16 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
+from ivr.domain.callback import dialable
 from ivr.domain.errors import CallerFault
 from ivr.domain.places import DISTRICT, Place
 from ivr.domain.roster import SPECIALITY_KEYS
 
 COLUMNS: Final = ("device", "village", "helper", "adviser", "place", "model", "speciality")
 SELF_TEST: Final = "self_test"
-"""A column that may be missing: whether the phone answers a self-test by itself (是, 否)."""
+TELEPHONE: Final = "telephone"
+OPTIONAL: Final = (SELF_TEST, TELEPHONE)
+"""Columns that may be missing: it answers a self-test by itself (是, 否); the telephone called when its line fails."""
 DeviceState = Literal["active", "blocked"]
 
 _ID: Final = re.compile(rf"v-({DISTRICT}[0-9]{{3}})((?:[0-9]{{3}}|-L[0-9]{{2}})?)-[1-9][0-9]?", re.ASCII)
@@ -41,7 +44,8 @@ class Device:
     """One video phone. ``village`` is a place's code (a town's for a town's station), ``adviser`` a seat's work number or '',
 
     ``speciality`` a matter's code or ''; ``helper`` is who shows people how to use it, ``place`` where it stands. ``self_test``:
-    it answers by itself a call that asks for that, and only the self-test ever does.
+    it answers by itself a call that asks for that, and only the self-test ever does. ``telephone``, the village's or
+    the helper's, is called when the phone's line fails, or ''.
     """
 
     id: str
@@ -54,6 +58,7 @@ class Device:
     speciality: str = ""
     state: DeviceState = "active"
     self_test: bool = False
+    telephone: str = ""
 
     @property
     def number(self) -> str:
@@ -96,18 +101,19 @@ class BadRow:
 class DeviceFile:
     """What a file says, in order; nothing of it may be used while there are bad rows.
 
-    ``tells_self_test``: it has that column; else what is known of the devices stands.
+    ``tells_self_test``, ``tells_telephone``: it has that column; else what is known of the devices stands.
     """
 
     devices: tuple[Device, ...]
     bad: tuple[BadRow, ...]
     tells_self_test: bool = True
+    tells_telephone: bool = True
 
 
 def parse_devices(
     text: str, places: Iterable[Place], work_numbers: Collection[str], specialities: Mapping[str, str]
 ) -> DeviceFile:
-    """Read a CSV with the head device,village,helper,adviser,place,model,speciality, and self_test or not; every bad row is told.
+    """Read a CSV with the head device,village,helper,adviser,place,model,speciality, and OPTIONAL ones; every bad row is told.
 
     ``village`` is a confirmed place's code or its name, ``work_numbers`` are those of the seats, ``specialities`` the codes of
     matters by their Chinese names. Raises BadDeviceFile for a file without this head.
@@ -119,7 +125,7 @@ def parse_devices(
     lines: dict[str, int] = {}
     try:
         head = [h.strip() for h in reader.fieldnames or ()]
-        if sorted(head) not in (sorted(COLUMNS), sorted((*COLUMNS, SELF_TEST))):
+        if sorted(set(head) - set(OPTIONAL)) != sorted(COLUMNS) or len(set(head)) != len(head):
             raise BadDeviceFile(f"第一行应为 {','.join(COLUMNS)}，现在是 {','.join(head)[:80] or '空'}")
         reader.fieldnames = head
         for row in reader:
@@ -141,7 +147,7 @@ def parse_devices(
                 devices.append(read)
     except csv.Error as wrong:
         raise BadDeviceFile(f"第 {reader.line_num} 行不是 CSV：{wrong}") from wrong
-    return DeviceFile(tuple(devices), tuple(bad), SELF_TEST in head)
+    return DeviceFile(tuple(devices), tuple(bad), SELF_TEST in head, TELEPHONE in head)
 
 
 def _read_row(
@@ -167,11 +173,13 @@ def _read_row(
             reasons.append(f"{column} 应为至多 40 个字，不含特殊符号，现在是 {row[column][:40]}")
     if (tested := row.get(SELF_TEST, "")) not in ("", *_YES, *_NO):
         reasons.append(f"self_test 应为 是 或 否，现在是 {tested[:20]}")
+    if (telephone := re.sub(r"[\s-]", "", row.get(TELEPHONE, ""))) and not dialable(telephone):
+        reasons.append(f"telephone 应为手机号，或带区号的固定电话，现在是 {telephone[:20]}")
     if reasons or place is None:
         return reasons
     return Device(
         row["device"], village, place.town_code, row["helper"], row["adviser"], row["place"], row["model"],
-        specialities.get(row["speciality"], ""), self_test=tested in _YES,
+        specialities.get(row["speciality"], ""), self_test=tested in _YES, telephone=telephone,
     )
 
 
@@ -203,7 +211,8 @@ def diff_devices(existing: Sequence[Device], file: DeviceFile) -> DeviceDiff:
 
 def _kept(before: Device, wanted: Device, file: DeviceFile) -> Device:
     tested = wanted.self_test if file.tells_self_test else before.self_test
-    return replace(wanted, state=before.state, self_test=tested)
+    telephone = wanted.telephone if file.tells_telephone else before.telephone
+    return replace(wanted, state=before.state, self_test=tested, telephone=telephone)
 
 
 def stations_of(devices: Iterable[Device]) -> dict[str, str]:

@@ -49,13 +49,17 @@ def judge(
 
 @dataclass(frozen=True, slots=True)
 class SeenUse:
-    """What a sentence about a device is made of besides its verdict; ``calls`` are those of ``used_within``."""
+    """What a sentence about a device is made of besides its verdict; ``calls`` are those of ``used_within``,
+
+    ``fallbacks`` what its last calls had to do without (ivr.domain.device_fallbacks).
+    """
 
     last_call: datetime | None
     calls: int
     poor_line: bool
     tests: TestStanding
     used_within: timedelta = USED_WITHIN
+    fallbacks: tuple[str, ...] = ()
 
 
 def sentence(verdict: Verdict, seen: SeenUse) -> str:
@@ -74,7 +78,7 @@ def sentence(verdict: Verdict, seen: SeenUse) -> str:
         told.append(f"自检 {moment(test.ended_at)} {test.reason}")
     if seen.poor_line:
         told.append("线路差：最近几次通话丢包或延迟过大")
-    return "；".join(told) + "。"
+    return "；".join([*told, *seen.fallbacks]) + "。"
 
 
 def moment(at: datetime | None) -> str:

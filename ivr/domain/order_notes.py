@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from ivr.domain.appointment import read_told
 from ivr.domain.call import Call, CallOutcome
+from ivr.domain.callback import parse_promise
 from ivr.domain.reconciliation import length_differs
 
 _NOTES: dict[CallOutcome, str] = {
@@ -33,6 +34,9 @@ def note_at_opening(call: Call) -> str:
     """Why an order has no transcript, or will have a partial one; '' when one is on its way."""
     if call.nuisance == _ENDS_AS.get(call.outcome or "") and not call.asked_about:
         return _NUISANCE_NOTES[call.nuisance] + (_NOT_RECORDED if call.recording_refused else "")
+    if call.ringback:
+        number = parse_promise(call.ringback)[1]
+        return f"村居终端线路中断，改拨村里电话 {number} 回电。" + (_NOT_RECORDED if call.recording_refused else "")
     if call.outcome == "callback":
         return f"来电人在接通前预约回电，号码 {call.callback_number}。"
     told = read_told(call.appointment)

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import structlog
 
-from ivr.domain.callback import CallbackJob, CallbackRules, QueueNow, attempt_id, startable
+from ivr.domain.callback import KEEPS_PLACE, CallbackJob, CallbackRules, QueueNow, attempt_id, startable
 from ivr.domain.errors import IvrError, Unavailable
 from ivr.domain.queue import QueueBoard
 from ivr.ports.callbacks import (
@@ -103,7 +103,7 @@ class CallBackDialler:
         if not await desk.begin(job, linked_id):
             return
         # Who complained has no place to keep: it is the turn of the moment.
-        arrived_at = job.arrived_at if job.kind == "kept_place" else now
+        arrived_at = job.arrived_at if job.kind in KEEPS_PLACE else now
         log.info("callback_dialled", job=job.id, linked_id=linked_id, kind=job.kind, queue=job.queue)
         try:
             await self._calls.call(CitizenCall(linked_id, job.kind, job.number, job.queue, line, arrived_at, self._ring_s))

@@ -43,7 +43,8 @@ class DeviceContact:
 class DeviceRecord:
     """One device with what is known of it; ``last_call`` is the arrival of its last call, ``calls`` those of 30 days.
 
-    ``poor_line``: its last calls were poor by ivr.domain.media_quality; ``tests``: what its last self-tests say.
+    ``poor_line``: its last calls were poor by ivr.domain.media_quality; ``tests``: what its last self-tests say;
+    ``fallbacks``: what its last calls had to do without, each a sentence for people.
     """
 
     device: Device
@@ -61,6 +62,7 @@ class DeviceRecord:
     calls: int
     poor_line: bool = False
     tests: TestStanding = field(default_factory=TestStanding)
+    fallbacks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,7 @@ class DeviceRegister:
 
     def sentence(self, record: DeviceRecord) -> str:
         """The same as a sentence, with what it rests on."""
-        seen = SeenUse(record.last_call, record.calls, record.poor_line, record.tests, self.used_within)
+        seen = SeenUse(record.last_call, record.calls, record.poor_line, record.tests, self.used_within, record.fallbacks)
         return sentence(self.verdict(record), seen)
 
 

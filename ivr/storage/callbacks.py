@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from ivr.domain.call import Call
 from ivr.domain.callback import (
     DIALLED,
+    KEEPS_PLACE,
     AttemptResult,
     CallbackJob,
     CallbackKind,
     CallbackRules,
     dialable,
     note_on_failure,
+    parse_promise,
     result_of,
     state_after,
 )
@@ -54,7 +57,10 @@ class CallbackJobs:
                 call.linked_id,
             ) or ""
         ended = datetime.fromtimestamp(call.ended_at or call.arrived_at, UTC)
-        if call.outcome == "callback" and call.channel != "callback":
+        if call.ringback:
+            queue, number = parse_promise(call.ringback)
+            changed += await self._owe(connection, replace(call, queue=queue), "line_lost", number, ended, 0.0)
+        elif call.outcome == "callback" and call.channel != "callback":
             changed += await self._owe(connection, call, "kept_place", call.callback_number, ended, 0.0)
         # Who is not satisfied with the call that was to make up for it is not called for ever.
         unhappy = call.answered_at is not None and call.rating in _DISSATISFIED and kind != "dissatisfied"
@@ -75,7 +81,7 @@ class CallbackJobs:
         )
         if order is None:
             return []
-        expires = promised + timedelta(seconds=self._rules.kept_s) if kind == "kept_place" else None
+        expires = promised + timedelta(seconds=self._rules.kept_s) if kind in KEEPS_PLACE else None
         job = await connection.fetchrow(
             "INSERT INTO callback_job (kind, queue, number, caller_number, trunk, order_id, state, arrived_at, promised_at,"
             " not_before, expires_at, closed_at, reason) VALUES ($1, $2, $3, $4, $5, $6,"
@@ -191,6 +197,12 @@ class LeadersDesk:
                 " AND c.channel <> 'callback' AND c.arrived_at > j.promised_at AND c.answered_at IS NOT NULL)"
             )
             await connection.execute(
+                "UPDATE callback_job j SET state = 'withdrawn', closed_at = now(), reason = 'called again and was answered'"
+                " WHERE j.state = 'waiting' AND j.kind = 'line_lost' AND EXISTS (SELECT FROM callback_promise p"
+                " JOIN call lost ON lost.linked_id = p.linked_id JOIN call c ON c.device = lost.device"
+                " WHERE p.job_id = j.id AND c.device <> '' AND c.arrived_at > lost.arrived_at AND c.answered_at IS NOT NULL)"
+            )
+            await connection.execute(
                 "UPDATE callback_job SET asked_until = NULL, asked_queue = '' WHERE state = 'waiting' AND asked_until < now()"
             )
             # What its person did not get dialled is as it was before: given up, where it had been.
@@ -219,7 +231,7 @@ class LeadersDesk:
                 " AND NOT EXISTS (SELECT FROM callback_job o WHERE o.state = 'calling' AND o.number = j.number)"
                 # Whoever took it calls when they are ready: until then nobody else's seat does.
                 " AND (asked_until IS NOT NULL OR NOT EXISTS (SELECT FROM task t WHERE t.done_at IS NULL AND t.ends_at > now()"
-                " AND t.id = CASE j.kind WHEN 'kept_place' THEN 'callback' ELSE j.kind END || '-' || j.id))"
+                " AND t.id = CASE WHEN j.kind IN ('kept_place', 'line_lost') THEN 'callback' ELSE j.kind END || '-' || j.id))"
                 " ORDER BY asked_until IS NULL, not_before > now(), arrived_at LIMIT $1", _MOST,
             )
         return [CallbackJob(**dict(r)) for r in rows]

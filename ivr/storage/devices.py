@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from ivr.domain.device import Device, DeviceDiff, DeviceFile, checked_reason, diff_devices, stations_of
+from ivr.domain.device_fallbacks import fallbacks
 from ivr.domain.device_test import DeviceTest, standing
 from ivr.domain.device_use import USED_WITHIN
 from ivr.domain.errors import CallerFault, NotFound
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     from ivr.storage.database import Connection, Pool
 
-_ROW = "SELECT id, village, town, helper, adviser, place, model, speciality, state, self_test FROM device"
+_ROW = "SELECT id, village, town, helper, adviser, place, model, speciality, state, self_test, telephone FROM device"
 _LONGEST_HISTORY = 200
 # A device that asks to register every two minutes is missed for one round before it counts as gone.
 _GONE_AFTER = timedelta(seconds=20)
@@ -58,13 +59,13 @@ class PostgresDevices:
                 return diff
             for device in diff.added:
                 await connection.execute(
-                    "INSERT INTO device (id, village, town, helper, adviser, place, model, speciality, self_test, salt)"
-                    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)", *_columns(device), _salt(),
+                    "INSERT INTO device (id, village, town, helper, adviser, place, model, speciality, self_test, telephone, salt)"
+                    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)", *_columns(device), _salt(),
                 )
                 await note(connection, device.id, "imported", actor)
             await connection.executemany(
                 "UPDATE device SET village = $2, town = $3, helper = $4, adviser = $5, place = $6, model = $7, speciality = $8,"
-                " self_test = $9 WHERE id = $1", [_columns(after) for _, after in diff.changed],
+                " self_test = $9, telephone = $10 WHERE id = $1", [_columns(after) for _, after in diff.changed],
             )
             told = {"added": len(diff.added), "changed": len(diff.changed)}
             await append_row(connection, actor, "device.import", "device", told)
@@ -132,7 +133,8 @@ class PostgresDevices:
             stations = stations_of(await _devices(connection))
             rows = await connection.fetch(
                 "SELECT d.id, d.village, d.town, d.helper, d.adviser, d.place, d.model, d.speciality, d.state,"
-                " d.self_test, d.salt, coalesce(p.name, '') AS name FROM device d LEFT JOIN place p ON p.code = d.village"
+                " d.self_test, d.telephone, d.salt, coalesce(p.name, '') AS name FROM device d"
+                " LEFT JOIN place p ON p.code = d.village"
                 " WHERE d.state = 'active' ORDER BY d.id"
             )
         return [
@@ -193,7 +195,12 @@ class PostgresDevices:
                 f" AND arrived_at > now() - $1::interval ORDER BY arrived_at DESC LIMIT {_JUDGED_CALLS}) c"
                 f" CROSS JOIN LATERAL ({_MEDIA}) m ORDER BY d.id, c.arrived_at", USED_WITHIN,
             )
+            ladders = await connection.fetch(
+                "SELECT d.id, array(SELECT ladder FROM call WHERE device = d.id AND arrived_at > now() - $1::interval"
+                f" AND state = 'ended' ORDER BY arrived_at DESC LIMIT {_JUDGED_CALLS}) AS told FROM device d", USED_WITHIN,
+            )
             tests = await last_tests(connection)
+        went = {r["id"]: r["told"][::-1] for r in ladders}
         heard: dict[str, list[list[MediaQuality]]] = {}
         for m in media:
             heard.setdefault(m["id"], []).append(_media(m["told"]))
@@ -203,6 +210,7 @@ class PostgresDevices:
                     device=_device(r), village_name=names.get(r["village"], r["village"]),
                     town_name=names.get(r["town"], r["town"]), last_call=r["last_call"], calls=r["calls"],
                     poor_line=line_is_poor(heard.get(r["id"], ())), tests=standing(tests.get(r["id"], ())),
+                    fallbacks=fallbacks(went[r["id"]]),
                     **{name: r[name] for name in _KNOWN},
                 ) for r in rows
             ],
@@ -255,7 +263,7 @@ def _device(row: asyncpg.Record) -> Device:
 def _columns(device: Device) -> tuple[str | bool, ...]:
     return (
         device.id, device.village, device.town, device.helper, device.adviser, device.place, device.model, device.speciality,
-        device.self_test,
+        device.self_test, device.telephone,
     )
 
 

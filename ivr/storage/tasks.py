@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 # $1: a return of this number needs a decision. A message's own calls are the call-backs asked for from its order.
 _OPEN: Final = """
-    SELECT CASE j.kind WHEN 'kept_place' THEN 'callback' ELSE j.kind END || '-' || j.id AS id,
-           CASE j.kind WHEN 'kept_place' THEN 'callback' ELSE j.kind END AS kind,
+    SELECT CASE WHEN j.kind IN ('kept_place', 'line_lost') THEN 'callback' ELSE j.kind END || '-' || j.id AS id,
+           CASE WHEN j.kind IN ('kept_place', 'line_lost') THEN 'callback' ELSE j.kind END AS kind,
            CASE j.state WHEN 'failed' THEN 'open' WHEN 'calling' THEN 'calling' ELSE 'planned' END AS state,
            j.id AS job_id, j.order_id, j.promised_at AS since, j.expires_at AS due_at, j.not_before, j.number, j.queue, j.attempts,
            j.reason, j.asked_until

@@ -65,8 +65,11 @@ def shown_name(village: str, device: str) -> str:
     return _UNFIT_NAME.sub("", village) or device
 
 
-def render_devices(lines: Sequence[DeviceLine], key: bytes, sip_host: str, templates: Path) -> str:
-    """pjsip's part for these devices; every value is checked against what the file gives a meaning to."""
+def render_devices(lines: Sequence[DeviceLine], key: bytes, sip_host: str, templates: Path, silence_s: int = 30) -> str:
+    """pjsip's part for these devices; every value is checked against what the file gives a meaning to.
+
+    A call ends when nothing is heard of its device for ``silence_s``.
+    """
     environment = Environment(
         loader=FileSystemLoader(templates), undefined=StrictUndefined, finalize=checked, keep_trailing_newline=True,
         autoescape=False,
@@ -76,10 +79,11 @@ def render_devices(lines: Sequence[DeviceLine], key: bytes, sip_host: str, templ
             "id": line.device.id, "name": shown_name(line.name, line.device.id), "number": line.device.number,
             "village": line.device.village, "adviser": line.device.adviser, "station": line.station,
             "speciality_key": line.device.speciality_key, "secret": secret_of(key, line.device.id, line.salt),
+            "telephone": line.device.telephone,
         }
         for line in lines
     ]
-    return environment.get_template(f"{FILE}.j2").render(devices=rows, sip={"host": sip_host})
+    return environment.get_template(f"{FILE}.j2").render(devices=rows, sip={"host": sip_host}, silence_s=silence_s)
 
 
 class AsteriskDevices:
@@ -88,17 +92,18 @@ class AsteriskDevices:
     The console, because AMI would need a right to the system for a reload.
     """
 
-    def __init__(self, console: Console, run: Path, key: bytes, sip_host: str, templates: Path) -> None:
+    def __init__(self, console: Console, run: Path, key: bytes, sip_host: str, templates: Path, silence_s: int = 30) -> None:
         self._console = console
         self._file = run / "etc" / FILE
         self._key = key
         self._sip_host = sip_host
         self._templates = templates
+        self._silence_s = silence_s
         self._loaded = False
 
     async def take(self, lines: Sequence[DeviceLine]) -> bool:
         """See the port. The first time the file is loaded even when it is the same: Asterisk may have read an older one."""
-        text = render_devices(lines, self._key, self._sip_host, self._templates)
+        text = render_devices(lines, self._key, self._sip_host, self._templates, self._silence_s)
         changed = await asyncio.to_thread(self._write, text)
         if self._loaded and not changed:
             return False

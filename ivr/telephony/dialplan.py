@@ -52,7 +52,7 @@ MODULES = (
     # applications
     "app_dial", "app_queue", "app_mixmonitor", "app_playback", "app_read", "app_record", "app_stack", "app_verbose",
     "app_audiosocket", "app_exec", "app_echo", "app_chanspy", "app_bridgeaddchan", "app_channelredirect", "app_softhangup",
-    "app_userevent", "app_cdr",
+    "app_userevent", "app_cdr", "app_originate",
     "cel_custom", "app_celgenuserevent",
     # functions
     "func_callerid", "func_channel", "func_cut", "func_db", "func_devstate", "func_env", "func_global", "func_groupcount",

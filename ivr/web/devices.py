@@ -46,6 +46,7 @@ class DeviceRow(BaseModel):
     last_call: Moment | None
     calls: int
     poor_line: bool = Field(description="its last calls lost much, or came late: two poor calls in a row, until three good ones")
+    fallbacks: list[str] = Field(description="what its last calls had to do without and why, each a sentence in Chinese")
     sentence: str = Field(description="used, could be used but is not, or could not be since and because, and what that rests on")
     self_test: bool = Field(description="whether it answers a self-test by itself, and is tested every night")
 
@@ -221,7 +222,7 @@ def _row(record: DeviceRecord, register: DeviceRegister) -> DeviceRow:
         use=verdict.use, since=_moment(verdict.since), reason=verdict.reason, registered_at=_moment(record.registered_at),
         secret_shown=record.shown_at is not None, user_agent=record.user_agent, round_trip_ms=record.round_trip_ms,
         last_call=_moment(record.last_call), calls=record.calls, poor_line=record.poor_line, sentence=register.sentence(record),
-        self_test=device.self_test,
+        self_test=device.self_test, fallbacks=list(record.fallbacks),
     )
 
 

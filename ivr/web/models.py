@@ -314,11 +314,11 @@ class Callback(Wire):
     """One call-back owed to a citizen; ``calls`` are the linked ids of its attempts, ``number`` '' when there is none to dial.
 
     ``kept_place``: the caller kept the place in the queue; ``dissatisfied``: the caller rated a call 4 or 5; ``asked``: somebody
-    asked for it from an order or a voice message.
+    asked for it from an order or a voice message; ``line_lost``: a village phone's line failed, and its telephone is called.
     """
 
     id: int
-    kind: Literal["kept_place", "dissatisfied", "asked"]
+    kind: Literal["kept_place", "dissatisfied", "asked", "line_lost"]
     state: Literal["waiting", "calling", "done", "failed", "withdrawn"]
     queue: str
     number: str

@@ -101,6 +101,7 @@ ELSEWHERE = {
     },
     "the ladder of a village's phone (test_village)": {
         "village-adviser", "village-any", "village-duty", "village-helper", "village-nobody", "village-not-there", "village-station",
+        "village-no-picture", "village-no-picture-there", "callback-hello-line", "callback-operator-line",
     },
     "the same words in another menu": {"menu-waiting", "menu-queue"},
     "parts of sentences whose other parts are hung up in": {

@@ -14,15 +14,19 @@ import pytest_asyncio
 
 from ivr.demo.client import HotlineClient
 from ivr.domain.worktime import SHANGHAI
+from tests.e2e.call_backs import called, citizen_of, heard, incoming, job
 from tests.e2e.hotline import RunningHotline, running_hotline
 from tests.e2e.journeys import command, filled_order, state
+from tests.e2e.listening import hears_prompt
 from tests.e2e.test_enquiry import part_of, until_written
 from tests.e2e.test_menus import call_row, facts
 from tests.e2e.test_roster import ready
-from tests.e2e.village import HEAD, device_phone, lawyer_phone, registered, secret_of, sees, village_call
+from tests.e2e.video_phone import VideoPhone
+from tests.e2e.village import HEAD, device_phone, eventually, lawyer_phone, registered, secret_of, sees, village_call
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(240)]
 
+TELEPHONE = "13895110038"
 DEVICE, STATION, PLAIN = "v-640105001-L01-1", "v-640105001-1", "v-640105001-L02-1"
 MORE = """
 [village]
@@ -30,6 +34,7 @@ adviser_s = 6
 duty_s = 6
 station_s = 8
 wait_limit_s = 12
+silence_s = 10
 
 [enquiry]
 wait_s = 3
@@ -79,7 +84,8 @@ async def product() -> AsyncIterator[RunningHotline]:
         (running.folder / "duty.csv").write_text(f"work_number,name,speciality,from,to\n8002,马律师,劳动争议,{start},{end}\n")
         await running.cli("roster", "import", str(running.folder / "duty.csv"))
         (running.folder / "devices.csv").write_text(
-            HEAD + f"{DEVICE},康庄社区,马秀兰,8001,一楼大厅,GXV3480,劳动争议\n{STATION},640105001,,,,,\n{PLAIN},西花园社区,,,,,\n"
+            HEAD.strip() + f",telephone\n{DEVICE},康庄社区,马秀兰,8001,一楼大厅,GXV3480,劳动争议,\n{STATION},640105001,,,,,,\n"
+            f"{PLAIN},西花园社区,,,,,,{TELEPHONE}\n"
         )
         assert "新增 3" in await running.cli("devices", "import", str(running.folder / "devices.csv"), "--dry-run")
         assert "v-" not in await running.cli("devices", "list"), "a dry run writes nothing"
@@ -121,7 +127,7 @@ async def test_one_key_reaches_the_adviser_and_both_see_and_hear_each_other(vill
 async def test_an_absent_adviser_leads_to_the_duty_lawyer_and_a_busy_one_to_any_operator_by_sound(village: Village) -> None:
     """First the adviser's phone is away and the duty lawyer's there; then nobody's but an operator's without a camera."""
     hotline, client = village.hotline, village.client
-    async with device_phone(hotline, DEVICE, village.secrets[DEVICE]) as phone:
+    async with device_phone(hotline, DEVICE, village.secrets[DEVICE], keep_sound=True) as phone:
         async with lawyer_phone(hotline, "four") as duty:
             await ready(client, "lawyer-8002")
             await phone.dial("12348")
@@ -143,10 +149,11 @@ async def test_an_absent_adviser_leads_to_the_duty_lawyer_and_a_busy_one_to_any_
             second = await village.call()
             await operator.answer()
             await state(client, second, "talking")
+            await hears_prompt(hotline, phone, "louder/village-no-picture-there", within_s=30)
             await phone.hang_up()
             await village.one_order(second, DEVICE, "640105001-L01")
     seen = await facts(hotline, second, lambda seen: True)
-    assert [text for kind, text in seen if kind == "LADDER"] == ["adviser:busy", "duty:absent", "any:queue"]
+    assert [text for kind, text in seen if kind == "LADDER"] == ["adviser:busy", "duty:absent", "any:queue", "picture:there"]
     call = await call_row(client, second)
     assert (call["queue"], call["operator"], call["outcome"]) == ("hotline", "PJSIP/seat-one", "answered")
 
@@ -181,6 +188,40 @@ async def test_key_three_reaches_the_towns_station(village: Village) -> None:
         await phone.hang_up()
         await village.one_order(linked_id, PLAIN, "640105001-L02")
     assert (await call_row(client, linked_id))["operator"] == f"PJSIP/{STATION}"
+
+
+async def test_a_phone_of_another_codec_is_served_by_sound_and_when_its_line_fails_the_villages_telephone_rings(village: Village) -> None:
+    """It offers H.263 alone, and no packet of it is heard: it is told so in plain words, then called back by telephone in its order."""
+    hotline, client = village.hotline, village.client
+    async with hotline.operator("one") as operator, citizen_of(hotline, TELEPHONE, keep_sound=True) as telephone:
+        await client.queue_until(lambda q: q["queue"] == "hotline" and q["members"]["available"] == 1)
+        async with VideoPhone(hotline.sip, PLAIN, village.secrets[PLAIN], "H263") as phone:
+
+            async def registers() -> bool:
+                return await phone.register() == 200
+
+            await eventually(registers)
+            assert await phone.call("1") == 200
+            assert phone.wanted("audio")[0] and not phone.wanted("video")[0]
+            linked_id = await village.call()
+            await facts(hotline, linked_id, lambda seen: ("RINGBACK", f"hotline:{TELEPHONE}") in seen, within_s=60)
+        await called(telephone, 1)
+        await telephone.answer()
+        await called(operator, 1 + incoming(operator))
+        await operator.answer()
+        again = await client.until("the call-back", lambda: next(
+            (c for c in client.calls.values() if c["channel"] == "callback" and c["state"] == "talking"), None))
+        await heard(hotline, telephone, "callback-hello-line")
+        await telephone.hang_up()
+        order = await village.one_order(linked_id, PLAIN, "640105001-L02")
+    assert await job(hotline, TELEPHONE, "done")
+    assert sorted(client.orders[str(order["number"])]["calls"]) == sorted([linked_id, again["linked_id"]])
+    seen = await facts(hotline, linked_id, lambda seen: True)
+    ladder = [text for kind, text in seen if kind == "LADDER"]
+    assert ladder[0] == "picture:device" and ladder[-1] == "line:lost"
+    told = await hotline.cli("devices", "doctor")
+    (line,) = [line for line in told.splitlines() if line.startswith(PLAIN)]
+    assert "终端没有提供 H.264 或 VP8 图像" in line and "线路断了 1 次" in line
 
 
 async def test_without_a_controller_and_with_its_telephones_read_anew_a_village_reaches_an_operator(village: Village) -> None:

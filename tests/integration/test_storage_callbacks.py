@@ -132,6 +132,43 @@ async def test_the_job_comes_with_the_call_and_its_order(pool: Pool) -> None:
     assert made["arrived_at"].timestamp() == pytest.approx(call.arrived_at)
 
 
+def cut_off(n: int, *, answered: bool) -> list[Fact]:
+    """A village's call whose line failed while it waited, or while an operator talked."""
+    rows = [Fact(f.source, f.file_id, f.position, f.linked_id, f.kind, f.at, f.data | (
+        {"context": "from-village", "channame": "PJSIP/v-640105001-L01-1-00000000"} if f.kind == "CHAN_START" and f.position == 0 else {}
+    )) for f in facts(n, answered=answered, file_id=f"call-{n}")]
+    at = len(rows) - 2
+    made = Fact("cel", f"call-{n}", at, linked(n), "user:RINGBACK", rows[at].at, {"uniqueid": linked(n), "extra": f"hotline:{NUMBER}"})
+    return recent([*rows[:at], made, *(Fact(f.source, f.file_id, f.position + 1, f.linked_id, f.kind, f.at, f.data) for f in rows[at:])])
+
+
+@pytest.mark.parametrize("answered", [False, True])
+async def test_a_village_whose_line_failed_is_owed_a_call_on_its_telephone_in_its_order(pool: Pool, answered: bool) -> None:
+    (call,) = await ledger(pool).commit(batch(cut_off(1, answered=answered), file_id="call-1"), FOLD)
+    assert (call.channel, call.outcome) == ("village_video", "answered" if answered else "callback")
+    (made,) = await jobs(pool)
+    order = await World(pool).order(1)
+    assert (made["kind"], made["queue"], made["number"], made["state"], made["order_id"]) == ("line_lost", "hotline", NUMBER, "waiting", order["id"])
+    assert made["expires_at"] is not None and f"改拨村里电话 {NUMBER} 回电" in str(order["note"])
+    calls = Calls()
+    await look(pool, calls, in_hours=False)
+    (dialled,) = calls.dialled
+    assert (dialled.number, dialled.kind, dialled.line) == (NUMBER, "line_lost", LINE)
+    await ledger(pool).commit(batch(outgoing(dialled.linked_id, answered=True), file_id="out"), FOLD)
+    assert [j["state"] for j in await jobs(pool)] == ["done"]
+    assert await pool.fetchval("SELECT count(*) FROM work_order") == 1
+
+
+async def test_a_village_that_called_again_and_was_answered_is_not_called(pool: Pool) -> None:
+    await ledger(pool).commit(batch(cut_off(1, answered=False), file_id="call-1"), FOLD)
+    again = [f for f in cut_off(2, answered=True) if f.kind != "user:RINGBACK"]
+    moved = [Fact(f.source, f.file_id, i, f.linked_id, f.kind, f.at + 30, f.data) for i, f in enumerate(again)]
+    await ledger(pool).commit(batch(moved, file_id="call-2"), FOLD)
+    calls = Calls()
+    await look(pool, calls)
+    assert calls.dialled == [] and [j["state"] for j in await jobs(pool)] == ["withdrawn"]
+
+
 @pytest.mark.parametrize("seed", range(3))
 async def test_facts_told_twice_in_any_order_make_one_job(pool: Pool, seed: int) -> None:
     chance = random.Random(seed)

@@ -160,6 +160,25 @@ async def test_a_village_nobody_knows_any_more_still_has_its_order(pool: Pool) -
     assert await world.count("work_order_field") == 0
 
 
+async def test_a_call_without_a_picture_and_a_line_that_failed_are_on_the_maintenance_list_until_later_calls_had_them(pool: Pool) -> None:
+    devices, world = await stored(pool), World(pool)
+    told = []
+    for n, steps in enumerate((("picture:device",), ("adviser:ring", "line:lost"), (), (), ()), 1):
+        rows = call(n, ("ENTERED", "village"), *(("LADDER", step) for step in steps))
+        await world.ledger.commit(batch(rows, file_id=f"f{n}"), FOLD)
+        await pool.execute("UPDATE call SET arrived_at = now() - make_interval(hours => $1) WHERE linked_id = $2", 9 - n, linked(n))
+        told.append({r.device.id: r.fallbacks for r in (await devices.register()).devices}[A.id])
+    assert ["没有画面" in "".join(t) for t in told] == [True, False, False, False, False]
+    assert ["线路断了 1 次" in "".join(t) for t in told] == [False, True, True, True, False]
+
+
+async def test_a_telephone_is_kept_by_a_file_that_does_not_name_it_and_carried_to_the_exchange(pool: Pool) -> None:
+    devices = await stored(pool)
+    await devices.apply(DeviceFile((replace(A, telephone="13895112348"), B, TOWN), ()), actor="cli:test")
+    await devices.apply(DeviceFile((A, B, TOWN), (), tells_telephone=False), actor="cli:test")
+    assert {line.device.id: line.device.telephone for line in await devices.lines()}[A.id] == "13895112348"
+
+
 async def test_how_calls_travelled_is_told_for_each_and_two_poor_ones_are_a_poor_line(pool: Pool) -> None:
     devices, world = await stored(pool), World(pool)
     good, poor = "audio 3000 0 3000 3 0.002 0.003 0.040", "audio 3000 400 3000 3 0.002 0.003 0.040"

@@ -58,6 +58,31 @@ CASES: dict[str, tuple[str, str]] = {
  9.0   caller  HANGUP         by=caller cause=16
  9.0   caller  LINKEDID_END
 """, FROM_DEVICE + "outcome=abandoned helper_present=True"),
+    "the line fails while an operator talks, and the village's telephone is owed a call": (RINGS + """
+ 7.0   caller  LADDER         any:queue
+ 7.1   caller  QUEUE_ENTERED  hotline
+ 7.2   one     CHAN_START     context=from-seat
+ 9.0   one     BRIDGE_ENTER   bridge_id=A
+ 9.0   caller  BRIDGE_ENTER   bridge_id=A
+ 60.0  caller  BRIDGE_EXIT    bridge_id=A
+ 60.0  caller  LADDER         line:lost
+ 60.0  caller  RINGBACK       hotline:13895112348
+ 60.0  caller  HANGUP         cause=44
+ 60.0  caller  LINKEDID_END
+""", FROM_DEVICE + "outcome=answered ringback=hotline:13895112348 hangup_by=system hangup_cause=44 callback_number="),
+    "the line fails before anybody answers: the place is kept": (RINGS + """
+ 7.0   caller  LADDER         any:queue
+ 7.1   caller  QUEUE_ENTERED  hotline
+ 40.0  caller  LADDER         line:lost
+ 40.0  caller  RINGBACK       hotline:13895112348
+ 40.0  caller  HANGUP         cause=44
+ 40.0  caller  LINKEDID_END
+""", FROM_DEVICE + "outcome=callback queue=hotline"),
+    "a telephone that may not be dialled is owed nothing": (RINGS + """
+ 7.0   caller  RINGBACK       hotline:110
+ 40.0  caller  HANGUP         cause=44
+ 40.0  caller  LINKEDID_END
+""", FROM_DEVICE + "outcome=abandoned ringback="),
     "given up in the notice": (RINGS + """
  3.0   caller  HANGUP         by=caller cause=16
  3.0   caller  LINKEDID_END

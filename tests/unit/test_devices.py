@@ -18,6 +18,7 @@ from ivr.domain.device import (
     stations_of,
     village_of,
 )
+from ivr.domain.device_fallbacks import fallbacks
 from ivr.domain.device_use import judge
 from ivr.domain.errors import BadSetting, CallerFault
 from ivr.domain.places import Place
@@ -130,14 +131,14 @@ def test_a_secret_is_the_devices_and_the_rotations_alone() -> None:
 
 
 def test_pjsips_part_reaches_the_village_context_and_nothing_else() -> None:
-    device = Device("v-640105001-L01-1", "640105001-L01", "640105001", "马秀兰", "8001", "", "", "labour")
+    device = Device("v-640105001-L01-1", "640105001-L01", "640105001", "马秀兰", "8001", "", "", "labour", telephone="13895112348")
     lines = [DeviceLine(device, "salt", "康庄社区 <sip:x>${SHELL(id)}", "v-640105001-1"), DeviceLine(replace(device, id="v-640105001-L01-2"), "b", "康庄社区", "")]
     text = render_devices(lines, bytes(32), "127.0.0.1", PROJECT_ROOT / "dialplans/templates")
     found = sections(text)
     endpoint = found["v-640105001-L01-1/endpoint"]
     assert endpoint["context"] == ["from-village"] and endpoint["callerid"] == ["康庄社区 sipxSHELL(id) <640105001011>"]
-    assert endpoint["allow_transfer"] == ["no"] and endpoint["allow"] == ["alaw,ulaw,h264,vp8"]
-    assert {"ADVISER=8001", "SPECIALITY=2", "VILLAGE=640105001-L01", "STATION=v-640105001-1", "DEVICE=v-640105001-L01-1"} == set(endpoint["set_var"])
+    assert endpoint["rtp_timeout"] == ["30"] and endpoint["allow_transfer"] == ["no"] and endpoint["allow"] == ["alaw,ulaw,h264,vp8"]
+    assert {"ADVISER=8001", "SPECIALITY=2", "VILLAGE=640105001-L01", "STATION=v-640105001-1", "DEVICE=v-640105001-L01-1", "TELEPHONE=13895112348"} == set(endpoint["set_var"])
     assert not any(v.startswith(("_SEAT", "TRANSFER_CONTEXT", "DYNAMIC_FEATURES")) for v in endpoint["set_var"])
     secrets = {found[f"v-640105001-L01-{n}/auth"]["password"][0] for n in (1, 2)}
     assert len(secrets) == 2
@@ -165,6 +166,37 @@ Objects found: 4
     assert [(c.device[-1], c.reach, c.user_agent, c.round_trip_ms) for c in read_contacts(shown, user_agents(held))] == [
         ("1", "reachable", "GXV3480 1.0", 12.25), ("2", "silent", "", None), ("3", "reachable", "", None)]
     assert read_contacts("No objects found.\n", {}) == ()
+
+
+def test_a_telephone_is_told_by_a_column_that_may_be_missing_and_must_be_one_we_may_call() -> None:
+    head = HEAD.strip() + ",telephone\n"
+    told = parse_devices(head + "v-640105001-L01-1,康庄社区,,,,,,138 9511-2348\nv-640105001-L01-2,康庄社区,,,,,,\n", PLACES, [], {})
+    assert [d.telephone for d in told.devices] == ["13895112348", ""] and told.bad == ()
+    for bad in ("110", "008613895112348", "${SHELL(id)}", "1389511234a"):
+        (row,) = parse_devices(head + f"v-640105001-L01-1,康庄社区,,,,,,{bad}\n", PLACES, [], {}).bad
+        assert "telephone 应为手机号" in row.reason
+    without = parse_devices(HEAD + "v-640105001-L01-1,康庄社区,,,,,\n", PLACES, [], {})
+    assert diff_devices(told.devices[:1], without).changed == ()
+    both = parse_devices(HEAD.strip() + ",telephone,self_test\nv-640105001-L01-1,康庄社区,,,,,,13895112348,是\n", PLACES, [], {})
+    assert both.devices[0].self_test and both.devices[0].telephone == "13895112348"
+    with pytest.raises(BadDeviceFile):
+        parse_devices(HEAD.strip() + ",telephone,telephone\n", PLACES, [], {})
+
+
+@pytest.mark.parametrize(("ladders", "told"), [
+    ([], []),
+    (["adviser:ring"], []),
+    (["picture:device adviser:ring"], ["终端没有提供"]),
+    (["picture:device adviser:ring", "adviser:ring"], []),
+    (["adviser:ring picture:there"], ["对方的话机没有图像"]),
+    (["adviser:ring line:lost"], ["断了 1 次"]),
+    (["line:lost", "", "picture:device line:lost", ""], ["断了 2 次"]),
+    (["line:lost", "", "", ""], []),
+    (["line:lost", "picture:device"], ["终端没有提供", "断了 1 次"]),
+])
+def test_what_the_last_calls_had_to_do_without(ladders: list[str], told: list[str]) -> None:
+    found = fallbacks(ladders)
+    assert len(found) == len(told) and all(word in sentence for word, sentence in zip(told, found, strict=True)), found
 
 
 def test_who_answers_a_self_test_is_told_by_a_column_that_may_be_missing() -> None:

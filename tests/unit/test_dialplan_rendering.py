@@ -112,7 +112,7 @@ def test_the_rich_exchange_in_short() -> None:
         "from-seat", "seat-rings", "joined", "transfer", "consult", "consult-failed", "returned", "supervision", "taken-over",
         "talk-over", "held", "seat-left", "nuisance", "nuisance-advice", "nuisance-listed", "recording-pause",
         "duty", "duty-road-mobile-one", "duty-road-county",
-        "from-village", "louder", "village", "village-adviser", "village-duty", "ask-village-duty", "village-any", "village-station", "village-media",
+        "from-village", "louder", "village", "village-adviser", "village-duty", "ask-village-duty", "village-any", "village-station", "village-media", "village-seen", "village-whisper", "village-whispered",
         "self-test", "self-test-answers", "end-self-test",
     }
     assert {s.extension for s in found if s.context == "from-trunk-carrier"} == {"12348", "0951612348"}

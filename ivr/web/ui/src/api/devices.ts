@@ -24,6 +24,7 @@ export interface Device {
   last_call: string | null
   calls: number
   poor_line: boolean
+  fallbacks: string[]
   /** The whole truth about it in Chinese: used, could be used, or could not be since and because. */
   sentence: string
   /** Whether it answers a self-test by itself. */

@@ -31,6 +31,7 @@ export const enDevices: Record<keyof typeof zhDevices, string> = {
   'devices.addressShown': 'Its secret was shown already; give it a new one for a new address',
   'devices.media': '{medium}: loss {loss}% · jitter {jitter} ms · round trip {trip} ms',
   'devices.poorLine': 'Poor line',
+  'devices.fellBack': 'No picture, or line lost',
   'medium.audio': 'Sound',
   'medium.video': 'Picture',
   'hours.title': 'Adviser hours',

@@ -30,6 +30,7 @@ export const zhDevices = {
   'devices.addressShown': '密码已显示过；要新的地址，请先更换密码',
   'devices.media': '{medium} 丢包 {loss}% · 抖动 {jitter} 毫秒 · 往返 {trip} 毫秒',
   'devices.poorLine': '线路差',
+  'devices.fellBack': '无画面或断线',
   'medium.audio': '声音',
   'medium.video': '画面',
   'hours.title': '顾问服务时长',
