@@ -42,6 +42,7 @@ class _Commands(CommandsOnDemand):
         "case": "ivr.cli_case:case_app",
         "retention": "ivr.cli_retention:retention_app",
         "quality": "ivr.cli_quality:quality_app",
+        "knowledge": "ivr.cli_knowledge:knowledge_app",
         "outbox": "ivr.cli_outbox:outbox_app",
         "warnings": "ivr.cli_analysis:warnings_app",
         "report": "ivr.cli_analysis:report_app",

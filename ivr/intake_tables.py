@@ -78,6 +78,11 @@ def shipped_risks() -> RiskTable:
     return newest(parse_risk_table(version, file.read_text("utf-8")) for version, file in found)
 
 
+def shipped_articles() -> str:
+    """The file of the knowledge base's first articles: sample texts, marked as such."""
+    return (_TABLES / "knowledge-2026.1.toml").read_text("utf-8")
+
+
 def shipped_places() -> tuple[Place, ...]:
     """The places this product ships: confirmed ones, and placeholders marked as such."""
     parsed = parse_places((_TABLES / "places-640105.csv").read_text("utf-8"))

@@ -11,9 +11,10 @@ from ivr.bootstrap import figure_limits, patient_pool, statistics, task_desk
 from ivr.desk_setup import desk_services
 from ivr.device_setup import adviser_desk, device_desk, provisioning_desk
 from ivr.exchange_setup import certificate, database_url
-from ivr.intake_tables import CodeNames, shipped_risks, shipped_tables
+from ivr.intake_tables import CodeNames, shipped_articles, shipped_risks, shipped_tables
 from ivr.order_setup import order_desk
 from ivr.partner_setup import partner_services
+from ivr.ports.knowledge import KnowledgeServices
 from ivr.ports.web import WebOptions, WebServices
 from ivr.privacy_setup import privacy_services
 from ivr.settings import PROJECT_ROOT, Settings
@@ -21,9 +22,11 @@ from ivr.speech.archive import RecordingArchive
 from ivr.storage.accounts import LoginPolicy, PostgresAccounts
 from ivr.storage.appointments import PostgresAppointments
 from ivr.storage.audit import PostgresAudit
+from ivr.storage.checklists import PostgresChecklists
 from ivr.storage.corrections import PostgresCorrections
 from ivr.storage.database import connect
 from ivr.storage.feed import PostgresFeed
+from ivr.storage.knowledge import PostgresKnowledge, seed_articles
 from ivr.storage.quality_reviews import PostgresQualityDesk
 from ivr.storage.risk import PostgresRisks
 from ivr.storage.search import PostgresSearch
@@ -44,6 +47,7 @@ async def run_web(settings: Settings, stop: asyncio.Event) -> None:
     policy = LoginPolicy(idle=timedelta(minutes=settings.web.session_idle_minutes))
     vault = FactorVault(await asyncio.to_thread(load_key, second_factor_key(settings)), settings.web.second_factor_roles)
     async with patient_pool(settings, "web", size=16) as pool:
+        await seed_articles(pool, await asyncio.to_thread(shipped_articles))
         accounts = PostgresAccounts(pool, policy, vault=vault)
         services = WebServices(
             views=PostgresViews(pool),
@@ -64,6 +68,7 @@ async def run_web(settings: Settings, stop: asyncio.Event) -> None:
             corrections=PostgresCorrections(pool),
             quality=PostgresQualityDesk(pool),
             tasks=task_desk(settings, pool),
+            knowledge=KnowledgeServices(PostgresKnowledge(pool), PostgresChecklists(pool)),
             analysis=analysis_services(settings, pool),
             advisers=adviser_desk(settings, pool),
             provisioning=await provisioning_desk(settings, pool),

@@ -21,6 +21,7 @@ from ivr.ports.appointments import AppointmentDesk
 from ivr.ports.corrections import Corrections
 from ivr.ports.desk import DeskServices
 from ivr.ports.devices import DeviceDesk
+from ivr.ports.knowledge import KnowledgeServices
 from ivr.ports.orders import OrderDesk
 from ivr.ports.partners import PartnerServices
 from ivr.ports.privacy import PrivacyServices
@@ -247,6 +248,7 @@ class WebServices:
     provisioning: ProvisioningDesk
     quality: QualityDesk = field(kw_only=True)
     tasks: TaskDesk = field(kw_only=True)
+    knowledge: KnowledgeServices = field(kw_only=True)
     second_factors: SecondFactors
     sessions: SessionList
     privacy: PrivacyServices

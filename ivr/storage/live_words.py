@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from ivr.domain.transcript import Segment
+from ivr.storage.checklists import note_told
 from ivr.storage.database import transaction
 from ivr.storage.feed import append
 from ivr.storage.risk import note_risks
@@ -38,6 +39,7 @@ class PostgresLiveWords:
                     for number, s in enumerate(segments, first)
                 ],
             )
+            await note_told(connection, linked_id, segments)
             await append(connection, "call", linked_id)
             if self._risks is not None:
                 await note_risks(connection, linked_id, segments, self._risks, "live")

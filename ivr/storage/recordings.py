@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ivr.domain.recording import LONG_S, MOST_ATTEMPTS, RecordingName, Track, TrackJob, after_failure
 from ivr.domain.transcript import TrackTranscript
+from ivr.storage.checklists import note_told
 from ivr.storage.database import lock_call, transaction
 from ivr.storage.feed import append
 from ivr.storage.risk import note_risks
@@ -124,6 +125,7 @@ class PostgresTracks:
                 "UPDATE recording_track SET state = $2, problem = '', model = $3, finished_at = now(), lease_until = NULL"
                 " WHERE id = $1", job.track_id, "transcribed" if transcript.segments else "no_speech", transcript.model,
             )
+            await note_told(connection, job.linked_id, transcript.segments)
             await self._announce(connection, job.linked_id)
             if self._risks is not None:
                 await note_risks(connection, job.linked_id, transcript.segments, self._risks, "transcript")

@@ -16,12 +16,12 @@ Permission = Literal[
     "queues.read", "calls.read", "transcripts.read", "recordings.play", "orders.read", "live.read", "nuisance.read",
     "appointments.write", "deliveries.read", "statistics.read", "orders.own", "orders.assign",
     "desk.use", "seats.supervise", "risks.decide", "transcripts.correct", "warnings.sign", "devices.read", "devices.write",
-    "quality.own", "quality.score", "tasks.read", "tasks.work",
+    "quality.own", "quality.score", "tasks.read", "tasks.work", "knowledge.read", "knowledge.write",
     "sessions.revoke", "calls.unmask", "orders.unmask", "cases.export", "retention.read", "holds.write",
 ]
 
 _READER: frozenset[Permission] = frozenset(
-    {"queues.read", "calls.read", "transcripts.read", "orders.read", "orders.own", "live.read", "statistics.read"}
+    {"queues.read", "calls.read", "transcripts.read", "orders.read", "orders.own", "live.read", "statistics.read", "knowledge.read"}
 )
 
 ACCESS: dict[str, frozenset[Permission]] = {
@@ -31,7 +31,7 @@ ACCESS: dict[str, frozenset[Permission]] = {
     },
     "supervisor": _READER | {
         "orders.assign", "recordings.play", "nuisance.read", "appointments.write", "deliveries.read", "desk.use", "devices.read",
-        "quality.own", "quality.score", "tasks.read", "tasks.work",
+        "quality.own", "quality.score", "tasks.read", "tasks.work", "knowledge.write",
         "transcripts.correct", "risks.decide", "seats.supervise", "warnings.sign", "calls.unmask", "orders.unmask", "cases.export",
         "retention.read", "holds.write",
     },
@@ -42,8 +42,8 @@ ACCESS: dict[str, frozenset[Permission]] = {
     "dispatcher": _READER | {
         "deliveries.read", "orders.assign", "devices.read", "warnings.sign", "calls.unmask", "orders.unmask", "tasks.read",
     },
-    "handler": frozenset({"orders.own", "orders.unmask"}),
-    "adviser": frozenset({"orders.own", "orders.unmask"}),
+    "handler": frozenset({"orders.own", "orders.unmask", "knowledge.read"}),
+    "adviser": frozenset({"orders.own", "orders.unmask", "knowledge.read"}),
     "auditor": frozenset({"retention.read"}),
 }
 

@@ -26,6 +26,7 @@ from ivr.domain.work_order import MoveRefused
 from ivr.ports.analysis import WarningChanged
 from ivr.ports.corrections import WordChanged
 from ivr.ports.desk import CommandRefused, SeatLost, SeatTaken
+from ivr.ports.knowledge import ArticleChanged
 from ivr.ports.orders import StaleVersion
 from ivr.ports.partners import AlreadyFiled, KeyReused
 from ivr.ports.privacy import NotMaskedYet
@@ -132,6 +133,7 @@ STATUS: tuple[tuple[type[IvrError], HTTPStatus], ...] = (
     (MoveRefused, HTTPStatus.CONFLICT),
     (EditRefused, HTTPStatus.CONFLICT),
     (StaleVersion, HTTPStatus.PRECONDITION_FAILED),
+    (ArticleChanged, HTTPStatus.PRECONDITION_FAILED),
     (PreconditionRequired, HTTPStatus.PRECONDITION_REQUIRED),
     (CallerFault, HTTPStatus.BAD_REQUEST),
     (AudioUnreadable, HTTPStatus.UNPROCESSABLE_ENTITY),
@@ -169,7 +171,7 @@ def problem_of(error: IvrError) -> web.Response:
     members: dict[str, Any] = {"errors": error.errors} if isinstance(error, BadRequest) and error.errors else {}
     if isinstance(error, MoveRefused):
         members["possible"] = list(error.possible)
-    elif isinstance(error, StaleVersion):
+    elif isinstance(error, StaleVersion | ArticleChanged):
         headers["ETag"] = f'"{error.version}"'
     return problem(status, error.code, str(error), headers=headers, **members)
 

@@ -41,6 +41,12 @@ BODIES: Final[Mapping[str, Mapping[str, Any]]] = {
         ],
         "note": "依据讲清楚了，材料少说一项",
     },
+    "ArticleWish": {
+        "category": "notary", "matter": "inheritance", "title": "遗产怎么继承", "body": "先分出配偶的那一半，余下的才是遗产。",
+        "statutes": ["《民法典》第一千一百二十七条"],
+        "checklist": [{"code": "id", "kind": "bring", "text": "全体继承人的身份证", "heard": ["身份证"]}],
+    },
+    "ChecklistWish": {"items": {"id": True, "where": None}},
     "AppealWish": {"words": "静默是来电人去找合同"},
     "AppealDecision": {"decision": "kept", "reason": "静默期间没有向来电人说明"},
     "TaskDone": {"result": "talked", "note": "周五带合同来窗口"},

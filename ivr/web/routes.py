@@ -28,6 +28,7 @@ from ivr.web.context import OPENAPI
 from ivr.web.corrections import CORRECTION_ROUTES
 from ivr.web.desk_routes import DESK_ROUTES
 from ivr.web.device_routes import DEVICE_ROUTES
+from ivr.web.knowledge import KNOWLEDGE_ROUTES
 from ivr.web.provisioning import PROVISIONING_ROUTES
 from ivr.web.quality import QUALITY_ROUTES
 from ivr.web.query import (
@@ -214,6 +215,7 @@ ROUTES: tuple[Route, ...] = (
     *RISK_ROUTES,
     *CORRECTION_ROUTES,
     *QUALITY_ROUTES,
+    *KNOWLEDGE_ROUTES,
     *UNMASKING_ROUTES,
     *CASE_ROUTES,
     *RETENTION_ROUTES,

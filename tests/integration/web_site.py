@@ -24,6 +24,7 @@ from ivr.domain.worktime import WorkTime
 from ivr.intake_tables import shipped_risks
 from ivr.pipeline.provision_devices import Provisioner
 from ivr.ports.desk import BrowserSeat, DeskServices
+from ivr.ports.knowledge import KnowledgeServices
 from ivr.ports.partners import PartnerServices
 from ivr.ports.supervision import SupervisedSeat, SupervisionServices
 from ivr.ports.web import WebOptions, WebServices
@@ -33,11 +34,13 @@ from ivr.storage.accounts import LoginPolicy, PostgresAccounts
 from ivr.storage.advisers import PostgresAdvisers
 from ivr.storage.appointments import PostgresAppointments
 from ivr.storage.audit import PostgresAudit
+from ivr.storage.checklists import PostgresChecklists
 from ivr.storage.corrections import PostgresCorrections
 from ivr.storage.desk import PostgresCommands, PostgresSeats
 from ivr.storage.devices import PostgresDevices
 from ivr.storage.feed import PostgresFeed
 from ivr.storage.inbound import PostgresInbox
+from ivr.storage.knowledge import PostgresKnowledge
 from ivr.storage.order_life import PostgresOrderDesk
 from ivr.storage.outbox import PostgresOutbox
 from ivr.storage.provisioning import PostgresProvisioning
@@ -130,6 +133,7 @@ async def site(
             corrections=PostgresCorrections(pool),
             quality=PostgresQualityDesk(pool),
             tasks=PostgresTasks(pool, CallbackRules(), {"8001": "lawyer-8001"}, "hotline", 3),
+            knowledge=KnowledgeServices(PostgresKnowledge(pool), PostgresChecklists(pool)),
             risks=PostgresRisks(pool, shipped_risks()),
             supervision=SupervisionServices(SUPERVISED, PostgresSupervision(pool, within_s=1.0)),
             analysis=analysis_services(Settings(), pool),

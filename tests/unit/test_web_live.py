@@ -96,7 +96,7 @@ async def test_a_page_far_behind_starts_over_instead_of_growing() -> None:
 
 
 def test_an_unknown_role_may_nothing_and_machines_of_audit_stay_apart() -> None:
-    own = {"orders.own", "orders.unmask"}
+    own = {"orders.own", "orders.unmask", "knowledge.read"}
     for role, granted in {"": set(), "king": set(), "auditor": {"retention.read"}, "handler": own, "adviser": own}.items():
         identity = Identity("session", "a", "A", frozenset({role}), b"")
         assert {permission for all_of in ACCESS.values() for permission in all_of if may(identity, permission)} == granted

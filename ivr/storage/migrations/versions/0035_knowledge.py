@@ -1,0 +1,17 @@
+"""The knowledge base: articles in versions, and what of their notices was told in which call."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import op
+
+from ivr.storage.migrate import run_sql
+
+revision = "0035"
+down_revision = "0038"
+
+
+def upgrade() -> None:
+    """Forward only: a hotline's record is never migrated backwards."""
+    run_sql(op.get_bind(), Path(__file__).with_suffix(".sql"))
