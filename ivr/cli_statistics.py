@@ -19,7 +19,6 @@ from ivr.cli_terminal import err, out, plain_errors
 from ivr.domain.csv_cells import csv_text
 from ivr.domain.errors import BadSetting
 from ivr.domain.figures import (
-    AHT,
     FIGURES,
     NOT_RECORDED,
     OCCUPANCY,
@@ -27,8 +26,8 @@ from ivr.domain.figures import (
     Figure,
     definition_of,
     figures,
+    occupancy,
     quotient,
-    seat_figures,
 )
 from ivr.domain.intervals import SHANGHAI
 from ivr.ports.statistics import CallsWanted, Counted, CountedGroup
@@ -87,9 +86,8 @@ def statistics(
     out.print(table)
     on_time = quotient(ON_TIME, counted.on_time.finished_in_time, counted.on_time.due)
     out.print(f"按时办结率 {_shown(on_time)}（{counted.on_time.finished_in_time} / {counted.on_time.due}）")
-    for seats in seat_figures(counted.seats.values(), counted.total.tally):
-        out.print(f"{definition_of(seats.name).title} {_shown(seats)}")
-    for definition in (*(definition_of(name) for name in _TABLE), ON_TIME, OCCUPANCY, AHT):
+    out.print(f"{OCCUPANCY.title} {_shown(occupancy(counted.seats.values()))}")
+    for definition in (*(definition_of(name) for name in _TABLE), ON_TIME, OCCUPANCY):
         title, formula = definition.told(limits)
         out.print(f"{title} = {formula}", style="dim", soft_wrap=True)
     for missing in NOT_RECORDED:

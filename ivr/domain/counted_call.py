@@ -31,6 +31,7 @@ class CountedCall:
     """What counting needs of a call; times are aware. ``called_back``: a dissatisfied caller was reached again.
 
     ``checked``: the machine could judge it, ``scored``: a person did (质检).
+    ``wrap_up_s``: of the seat that answered, after this talk; None where its record does not tell (a seat nobody saw).
     ``town`` is the code of the town the order names, '' when it names none.
     """
 
@@ -50,6 +51,7 @@ class CountedCall:
     called_back: bool = False
     checked: bool = False
     scored: bool = False
+    wrap_up_s: float | None = None
 
     @property
     def part(self) -> str:
@@ -70,6 +72,11 @@ class CountedCall:
     def wait_s(self) -> float | None:
         """Seconds from arrival, greeting included, to a human or the end; None while it runs."""
         return _between(self.arrived_at, self.answered_at or self.ended_at)
+
+    @property
+    def handled_s(self) -> float | None:
+        """Seconds of talk, hold and wrap-up; None where one of them is not known."""
+        return None if self.talk_s is None or self.wrap_up_s is None else self.talk_s + self.wrap_up_s
 
     @property
     def talk_s(self) -> float | None:
@@ -122,6 +129,7 @@ SETS: Final[Mapping[str, Callable[[CountedCall, Limits], bool]]] = {
     "answered_or_waited_in_vain": lambda c, t: _answered(c) or (_abandoned(c) and not _waited_at_most(c, t.answered_within_s)),
     "served_or_gone_within": lambda c, t: (_answered(c) or _abandoned(c)) and _waited_at_most(c, t.answered_within_s),
     "talked": lambda c, t: _answered(c) and c.talk_s is not None,
+    "handled": lambda c, t: _answered(c) and c.handled_s is not None,
     "rated": lambda c, t: _rated(c),
     "satisfied": lambda c, t: _rated(c) and (c.rating or 0) <= 3,
     "dissatisfied": lambda c, t: _rated(c) and (c.rating or 0) >= 4,
@@ -135,6 +143,7 @@ SUMS: Final[Mapping[str, tuple[str, Callable[[CountedCall], float | None]]]] = {
     "answered_wait_s": ("answered", lambda c: c.wait_s),
     "abandoned_wait_s": ("abandoned", lambda c: c.wait_s),
     "talk_s": ("talked", lambda c: c.talk_s),
+    "handled_s": ("handled", lambda c: c.handled_s),
 }
 """Sums of seconds over one of the sets."""
 

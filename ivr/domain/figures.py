@@ -89,6 +89,7 @@ FIGURES: Final[tuple[Definition, ...]] = (
         "abandonment_in_greeting", "问候中放弃率", "share", "进队前放弃 ÷ 到达（除进行中）", "abandoned_in_greeting", "settled"
     ),
     Definition("talk_time", "平均通话时长", "seconds", "通话（含保持）合计 ÷ 已结束的接通", "talk_s", "talked"),
+    Definition("aht", "平均处理时长", "seconds", "（通话 + 保持 + 整理）合计 ÷ 坐席有记录的接通", "handled_s", "handled"),
     Definition("satisfaction", "满意率", "share", "评为非常满意、满意、基本满意 ÷ 参评", "satisfied", "rated"),
     Definition("rated_share", "测评率", "share", "参评 ÷ 接通", "rated", "answered"),
     Definition(
@@ -106,10 +107,7 @@ ON_TIME: Final = Definition("on_time", "按时办结率", "share", "期限前办
 OCCUPANCY: Final = Definition(
     "occupancy", "坐席占用率", "share", "（通话 + 保持 + 整理）÷（签入 − 小休）", "working_s", "available_s"
 )
-AHT: Final = Definition(
-    "aht", "平均处理时长", "seconds", "（通话 + 保持 + 整理）合计 ÷ 已结束的接通", "handled_s", "talked"
-)
-"""The two figures of seats, told for a whole span only: talk is the calls', wrap-up the seats' own record."""
+"""The figure of seats, told for a whole span only: it is their own record."""
 
 NOT_RECORDED: Final[tuple[NotRecorded, ...]] = ()
 
@@ -124,14 +122,11 @@ def quotient(definition: Definition, numerator: float, denominator: int) -> Figu
     return Figure(definition.name, numerator / denominator if denominator else None, numerator, denominator)
 
 
-def seat_figures(seats: Iterable[SeatTime], tallied: Tally) -> tuple[Figure, Figure]:
-    """Occupancy and AHT of a span from what its seats did; over nothing where no seat was seen."""
+def occupancy(seats: Iterable[SeatTime]) -> Figure:
+    """Occupancy of a span from what its seats did; over nothing where no seat was seen."""
     known = list(seats)
     working, available = sum(s.working_s for s in known), sum(s.available_s for s in known)
-    occupancy = Figure(OCCUPANCY.name, working / available if available else None, working, round(available))
-    if not known:
-        return occupancy, Figure(AHT.name, None, None, 0)
-    return occupancy, quotient(AHT, tallied.sums["talk_s"] + sum(s.wrap_up_s for s in known), tallied.counts["talked"])
+    return Figure(OCCUPANCY.name, working / available if available else None, working, round(available))
 
 
 def definition_of(name: str) -> Definition:
@@ -149,4 +144,4 @@ def _figure(definition: Definition, tallied: Tally) -> Figure:
     return quotient(definition, tallied.counts[definition.numerator], denominator)
 
 
-_BY_NAME: Final = {definition.name: definition for definition in (*FIGURES, ON_TIME, OCCUPANCY, AHT)}
+_BY_NAME: Final = {definition.name: definition for definition in (*FIGURES, ON_TIME, OCCUPANCY)}

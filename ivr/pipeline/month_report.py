@@ -9,7 +9,7 @@ from typing import Final
 from ivr.domain.counted_call import PARTS, UNACCOUNTED, UNDER_WAY, Limits
 from ivr.domain.early_warning import DECISION_NAMES, LEVEL_NAMES, WarningRules
 from ivr.domain.errors import CallerFault
-from ivr.domain.figures import AHT, FIGURES, NOT_RECORDED, OCCUPANCY, ON_TIME, Figure, figures, quotient, seat_figures
+from ivr.domain.figures import FIGURES, NOT_RECORDED, OCCUPANCY, ON_TIME, Figure, figures, occupancy, quotient
 from ivr.domain.forecast import StaffingRules, first_day_needed, forecast
 from ivr.domain.intervals import SHANGHAI
 from ivr.domain.month_report import Cell, MonthReport, Plot, Section, Table, Unit
@@ -85,10 +85,9 @@ class MonthlyReports:
         on_time, earlier = (quotient(ON_TIME, c.on_time.finished_in_time, c.on_time.due) for c in (days, before))
         rows.append([ON_TIME.title, on_time.value, earlier.value, _made(on_time), ON_TIME.formula])
         units.append(ON_TIME.unit)
-        told, past = (seat_figures(c.seats.values(), c.total.tally) for c in (days, before))
-        for definition, figure, earlier in zip((OCCUPANCY, AHT), told, past, strict=True):
-            rows.append([definition.title, figure.value, earlier.value, _made(figure), definition.formula])
-            units.append(definition.unit)
+        busy, earlier = (occupancy(c.seats.values()) for c in (days, before))
+        rows.append([OCCUPANCY.title, busy.value, earlier.value, _made(busy), OCCUPANCY.formula])
+        units.append(OCCUPANCY.unit)
         note = "–：没有可以计算的来电。" + "".join(f"{n.title}：{n.why}。" for n in NOT_RECORDED)
         table = Table("主要指标", ["指标", "本月", "上月", "分子 / 分母", "公式"], rows, row_units=units, note=note)
         return Section("一、总体情况", text, tables=[table])

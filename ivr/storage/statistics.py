@@ -68,11 +68,23 @@ _COUNTED = """
            coalesce(c.rating >= 4 AND EXISTS (
                SELECT 1 FROM callback_promise cp JOIN callback_job j ON j.id = cp.job_id
                 WHERE cp.linked_id = c.linked_id AND cp.kind = 'dissatisfied' AND j.state = 'done'), false) AS called_back,
+           {wrap_up} AS wrap_up_s,
            c.answered_at IS NOT NULL AND EXISTS (
                SELECT 1 FROM quality_check qc WHERE qc.linked_id = c.linked_id AND qc.score IS NOT NULL) AS checked,
            c.answered_at IS NOT NULL AND EXISTS (SELECT 1 FROM quality_mark qm WHERE qm.linked_id = c.linked_id) AS scored
       FROM call c{joins}
      WHERE c.channel <> 'callback' AND c.arrived_at >= {start}::timestamptz AND c.arrived_at < {end}::timestamptz{further}"""
+
+_WRAP_UP = """CASE WHEN c.state = 'ended' AND c.answered_at IS NOT NULL AND EXISTS (
+                SELECT FROM seat_time s WHERE s.interface = c.member_interface AND s.activity = 'talking'
+                   AND s.began_at <= coalesce(c.talk_ended_at, c.ended_at) AND coalesce(s.ended_at, s.seen_at) >= c.answered_at
+                   AND s.began_at > c.answered_at - interval '8 hours')
+           THEN coalesce((SELECT extract(epoch FROM coalesce(w.ended_at, w.seen_at) - w.began_at)::float8 FROM seat_time w
+                           WHERE w.interface = c.member_interface AND w.activity = 'wrap_up' AND w.began_at >= c.answered_at
+                             AND w.began_at <= coalesce(c.talk_ended_at, c.ended_at) + interval '10 seconds'
+                           ORDER BY w.began_at DESC LIMIT 1), 0) END"""
+"""Seconds of wrap-up after a call, of the seat that answered it; null where nothing is known of that seat. A row of a seat is
+at most some hours long (ivr.storage.seat_time)."""
 
 CONDITIONS: Final[Mapping[str, str]] = {
     "arrived": "true",
@@ -97,6 +109,7 @@ CONDITIONS: Final[Mapping[str, str]] = {
     "answered_or_waited_in_vain": "part = 'answered' OR (part = 'abandoned' AND coalesce(wait_s > {within}, true))",
     "served_or_gone_within": "part IN ('answered', 'abandoned') AND wait_s <= {within}",
     "talked": "part = 'answered' AND talk_s IS NOT NULL",
+    "handled": "part = 'answered' AND talk_s + wrap_up_s IS NOT NULL",
     "rated": "part = 'answered' AND rating IS NOT NULL",
     "satisfied": "part = 'answered' AND rating <= 3",
     "dissatisfied": "part = 'answered' AND rating >= 4",
@@ -105,7 +118,10 @@ CONDITIONS: Final[Mapping[str, str]] = {
     "human_scored": "part = 'answered' AND scored",
 }
 """The sets over the columns of ``_COUNTED``. Limits are whole seconds from the settings, written in as such."""
-_SECONDS: Final[Mapping[str, str]] = {"answered_wait_s": "wait_s", "abandoned_wait_s": "wait_s", "talk_s": "talk_s"}
+_SECONDS: Final[Mapping[str, str]] = {
+    "answered_wait_s": "wait_s", "abandoned_wait_s": "wait_s", "talk_s": "talk_s",
+    "handled_s": "talk_s + wrap_up_s",
+}
 _KEYS: Final[Mapping[By, str]] = {"queue": "queue", "town": "town", "channel": "channel", "number": "called_number"}
 
 
@@ -283,7 +299,7 @@ def _counted(given: _Given, wanted: CallsWanted, *, town: bool = False) -> str:
         further += f" AND coalesce(nullif(p.town_code, ''), '{UNKNOWN_TOWN}') = {given(wanted.town)}"
     return _COUNTED.format(
         town=f"coalesce(nullif(p.town_code, ''), '{UNKNOWN_TOWN}')" if town else "''", joins=_TOWN if town else "",
-        start=start, end=end, further=further,
+        start=start, end=end, further=further, wrap_up=_WRAP_UP,
     )
 
 

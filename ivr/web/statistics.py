@@ -12,7 +12,6 @@ from aiohttp import web
 from ivr.domain.counted_call import SETS, Limits
 from ivr.domain.disclosure import Veil
 from ivr.domain.figures import (
-    AHT,
     FIGURES,
     NOT_RECORDED,
     OCCUPANCY,
@@ -21,8 +20,8 @@ from ivr.domain.figures import (
     Figure,
     definition_of,
     figures,
+    occupancy,
     quotient,
-    seat_figures,
 )
 from ivr.domain.seat_time import SeatTime
 from ivr.ports.devices import DeviceRegister, DeviceView
@@ -117,9 +116,9 @@ async def show_statistics(request: web.Request) -> web.Response:
         counted = await request.app[SERVICES].statistics.counted(wanted, asked.by, asked.interval)
     return answer(StatisticsAnswer(
         start=wanted.start, end=wanted.end, by=asked.by, interval=asked.interval if asked.by == "interval" else None,
-        formulas=formulas(request.app[OPTIONS].figure_limits, OCCUPANCY, AHT), total=figure_group(counted.total, now),
+        formulas=formulas(request.app[OPTIONS].figure_limits, OCCUPANCY), total=figure_group(counted.total, now),
         groups=[figure_group(g, now) for g in counted.groups], on_time=_on_time(counted.on_time),
-        of_seats=[_figure(f) for f in seat_figures(counted.seats.values(), counted.total.tally)],
+        of_seats=[_figure(occupancy(counted.seats.values()))],
         seats=[_seat_time(interface, time) for interface, time in counted.seats.items()],
         not_recorded=[UnrecordedFigure(name=n.name, title=n.title, why=n.why) for n in NOT_RECORDED],
     ))

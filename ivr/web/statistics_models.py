@@ -119,7 +119,7 @@ class StatisticsAnswer(Wire):
     total: FigureGroup
     groups: list[FigureGroup]
     on_time: FigureRow
-    of_seats: list[FigureRow] = Field(description="occupancy and aht of the whole span; over nothing when the calls are narrowed")
+    of_seats: list[FigureRow] = Field(description="occupancy of the whole span; over nothing when the calls are narrowed")
     seats: list[SeatTimeRow]
     not_recorded: list[UnrecordedFigure]
 

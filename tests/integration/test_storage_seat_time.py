@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ivr.domain.counted_call import Limits
-from ivr.domain.figures import seat_figures
+from ivr.domain.figures import figures, occupancy
 from ivr.domain.intervals import SHANGHAI
 from ivr.domain.seat_time import Activity, SeatTime
 from ivr.domain.working_days import WorkingDays
@@ -84,11 +84,14 @@ async def test_a_telephone_that_is_ready_for_weeks_is_found_in_every_day(pool: P
 
 
 async def test_occupancy_is_told_for_the_span_and_not_for_one_queue(pool: Pool) -> None:
-    await PostgresSeatTimes(pool).note([change("ready", 0), change("talking", 60), change("wrap_up", 120)], [ONE], at(150))
-    await add_call(pool, "a", T0, state="ended", outcome="answered", queue="hotline", queued_at=T0, answered_at=at(60), ended_at=at(120))
+    await PostgresSeatTimes(pool).note([change("ready", 0), change("talking", 60), change("wrap_up", 121)], [ONE], at(151))
+    for name, queue, seat in (("a", "hotline", ONE), ("b", "legal", "PJSIP/unseen")):
+        await add_call(pool, name, T0, state="ended", outcome="answered", queue=queue, queued_at=T0, answered_at=at(60), ended_at=at(120),
+                       member_interface=seat)  # fmt: skip
     statistics = PostgresStatistics(pool, Limits(), WorkTime(WorkingDays()))
     counted = await statistics.counted(CallsWanted(T0, at(3600)), "queue", "1h")
-    occupancy, aht = seat_figures(counted.seats.values(), counted.total.tally)
-    assert (occupancy.value, aht.value) == (pytest.approx(0.6), pytest.approx(90))
+    assert occupancy(counted.seats.values()).value == pytest.approx(91 / 151)
+    by_queue = {g.key: {f.name: f for f in figures(g.tally)}["aht"] for g in (counted.total, *counted.groups)}
+    assert by_queue[""].value == by_queue["hotline"].value == pytest.approx(90) and by_queue["legal"].value is None
     narrowed = await statistics.counted(CallsWanted(T0, at(3600), queue="hotline"), "queue", "1h")
-    assert seat_figures(narrowed.seats.values(), narrowed.total.tally)[0].value is None
+    assert occupancy(narrowed.seats.values()).value is None

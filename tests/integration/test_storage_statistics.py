@@ -56,6 +56,7 @@ def random_calls(seed: int, number: int) -> list[CountedCall]:
             arrived + wait + talk - timedelta(seconds=dice.choice([0, 2])) if heard and dice.random() < 0.5 else None,
             arrived + wait + talk if state == "ended" else None,
             dice.choice([None, None, 1, 2, 3, 4, 5]), dice.random() < 0.5, dice.random() < 0.7, dice.random() < 0.3,
+            dice.choice([None, 0.0, 37.5]),
         ))  # fmt: skip
     return made
 
@@ -71,8 +72,16 @@ async def write(pool: Pool, calls: Sequence[CountedCall]) -> None:
         await add_call(
             pool, c.linked_id, c.arrived_at, state=c.state, outcome=c.outcome, channel=c.channel, called_number=c.called_number,
             queue=c.queue, queued_at=c.queued_at, answered_at=c.answered_at, talk_ended_at=c.talk_ended_at, ended_at=c.ended_at,
-            rating=c.rating,
+            rating=c.rating, member_interface=f"PJSIP/{n}",
         )
+        over = c.talk_ended_at or c.ended_at
+        if c.wrap_up_s is not None and c.answered_at is not None and over is not None:
+            rows = [("talking", c.answered_at, max(over, c.answered_at))]
+            rows += [("wrap_up", rows[0][2] + timedelta(seconds=2), rows[0][2] + timedelta(seconds=2 + c.wrap_up_s))] if c.wrap_up_s else []
+            await pool.executemany(
+                "INSERT INTO seat_time (interface, activity, began_at, seen_at, ended_at) VALUES ($1, $2, $3, $4, $4)",
+                [(f"PJSIP/{n}", *row) for row in rows],
+            )
         order = await pool.fetchval(
             "INSERT INTO work_order (number, opened_by_call, channel) VALUES ($1, $2, $3) RETURNING id", f"n{n}", c.linked_id, c.channel
         )

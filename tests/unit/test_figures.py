@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ivr.domain.balance import balances, part_counts
 from ivr.domain.counted_call import PARTS, SETS, SUMS, UNACCOUNTED, UNDER_WAY, CountedCall, Limits, Tally, percentile, tally
 from ivr.domain.errors import CallerFault
-from ivr.domain.figures import AHT, FIGURES, NOT_RECORDED, OCCUPANCY, ON_TIME, Figure, definition_of, figures, quotient
+from ivr.domain.figures import FIGURES, NOT_RECORDED, OCCUPANCY, ON_TIME, Figure, definition_of, figures, quotient
 from ivr.domain.intervals import MOST_INTERVALS, SHANGHAI, STEPS, intervals
 from ivr.settings import PROJECT_ROOT
 
@@ -86,6 +86,7 @@ def test_a_morning_of_every_kind_of_call() -> None:
         "abandonment_short": (1, 17),
         "abandonment_in_greeting": (2, 17),
         "talk_time": (pytest.approx(190.5 + 305 + 84.9 + 110 + 605 + 18), 6),
+        "aht": (0.0, 0),
         "satisfaction": (2, 4),
         "rated_share": (4, 7),
         "dissatisfied_called_back": (1, 2),
@@ -166,7 +167,7 @@ def any_calls(draw: st.DrawFn) -> list[CountedCall]:
             draw(st.sampled_from([None, "interrupted", *PARTS])), draw(st.sampled_from(["hotline", "village_video", "callback"])),
             draw(st.sampled_from(["12348", "12349"])), draw(st.sampled_from(["", "hotline", "legal"])),
             draw(st.sampled_from(["", "640105001"])), later(), later(), later(), later(),
-            draw(st.sampled_from([None, 1, 2, 3, 4, 5])), draw(st.booleans()),
+            draw(st.sampled_from([None, 1, 2, 3, 4, 5])), draw(st.booleans()), wrap_up_s=draw(_seconds),
         ))  # fmt: skip
     return made
 
@@ -225,7 +226,7 @@ def test_percentiles(values: list[float], share: float, found: float | None) -> 
 def test_the_reference_page_says_what_the_code_computes() -> None:
     text = (PROJECT_ROOT / "docs/reference/figures.md").read_text("utf-8")
     rows = dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", text, re.MULTILINE))
-    for definition in (*FIGURES, ON_TIME, OCCUPANCY, AHT):
+    for definition in (*FIGURES, ON_TIME, OCCUPANCY):
         title, formula = definition.told(LIMITS)
         assert rows[definition.name] == f"{title} | {definition.unit} | {formula}"
     for missing in NOT_RECORDED:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ivr.domain.counted_call import CountedCall, Limits, tally
 from ivr.domain.errors import Unavailable
 from ivr.domain.events import ExchangeSnapshot, LinkLost, LiveEvent, MemberChanged, MemberRemoved, QueueMember, QueueSnapshot
-from ivr.domain.figures import seat_figures
+from ivr.domain.figures import figures, occupancy
 from ivr.domain.intervals import SHANGHAI
 from ivr.domain.seat_time import SeatActivities, SeatTime, activity_of
 from ivr.pipeline.keep_seat_times import SeatTimekeeper
@@ -79,13 +79,16 @@ def test_what_was_told_is_what_is_and_nothing_is_told_twice(stream: list[LiveEve
 
 def test_occupancy_and_aht_have_their_formulas() -> None:
     at = datetime(2026, 11, 23, 9, tzinfo=SHANGHAI)
-    calls = [CountedCall(f"{n}", at, outcome="answered", answered_at=at, ended_at=at.replace(minute=5)) for n in range(2)]
-    occupancy, aht = seat_figures([SeatTime(300, 600, 60, 999), SeatTime(40)], tally(calls, Limits()))
-    assert (occupancy.value, occupancy.numerator, occupancy.denominator) == (0.66, 660, 1000)
-    assert (aht.value, aht.numerator, aht.denominator) == (330, 660, 2)
+    calls = [
+        CountedCall(f"{n}", at, outcome="answered", answered_at=at, ended_at=at.replace(minute=5), wrap_up_s=wrap_up_s)
+        for n, wrap_up_s in enumerate((60.0, 0.0, None))
+    ]
+    busy = occupancy([SeatTime(300, 600, 60, 999), SeatTime(40)])
+    assert (busy.value, busy.numerator, busy.denominator) == (0.66, 660, 1000)
     for seats_seen in ([], [SeatTime(paused_s=50)]):
-        assert seat_figures(seats_seen, tally([], Limits()))[0].value is None
-    assert seat_figures([], tally(calls, Limits()))[1].value is None  # without wrap-up it would be a smaller figure by the same name
+        assert occupancy(seats_seen).value is None
+    aht = {f.name: f for f in figures(tally(calls, Limits()))}["aht"]
+    assert (aht.value, aht.numerator, aht.denominator) == (330, 660, 2), "a seat nobody saw is in neither number"
 
 
 class Shelf:

@@ -58,7 +58,7 @@ export interface Statistics {
   total: FigureGroup
   groups: FigureGroup[]
   on_time: Figure
-  /** Occupancy and AHT of the whole span. */
+  /** Occupancy of the whole span. */
   of_seats: Figure[]
   seats: SeatTime[]
   not_recorded: { name: string; title: string; why: string }[]

@@ -85,6 +85,7 @@ export const enFigures: Record<keyof typeof zhFigures, string> = {
   'set.answered_or_abandoned': 'Answered or abandoned',
   'set.answered_or_waited_in_vain': 'Answered or waited in vain',
   'set.served_or_gone_within': 'Answered or gone in time',
+  'set.handled': 'Answered, with a record of the seat',
   'set.talked': 'Answered and over',
   'set.rated': 'Rated',
   'set.satisfied': 'Satisfied',

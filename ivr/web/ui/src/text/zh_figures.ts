@@ -83,6 +83,7 @@ export const zhFigures = {
   'set.answered_or_abandoned': '接通或放弃',
   'set.answered_or_waited_in_vain': '接通或等后放弃',
   'set.served_or_gone_within': '及时接通或放弃',
+  'set.handled': '坐席有记录的接通',
   'set.talked': '已结束的接通',
   'set.rated': '参评',
   'set.satisfied': '满意',
