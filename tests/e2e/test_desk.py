@@ -71,6 +71,13 @@ async def test_a_call_from_the_first_ring_to_the_confirmed_order(office: DeskHot
             heard_here = await sound(page)
             assert heard_here["received"] > 50 and heard_here["sent"] > 50 and heard_here["energy"] > 0.001, heard_here
             assert heard_here["codec"] in ("audio/opus", "audio/PCMU", "audio/PCMA"), heard_here
+            await page.keyboard.press("F10")
+            await page.locator("[data-article=mediation]").click()
+            await page.get_by_test_id("notice-take").click()
+            await page.locator("[data-item=free] input").check()
+            await expect(page.locator("[data-item=free]")).to_contain_text("已告知", timeout=15_000)
+            await shot(page, "desk-knowledge")
+            await page.keyboard.press("F10")
             await page.keyboard.press("F4")
             await state(page, "hold")
             await page.keyboard.press("F4")
@@ -86,6 +93,8 @@ async def test_a_call_from_the_first_ring_to_the_confirmed_order(office: DeskHot
         assert fields["remark"]["value"] == "电话里说明天再来" and order["state"] == "draft"
         await expect(page.get_by_test_id("by-matter")).to_have_text("机器填写", timeout=15_000)
         await expect(page.get_by_test_id("desk-caller_name")).to_have_value("马建华")
+        told = (await client.get(f"/work-orders/{order['number']}/checklists"))["checklists"]
+        assert [(i["code"], i["by"]) for one in told for i in one["items"] if i["told"]] == [("free", "human")]
         await state(page, "wrapUp")
         await page.get_by_test_id("confirm-next").click()
         await state(page, "available")

@@ -25,6 +25,7 @@ export const router = createRouter({
         { path: 'desk', name: 'desk', component: () => import('./rooms/DeskRoom.vue'), meta: { title: 'nav.desk' } },
         { path: 'supervisor', name: 'supervisor', component: () => import('./rooms/SupervisorRoom.vue'), meta: { title: 'nav.supervisor' } },
         { path: 'quality', name: 'quality', component: () => import('./rooms/QualityRoom.vue'), meta: { title: 'nav.quality' } },
+        { path: 'knowledge', name: 'knowledge', component: () => import('./rooms/KnowledgeRoom.vue'), meta: { title: 'nav.knowledge' } },
         { path: 'tasks', name: 'tasks', component: () => import('./rooms/TasksRoom.vue'), meta: { title: 'nav.tasks' } },
         { path: 'calls', name: 'calls', component: () => import('./rooms/CallsRoom.vue'), meta: { title: 'nav.calls' } },
         { path: 'calls/:id', name: 'call', component: () => import('./rooms/CallRoom.vue'), props: true, meta: { title: 'nav.calls' } },

@@ -20,6 +20,9 @@ export const useSession = defineStore('session', () => {
   /** Who sees what waits for people. */
   const seesTasks = computed(() => mayOperate.value || !!user.value?.roles.some((role) => ['dispatcher', 'administrator'].includes(role)))
 
+  /** Everybody who works on orders; the server decides, this only hides a door that is closed. */
+  const readsKnowledge = computed(() => !!user.value?.roles.some((role) => role !== 'auditor'))
+
   /** Who listens to calls, and sets states for others. */
   const maySupervise = computed(() => !!user.value?.roles.includes('supervisor'))
 
@@ -72,5 +75,5 @@ export const useSession = defineStore('session', () => {
     asked.value = true
   }
 
-  return { user, onlyOwn, mayOperate, seesTasks, maySupervise, maySeeDevices, maySignWarnings, mayEndSessions, keepsRecords, mustEnrol, ticket, enrolled, know, signIn, signOut, forget }
+  return { user, onlyOwn, mayOperate, seesTasks, readsKnowledge, maySupervise, maySeeDevices, maySignWarnings, mayEndSessions, keepsRecords, mustEnrol, ticket, enrolled, know, signIn, signOut, forget }
 })

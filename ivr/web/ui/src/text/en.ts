@@ -8,6 +8,7 @@ import { enRisk } from './en_risk'
 import { enSupervision } from './en_supervision'
 import { enFigures } from './en_figures'
 import { enOrders } from './en_orders'
+import { enKnowledge } from './en_knowledge'
 import { enTasks } from './en_tasks'
 import type { Messages } from './zh'
 
@@ -23,6 +24,7 @@ export const en: Messages = {
   ...enFigures,
   ...enOrders,
   ...enTasks,
+  ...enKnowledge,
   'app.name': '12348 Hotline',
   'app.place': 'Xixia District Public Legal Services',
   'app.skip': 'Skip to content',

@@ -96,7 +96,7 @@ export const enDesk: Record<keyof typeof zhDesk, string> = {
   'desk.cameraRefused': 'The browser gave no camera. The call goes on, they still see the card. Allow it in the address bar.',
   'desk.cardTitle': '律师已接听，请说话',
   'desk.cardText': '现在只有声音，画面稍后就来',
-  'desk.keys': 'F2 answer · F3 pause recording · F4 hold · F6 camera · F7 mute · F8 hang up · F9 confirm, ready',
+  'desk.keys': 'F2 answer · F3 pause recording · F4 hold · F6 camera · F7 mute · F8 hang up · F9 confirm, ready · F10 knowledge',
   'desk.goTo': 'Back to the desk',
   'desk.bannerRinging': 'A call rings',
   'desk.bannerTalking': 'In a call',

@@ -9,6 +9,7 @@ import { zhRisk } from './zh_risk'
 import { zhSupervision } from './zh_supervision'
 import { zhFigures } from './zh_figures'
 import { zhOrders } from './zh_orders'
+import { zhKnowledge } from './zh_knowledge'
 import { zhTasks } from './zh_tasks'
 
 export const zh = {
@@ -23,6 +24,7 @@ export const zh = {
   ...zhFigures,
   ...zhOrders,
   ...zhTasks,
+  ...zhKnowledge,
   'app.name': '12348 热线',
   'app.place': '西夏区公共法律服务',
   'app.skip': '跳到正文',

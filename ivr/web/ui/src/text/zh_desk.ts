@@ -95,7 +95,7 @@ export const zhDesk = {
   'desk.cameraRefused': '浏览器没有给摄像头，通话继续，对方仍看到提示画面。请在地址栏里允许。',
   'desk.cardTitle': '律师已接听，请说话',
   'desk.cardText': '现在只有声音，画面稍后就来',
-  'desk.keys': 'F2 接听 · F3 暂停录音 · F4 保持 · F6 摄像头 · F7 静音 · F8 挂断 · F9 确认并就绪',
+  'desk.keys': 'F2 接听 · F3 暂停录音 · F4 保持 · F6 摄像头 · F7 静音 · F8 挂断 · F9 确认并就绪 · F10 知识库',
   'desk.goTo': '回到坐席台',
   'desk.bannerRinging': '有来电振铃',
   'desk.bannerTalking': '正在通话',
