@@ -13,13 +13,14 @@ from rich.text import Text
 
 from ivr import bootstrap
 from ivr.cli_places import read_text
-from ivr.cli_terminal import err, out, plain_errors
+from ivr.cli_terminal import err, out, plain_errors, system_user
 from ivr.domain.errors import BadSetting
 from ivr.domain.roster import Duty, RosterDiff, RosterFile, parse_roster
 from ivr.domain.worktime import SHANGHAI
 from ivr.intake_tables import shipped_tables
 from ivr.settings import Settings, load_settings
 from ivr.storage.roster import PostgresRoster
+from ivr.storage.shifts import PostgresShifts
 
 roster_app = typer.Typer(help="The lawyers on duty, whom callers may choose.", no_args_is_help=True)
 _SHOWN = 12
@@ -80,4 +81,5 @@ async def _stored(settings: Settings, days: int) -> list[Duty]:
 
 async def _replace(settings: Settings, file: RosterFile, dry_run: bool) -> RosterDiff:
     async with bootstrap.patient_pool(settings, "cli", size=2) as pool:
-        return await PostgresRoster(pool).replace(file, dry_run=dry_run)
+        diff, _ = await PostgresShifts(pool).replace(file, actor=system_user(), dry_run=dry_run)
+        return diff

@@ -15,6 +15,7 @@ from ivr.settings import Settings
 from ivr.storage.database import connect
 from ivr.storage.desk import CHANNEL, PostgresCommands, PostgresSeats
 from ivr.storage.feed import PostgresFeed
+from ivr.storage.own_day import DeskSeat, PostgresOwnDays
 
 if TYPE_CHECKING:
     from ivr.storage.database import Pool
@@ -68,4 +69,5 @@ async def desk_services(settings: Settings, pool: Pool) -> DeskServices:
         ) for s in pages
     }
     port = settings.asterisk.wss_port if settings.web.tls != "off" else None
-    return DeskServices(seats, PostgresSeats(pool), PostgresCommands(pool), port)
+    phones = {s.name: DeskSeat(s.operator or s.name, "" if s.browser else s.work_number) for s in settings.seats}
+    return DeskServices(seats, PostgresSeats(pool), PostgresCommands(pool), port, days=PostgresOwnDays(pool, phones))

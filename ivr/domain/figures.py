@@ -109,6 +109,9 @@ OCCUPANCY: Final = Definition(
 )
 """The figure of seats, told for a whole span only: it is their own record."""
 
+OWN_AHT: Final = Definition("aht", "平均处理时长", "seconds", "（通话 + 保持 + 整理）合计 ÷ 已结束的接通", "talk_s", "talked")
+"""One person's: their seats' wrap-up belongs to the calls they ended there."""
+
 NOT_RECORDED: Final[tuple[NotRecorded, ...]] = ()
 
 
@@ -127,6 +130,11 @@ def occupancy(seats: Iterable[SeatTime]) -> Figure:
     known = list(seats)
     working, available = sum(s.working_s for s in known), sum(s.available_s for s in known)
     return Figure(OCCUPANCY.name, working / available if available else None, working, round(available))
+
+
+def own_figures(time: SeatTime, talk_s: float, talked: int) -> tuple[Figure, Figure]:
+    """Occupancy and AHT of one person in a span: what their seats did while they sat there, and the calls they ended."""
+    return occupancy([time]), quotient(OWN_AHT, talk_s + time.wrap_up_s, talked)
 
 
 def definition_of(name: str) -> Definition:

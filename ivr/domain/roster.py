@@ -22,7 +22,8 @@ SPECIALITY_KEYS: Mapping[str, str] = {
 
 COLUMNS = ("work_number", "name", "speciality", "from", "to")
 _MOST_ROWS = 20_000
-_MOST_HOURS = 24 * 31
+MOST_HOURS = 24 * 31
+"""The longest a duty lasts."""
 _BETWEEN = re.compile(r"[\s、/;；]+")
 _MOMENT = re.compile(r"\d{4}-\d{1,2}-\d{1,2}[ T]\d{1,2}:\d{2}", re.ASCII)
 
@@ -126,8 +127,8 @@ def _read_row(
     for column, moment in (("from", start), ("to", end)):
         if moment is None:
             reasons.append(f"{column} 应如 2026-11-26 08:30，现在是 {row[column][:20] or '空'}")
-    if start and end and not 0 < (end - start).total_seconds() <= _MOST_HOURS * 3600:
-        reasons.append(f"to 应在 from 之后，且不超过 {_MOST_HOURS // 24} 天")
+    if start and end and not 0 < (end - start).total_seconds() <= MOST_HOURS * 3600:
+        reasons.append(f"to 应在 from 之后，且不超过 {MOST_HOURS // 24} 天")
     if reasons or start is None or end is None:
         return [], reasons
     return [Duty(start, number, code, end, row["name"]) for code in dict.fromkeys(codes)], []

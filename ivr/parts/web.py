@@ -15,6 +15,7 @@ from ivr.intake_tables import CodeNames, shipped_articles, shipped_risks, shippe
 from ivr.order_setup import order_desk
 from ivr.partner_setup import partner_services
 from ivr.ports.knowledge import KnowledgeServices
+from ivr.ports.roster import RosterServices
 from ivr.ports.web import WebOptions, WebServices
 from ivr.privacy_setup import privacy_services
 from ivr.settings import PROJECT_ROOT, Settings
@@ -32,6 +33,7 @@ from ivr.storage.risk import PostgresRisks
 from ivr.storage.search import PostgresSearch
 from ivr.storage.second_factor import FactorVault
 from ivr.storage.sessions import PostgresSessions
+from ivr.storage.shifts import PostgresShifts
 from ivr.storage.views import PostgresViews
 from ivr.supervision_setup import supervision_services
 from ivr.telephony.devices import load_key
@@ -69,6 +71,9 @@ async def run_web(settings: Settings, stop: asyncio.Event) -> None:
             quality=PostgresQualityDesk(pool),
             tasks=task_desk(settings, pool),
             knowledge=KnowledgeServices(PostgresKnowledge(pool), PostgresChecklists(pool)),
+            roster=RosterServices(
+                PostgresShifts(pool), {s.work_number: s.operator or s.name for s in settings.seats if s.work_number}
+            ),
             analysis=analysis_services(settings, pool),
             advisers=adviser_desk(settings, pool),
             provisioning=await provisioning_desk(settings, pool),

@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import Literal, Protocol
 
 from ivr.domain.errors import CallerFault, Unavailable
+from ivr.domain.roster import Duty
+from ivr.domain.seat_time import SeatTime
 
 CommandKind = Literal["pause", "resume"]
 
@@ -155,6 +157,42 @@ class SeatLegs(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Sat:
+    """One seat, by its name in the settings, and when its person sat there."""
+
+    seat: str
+    since: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OwnDay:
+    """What one person did in a span. ``talk_s`` is of the ``talked`` calls that have ended, hold included.
+
+    ``answered`` counts what the queue brought, ``called_back`` our own calls to citizens, ``ring_outs`` rings of a second or more
+    that nobody answered. ``time`` is the seats' own record, cut to when the person sat there.
+    """
+
+    work_number: str
+    shifts: Sequence[Duty]
+    sat: Sequence[Sat]
+    answered: int
+    called_back: int
+    talked: int
+    talk_s: float
+    ring_outs: int
+    time: SeatTime
+
+
+class OwnDays(Protocol):
+    """Everybody's own day, and nobody else's: there is no list of them."""
+
+    async def day(self, account: str, start: datetime, end: datetime) -> OwnDay:
+        """What this account did between two moments, by the seats it sat at and the desk phone with its work number."""
+        ...
+
+
 @dataclass(frozen=True)
 class DeskServices:
     """What the HTTP edge is given for desks. ``lease_s``: a page that says nothing for this long has lost its seat."""
@@ -164,3 +202,4 @@ class DeskServices:
     commands: SeatCommands
     websocket_port: int | None
     lease_s: float = 30.0
+    days: OwnDays = field(kw_only=True)

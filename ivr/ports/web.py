@@ -28,6 +28,7 @@ from ivr.ports.privacy import PrivacyServices
 from ivr.ports.provisioning import ProvisioningDesk
 from ivr.ports.quality import QualityDesk
 from ivr.ports.risk import RiskDesk
+from ivr.ports.roster import RosterServices
 from ivr.ports.search import Search
 from ivr.ports.sessions import FactorState, Origin, SecondFactors, SessionList
 from ivr.ports.statistics import Statistics
@@ -249,6 +250,7 @@ class WebServices:
     quality: QualityDesk = field(kw_only=True)
     tasks: TaskDesk = field(kw_only=True)
     knowledge: KnowledgeServices = field(kw_only=True)
+    roster: RosterServices = field(kw_only=True)
     second_factors: SecondFactors
     sessions: SessionList
     privacy: PrivacyServices

@@ -16,7 +16,7 @@ Permission = Literal[
     "queues.read", "calls.read", "transcripts.read", "recordings.play", "orders.read", "live.read", "nuisance.read",
     "appointments.write", "deliveries.read", "statistics.read", "orders.own", "orders.assign",
     "desk.use", "seats.supervise", "risks.decide", "transcripts.correct", "warnings.sign", "devices.read", "devices.write",
-    "quality.own", "quality.score", "tasks.read", "tasks.work", "knowledge.read", "knowledge.write",
+    "quality.own", "quality.score", "tasks.read", "tasks.work", "knowledge.read", "knowledge.write", "roster.write",
     "sessions.revoke", "calls.unmask", "orders.unmask", "cases.export", "retention.read", "holds.write",
 ]
 
@@ -31,13 +31,13 @@ ACCESS: dict[str, frozenset[Permission]] = {
     },
     "supervisor": _READER | {
         "orders.assign", "recordings.play", "nuisance.read", "appointments.write", "deliveries.read", "desk.use", "devices.read",
-        "quality.own", "quality.score", "tasks.read", "tasks.work", "knowledge.write",
+        "quality.own", "quality.score", "tasks.read", "tasks.work", "knowledge.write", "roster.write",
         "transcripts.correct", "risks.decide", "seats.supervise", "warnings.sign", "calls.unmask", "orders.unmask", "cases.export",
         "retention.read", "holds.write",
     },
     "administrator": _READER | {
         "recordings.play", "nuisance.read", "appointments.write", "deliveries.read", "devices.read", "devices.write",
-        "sessions.revoke", "retention.read", "holds.write", "tasks.read",
+        "sessions.revoke", "retention.read", "holds.write", "tasks.read", "roster.write",
     },
     "dispatcher": _READER | {
         "deliveries.read", "orders.assign", "devices.read", "warnings.sign", "calls.unmask", "orders.unmask", "tasks.read",

@@ -21,6 +21,7 @@ from ivr.domain.errors import (
 )
 from ivr.domain.order_edits import EditRefused
 from ivr.domain.scorecard import SheetRefused
+from ivr.domain.shifts import BadShift, StaleRoster
 from ivr.domain.task import TaskRefused, TaskTaken
 from ivr.domain.work_order import MoveRefused
 from ivr.ports.analysis import WarningChanged
@@ -134,6 +135,8 @@ STATUS: tuple[tuple[type[IvrError], HTTPStatus], ...] = (
     (EditRefused, HTTPStatus.CONFLICT),
     (StaleVersion, HTTPStatus.PRECONDITION_FAILED),
     (ArticleChanged, HTTPStatus.PRECONDITION_FAILED),
+    (StaleRoster, HTTPStatus.PRECONDITION_FAILED),
+    (BadShift, HTTPStatus.CONFLICT),
     (PreconditionRequired, HTTPStatus.PRECONDITION_REQUIRED),
     (CallerFault, HTTPStatus.BAD_REQUEST),
     (AudioUnreadable, HTTPStatus.UNPROCESSABLE_ENTITY),

@@ -49,6 +49,14 @@ BODIES: Final[Mapping[str, Mapping[str, Any]]] = {
     "ChecklistWish": {"items": {"id": True, "where": None}},
     "AppealWish": {"words": "静默是来电人去找合同"},
     "AppealDecision": {"decision": "kept", "reason": "静默期间没有向来电人说明"},
+    "ShiftWish": {
+        "work_number": "8001", "name": "王律师", "starts_at": "2026-11-26T08:30:00+08:00", "ends_at": "2026-11-26T12:00:00+08:00",
+        "specialities": ["labour"],
+    },
+    "RosterImport": {
+        "csv": "work_number,name,speciality,from,to\n8001,王律师,劳动争议,2026-11-26 08:30,2026-11-26 12:00\n",
+        "dry_run": True, "version": "",
+    },
     "TaskDone": {"result": "talked", "note": "周五带合同来窗口"},
     "WarningSignature": {"level": 2, "decision": "confirmed", "reason": "工地欠薪，已联系人社局"},
 }

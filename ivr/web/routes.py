@@ -29,6 +29,7 @@ from ivr.web.corrections import CORRECTION_ROUTES
 from ivr.web.desk_routes import DESK_ROUTES
 from ivr.web.device_routes import DEVICE_ROUTES
 from ivr.web.knowledge import KNOWLEDGE_ROUTES
+from ivr.web.own_day import OWN_DAY_ROUTES
 from ivr.web.provisioning import PROVISIONING_ROUTES
 from ivr.web.quality import QUALITY_ROUTES
 from ivr.web.query import (
@@ -43,6 +44,7 @@ from ivr.web.query import (
 )
 from ivr.web.retention import RETENTION_ROUTES
 from ivr.web.risk import RISK_ROUTES
+from ivr.web.roster import ROSTER_ROUTES
 from ivr.web.route import Route
 from ivr.web.supervision_routes import SUPERVISION_ROUTES
 from ivr.web.tasks import TASK_ROUTES
@@ -360,6 +362,8 @@ ROUTES: tuple[Route, ...] = (
         headers={"Last-Event-ID": "the number seen last, to go on from there"},
     ),
     *DESK_ROUTES,
+    *OWN_DAY_ROUTES,
+    *ROSTER_ROUTES,
     *TASK_ROUTES,
     Route("GET", "/api/openapi.json", show_openapi, "This document", {200: "application/json"}),
     Route("GET", "/", pages.index, "The pages", {200: "text/html"}, open=True, documented=False),

@@ -118,7 +118,7 @@ async def show_statistics(request: web.Request) -> web.Response:
         start=wanted.start, end=wanted.end, by=asked.by, interval=asked.interval if asked.by == "interval" else None,
         formulas=formulas(request.app[OPTIONS].figure_limits, OCCUPANCY), total=figure_group(counted.total, now),
         groups=[figure_group(g, now) for g in counted.groups], on_time=_on_time(counted.on_time),
-        of_seats=[_figure(occupancy(counted.seats.values()))],
+        of_seats=[figure_row(occupancy(counted.seats.values()))],
         seats=[_seat_time(interface, time) for interface, time in counted.seats.items()],
         not_recorded=[UnrecordedFigure(name=n.name, title=n.title, why=n.why) for n in NOT_RECORDED],
     ))
@@ -170,15 +170,16 @@ def _terminals(register: DeviceRegister) -> WallTerminals:
 
 def formulas(limits: Limits, *further: Definition) -> list[FormulaRow]:
     """Every figure's name, unit and formula with the limits in force."""
+    return [formula_row(definition, limits) for definition in (*FIGURES, ON_TIME, *further)]
 
-    def row(definition: Definition) -> FormulaRow:
-        title, formula = definition.told(limits)
-        sets = [name if name in SETS else "" for name in (definition.numerator, definition.denominator)]
-        return FormulaRow(
-            name=definition.name, title=title, unit=definition.unit, formula=formula, numerator=sets[0], denominator=sets[1]
-        )
 
-    return [row(definition) for definition in (*FIGURES, ON_TIME, *further)]
+def formula_row(definition: Definition, limits: Limits) -> FormulaRow:
+    """One figure's name, unit and formula with the limits in force."""
+    title, formula = definition.told(limits)
+    sets = [name if name in SETS else "" for name in (definition.numerator, definition.denominator)]
+    return FormulaRow(
+        name=definition.name, title=title, unit=definition.unit, formula=formula, numerator=sets[0], denominator=sets[1]
+    )
 
 
 def figure_group(group: CountedGroup, now: datetime) -> FigureGroup:
@@ -186,7 +187,7 @@ def figure_group(group: CountedGroup, now: datetime) -> FigureGroup:
     rolling = group.rolling if group.end <= now else None
     return FigureGroup(
         key=group.key, title=group.title, start=group.start, end=group.end, counts=dict(group.tally.counts),
-        figures=[_figure(f) for f in figures(group.tally)],
+        figures=[figure_row(f) for f in figures(group.tally)],
         balances=[
             BalanceRow(
                 kind=b.kind, name=b.name, arrived=b.arrived, parts=dict(b.parts), under_way=b.under_way, difference=b.difference
@@ -231,13 +232,14 @@ def _seat_time(interface: str, time: SeatTime) -> SeatTimeRow:
     )
 
 
-def _figure(figure: Figure) -> FigureRow:
+def figure_row(figure: Figure) -> FigureRow:
+    """A figure with what it was made of."""
     return FigureRow(name=figure.name, value=figure.value, numerator=figure.numerator, denominator=figure.denominator)
 
 
 def _rolling(rate: RollingRate) -> FigureRow:
-    return _figure(quotient(definition_of("connection_rate"), rate.answered, rate.settled))
+    return figure_row(quotient(definition_of("connection_rate"), rate.answered, rate.settled))
 
 
 def _on_time(orders: OrdersOnTime) -> FigureRow:
-    return _figure(quotient(ON_TIME, orders.finished_in_time, orders.due))
+    return figure_row(quotient(ON_TIME, orders.finished_in_time, orders.due))

@@ -16,8 +16,9 @@ from ivr.domain.errors import NotFound
 from ivr.domain.nuisance import Listing
 from ivr.domain.roles import ROLES
 from ivr.domain.roster import Duty
+from ivr.domain.seat_time import SeatTime
 from ivr.domain.transcript import Word
-from ivr.ports.desk import BrowserSeat, CommandKind, DeskServices, SeatLease
+from ivr.ports.desk import BrowserSeat, CommandKind, DeskServices, OwnDay, Sat, SeatLease
 from ivr.ports.search import SearchFilter, SearchHit
 from ivr.ports.sessions import Origin
 from ivr.ports.views import (
@@ -48,6 +49,7 @@ from tests.fakes.one_knowledge import ONE_KNOWLEDGE
 from tests.fakes.one_partner import ONE_PARTNER
 from tests.fakes.one_privacy import ONE_PRIVACY
 from tests.fakes.one_quality import OneQuality
+from tests.fakes.one_roster import ONE_ROSTER
 from tests.fakes.one_statistic import OneStatistic
 from tests.fakes.one_supervision import ONE_SUPERVISION, OneCorrection, OneRisk
 from tests.fakes.one_task import OneTask
@@ -233,11 +235,15 @@ class OneSeat:
     async def expire(self) -> Sequence[str]:
         return []
 
+    async def day(self, account: str, start: datetime, end: datetime) -> OwnDay:
+        shift = Duty(T0, "8001", "labour", T0 + timedelta(hours=9), "甲")
+        return OwnDay("8001", [shift], [Sat("one", T0, T0 + timedelta(hours=9))], 7, 1, 8, 2400.0, 1, SeatTime(3600, 2400, 300, 600))
+
     async def carry_out(self, kind: CommandKind, seat: str, reason: str, asked_by: str) -> None:
         return None
 
 
-ONE_SEAT = DeskServices({"one": BrowserSeat("one", "王律师", "8001", ("hotline",), 30, "secret")}, OneSeat(), OneSeat(), 8089)
+ONE_SEAT = DeskServices({"one": BrowserSeat("one", "王律师", "8001", ("hotline",), 30, "secret")}, OneSeat(), OneSeat(), 8089, days=OneSeat())
 
 
 def fake_services() -> WebServices:
@@ -245,7 +251,7 @@ def fake_services() -> WebServices:
         OneCall(), OneToken(), ListAudit(), QuietFeed(), FileArchive(), TwoCodes(), OneText(), ONE_PARTNER, OneTime(), OneStatistic(COUNTED),
         OneDesk(ORDER.number, T0), ONE_SEAT, OneDevice(), ONE_SUPERVISION, OneRisk(), OneCorrection(), ONE_ANALYSIS, OneAdviser(),
         OneAddress(), OneFactor(), OneSession(), ONE_PRIVACY, quality=OneQuality(), tasks=OneTask(ORDER.number),
-        knowledge=ONE_KNOWLEDGE,
+        knowledge=ONE_KNOWLEDGE, roster=ONE_ROSTER,
     )
 
 

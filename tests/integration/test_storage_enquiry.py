@@ -12,6 +12,7 @@ from ivr.domain.progress import LastFour, OrderProgress
 from ivr.domain.roster import Duty, RosterFile
 from ivr.storage.progress import PostgresProgress
 from ivr.storage.roster import PostgresRoster
+from ivr.storage.shifts import PostgresShifts
 from tests.integration.storage_world import FOLD, T0, World, batch, facts, linked
 
 if TYPE_CHECKING:
@@ -98,16 +99,16 @@ def duty(day: int, number: str = "8001", speciality: str = "family", hours: int 
 
 
 async def test_a_roster_replaces_the_days_it_covers_and_no_others(pool: Pool) -> None:
-    store = PostgresRoster(pool)
+    store = PostgresShifts(pool)
     await store.replace(RosterFile((duty(25), duty(26), duty(27)), ()))
-    dry = await store.replace(RosterFile((duty(26, "8002"),), ()), dry_run=True)
+    dry, _ = await store.replace(RosterFile((duty(26, "8002"),), ()), dry_run=True)
     assert [d.work_number for d in dry.added] == ["8002"] and [d.work_number for d in dry.removed] == ["8001"]
     assert await pool.fetchval("SELECT count(*) FROM duty WHERE work_number = '8002'") == 0
     await store.replace(RosterFile((duty(26, "8002"), duty(26, hours=3)), ()))
     found = await store.between(datetime(2026, 11, 20, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC))
     assert [(d.starts_at.day, d.work_number, (d.ends_at - d.starts_at).seconds // 3600) for d in found] == [
         (25, "8001", 9), (26, "8001", 3), (26, "8002", 9), (27, "8001", 9)]
-    again = await store.replace(RosterFile((duty(26, "8002"), duty(26, hours=3)), ()))
+    again, _ = await store.replace(RosterFile((duty(26, "8002"), duty(26, hours=3)), ()))
     assert (again.added, again.removed, again.unchanged) == ((), (), 2)
     assert RosterFile((duty(26),), ()).days == (date(2026, 11, 26),) * 2
 

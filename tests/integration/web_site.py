@@ -26,6 +26,7 @@ from ivr.pipeline.provision_devices import Provisioner
 from ivr.ports.desk import BrowserSeat, DeskServices
 from ivr.ports.knowledge import KnowledgeServices
 from ivr.ports.partners import PartnerServices
+from ivr.ports.roster import RosterServices
 from ivr.ports.supervision import SupervisedSeat, SupervisionServices
 from ivr.ports.web import WebOptions, WebServices
 from ivr.privacy_setup import privacy_services
@@ -43,12 +44,14 @@ from ivr.storage.inbound import PostgresInbox
 from ivr.storage.knowledge import PostgresKnowledge
 from ivr.storage.order_life import PostgresOrderDesk
 from ivr.storage.outbox import PostgresOutbox
+from ivr.storage.own_day import DeskSeat, PostgresOwnDays
 from ivr.storage.provisioning import PostgresProvisioning
 from ivr.storage.quality_reviews import PostgresQualityDesk
 from ivr.storage.risk import PostgresRisks
 from ivr.storage.search import PostgresSearch
 from ivr.storage.second_factor import FactorVault
 from ivr.storage.sessions import PostgresSessions
+from ivr.storage.shifts import PostgresShifts
 from ivr.storage.statistics import PostgresStatistics
 from ivr.storage.supervision import PostgresSupervision
 from ivr.storage.tasks import PostgresTasks
@@ -66,6 +69,7 @@ SEATS = {
     name: BrowserSeat(name, f"{name}律师", number, ("hotline",), 30, f"secret-of-{name}")
     for name, number in (("east", "8001"), ("west", "8002"))
 }
+DESK_SEATS = {"east": DeskSeat("east律师", ""), "west": DeskSeat("west律师", ""), "phone": DeskSeat("电话", "8005")}
 SUPERVISED = {
     name: SupervisedSeat(name, f"{name}律师", "", ("hotline",), name != "desk") for name in ("east", "west", "desk")
 }
@@ -128,10 +132,13 @@ async def site(
             partners=PartnerServices(SignedScheme(SECRETS), PostgresInbox(pool, "v1"), PostgresOutbox(pool)),
             appointments=PostgresAppointments(pool),
             statistics=PostgresStatistics(pool, Limits(), WorkTime(WorkingDays())),
-            desk=DeskServices(SEATS, PostgresSeats(pool), PostgresCommands(pool, within_s=1.0), 8089),
+            desk=DeskServices(
+                SEATS, PostgresSeats(pool), PostgresCommands(pool, within_s=1.0), 8089, days=PostgresOwnDays(pool, DESK_SEATS),
+            ),
             devices=PostgresDevices(pool),
             corrections=PostgresCorrections(pool),
             quality=PostgresQualityDesk(pool),
+            roster=RosterServices(PostgresShifts(pool), {"8001": "王律师", "8002": "李律师", "9001": "外线"}),
             tasks=PostgresTasks(pool, CallbackRules(), {"8001": "lawyer-8001"}, "hotline", 3),
             knowledge=KnowledgeServices(PostgresKnowledge(pool), PostgresChecklists(pool)),
             risks=PostgresRisks(pool, shipped_risks()),

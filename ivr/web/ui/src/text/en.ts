@@ -1,6 +1,7 @@
 import { enAccount } from './en_account'
 import { enPrivacy } from './en_privacy'
 import { enAnalysis } from './en_analysis'
+import { enDay } from './en_day'
 import { enDesk } from './en_desk'
 import { enDevices } from './en_devices'
 import { enQuality } from './en_quality'
@@ -16,6 +17,7 @@ export const en: Messages = {
   ...enAccount,
   ...enPrivacy,
   ...enAnalysis,
+  ...enDay,
   ...enDesk,
   ...enDevices,
   ...enSupervision,

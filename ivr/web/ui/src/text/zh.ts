@@ -2,6 +2,7 @@
 import { zhAccount } from './zh_account'
 import { zhPrivacy } from './zh_privacy'
 import { zhAnalysis } from './zh_analysis'
+import { zhDay } from './zh_day'
 import { zhDesk } from './zh_desk'
 import { zhDevices } from './zh_devices'
 import { zhQuality } from './zh_quality'
@@ -16,6 +17,7 @@ export const zh = {
   ...zhAccount,
   ...zhPrivacy,
   ...zhAnalysis,
+  ...zhDay,
   ...zhDesk,
   ...zhDevices,
   ...zhSupervision,
