@@ -85,7 +85,7 @@ class RosterImport(Wire):
     ``version`` is the preview's: when the roster was changed since, nothing is written.
     """
 
-    csv: Annotated[str, StringConstraints(max_length=60_000)]
+    csv: str
     dry_run: StrictBool = True
     version: Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{16})?$")] = ""
 

@@ -28,6 +28,7 @@ export const router = createRouter({
         { path: 'knowledge', name: 'knowledge', component: () => import('./rooms/KnowledgeRoom.vue'), meta: { title: 'nav.knowledge' } },
         { path: 'tasks', name: 'tasks', component: () => import('./rooms/TasksRoom.vue'), meta: { title: 'nav.tasks' } },
         { path: 'day', name: 'day', component: () => import('./rooms/DayRoom.vue'), meta: { title: 'nav.day' } },
+        { path: 'roster', name: 'roster', component: () => import('./rooms/RosterRoom.vue'), meta: { title: 'nav.roster' } },
         { path: 'calls', name: 'calls', component: () => import('./rooms/CallsRoom.vue'), meta: { title: 'nav.calls' } },
         { path: 'calls/:id', name: 'call', component: () => import('./rooms/CallRoom.vue'), props: true, meta: { title: 'nav.calls' } },
         { path: 'orders', name: 'orders', component: () => import('./rooms/OrdersRoom.vue'), meta: { title: 'nav.orders' } },

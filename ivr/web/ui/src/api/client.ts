@@ -43,7 +43,7 @@ async function problemFrom(response: Response): Promise<Problem> {
   return new Problem(kindOf(response.status), response.status, text('code'), text('detail') || text('title'))
 }
 
-export async function request<T>(method: string, path: string, body?: unknown, signal?: AbortSignal, version?: number): Promise<T> {
+export async function request<T>(method: string, path: string, body?: unknown, signal?: AbortSignal, version?: number | string): Promise<T> {
   const limit = AbortSignal.timeout(TIME_LIMIT_MS)
   const init: RequestInit = {
     method,

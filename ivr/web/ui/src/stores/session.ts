@@ -23,6 +23,9 @@ export const useSession = defineStore('session', () => {
   /** Everybody who works on orders; the server decides, this only hides a door that is closed. */
   const readsKnowledge = computed(() => !!user.value?.roles.some((role) => role !== 'auditor'))
 
+  /** Who says who is on duty. */
+  const keepsRoster = computed(() => !!user.value?.roles.some((role) => role === 'supervisor' || role === 'administrator'))
+
   /** Who listens to calls, and sets states for others. */
   const maySupervise = computed(() => !!user.value?.roles.includes('supervisor'))
 
@@ -75,5 +78,5 @@ export const useSession = defineStore('session', () => {
     asked.value = true
   }
 
-  return { user, onlyOwn, mayOperate, seesTasks, readsKnowledge, maySupervise, maySeeDevices, maySignWarnings, mayEndSessions, keepsRecords, mustEnrol, ticket, enrolled, know, signIn, signOut, forget }
+  return { user, onlyOwn, mayOperate, seesTasks, readsKnowledge, keepsRoster, maySupervise, maySeeDevices, maySignWarnings, mayEndSessions, keepsRecords, mustEnrol, ticket, enrolled, know, signIn, signOut, forget }
 })

@@ -6,6 +6,7 @@ import { enDesk } from './en_desk'
 import { enDevices } from './en_devices'
 import { enQuality } from './en_quality'
 import { enRisk } from './en_risk'
+import { enRoster } from './en_roster'
 import { enSupervision } from './en_supervision'
 import { enFigures } from './en_figures'
 import { enOrders } from './en_orders'
@@ -21,6 +22,7 @@ export const en: Messages = {
   ...enDesk,
   ...enDevices,
   ...enSupervision,
+  ...enRoster,
   ...enQuality,
   ...enRisk,
   ...enFigures,

@@ -7,6 +7,7 @@ import { zhDesk } from './zh_desk'
 import { zhDevices } from './zh_devices'
 import { zhQuality } from './zh_quality'
 import { zhRisk } from './zh_risk'
+import { zhRoster } from './zh_roster'
 import { zhSupervision } from './zh_supervision'
 import { zhFigures } from './zh_figures'
 import { zhOrders } from './zh_orders'
@@ -21,6 +22,7 @@ export const zh = {
   ...zhDesk,
   ...zhDevices,
   ...zhSupervision,
+  ...zhRoster,
   ...zhQuality,
   ...zhRisk,
   ...zhFigures,
