@@ -100,6 +100,7 @@ async def test_a_week_is_filled_by_hand_and_by_file_and_seen_by_who_it_is_for(we
         assert await page.evaluate("document.documentElement.scrollWidth") <= 1366 and await page.title() != "1"
 
         await page.get_by_test_id("sign-out").click()
+        await expect(page.get_by_test_id("login-name")).to_be_visible(timeout=15_000)
         await sign_in(s, page, "wang")
         await page.get_by_test_id("nav-desk").click()
         await page.get_by_test_id("to-day").click()
