@@ -18,7 +18,7 @@ from rich.table import Table
 
 from tests.bench.figure import Figure, quick
 
-BENCHES = ("ami", "speech", "memory", "hangup", "calls", "growth", "journey", "live", "search", "video")
+BENCHES = ("ami", "speech", "memory", "hangup", "calls", "growth", "journey", "live", "desk", "search", "video")
 """Modules of this package; each has one public function ``measure(full) -> list[Figure]``."""
 
 

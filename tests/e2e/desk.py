@@ -112,7 +112,9 @@ async def desk_hotline(more: str = "") -> AsyncIterator[DeskHotline]:
 
 
 @asynccontextmanager
-async def desk_browser(hotline: DeskHotline, says: Path | None = None) -> AsyncIterator[Page]:
+async def desk_browser(
+    hotline: DeskHotline, says: Path | None = None, program: Path = Path("/usr/bin/chromium")
+) -> AsyncIterator[Page]:
     """Headless Chromium with a microphone that plays ``says``; page errors fail the test, other certificates the page."""
     errors: list[str] = []
     more = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream",
@@ -120,7 +122,7 @@ async def desk_browser(hotline: DeskHotline, says: Path | None = None) -> AsyncI
     if says is not None:
         more.append(f"--use-file-for-fake-audio-capture={says}")
     async with async_playwright() as play:
-        browser = await play.chromium.launch(executable_path="/usr/bin/chromium", args=[*CHROMIUM, *more])
+        browser = await play.chromium.launch(executable_path=str(program), args=[*CHROMIUM, *more])
         context = await browser.new_context(
             viewport={"width": 1366, "height": 768}, locale="zh-CN", timezone_id="Asia/Shanghai", permissions=["microphone"],
         )
@@ -142,7 +144,7 @@ window.RTCPeerConnection = class extends RTCPeerConnection {
 """
 
 _SOUND = """async () => {
-  const found = { received: 0, sent: 0, energy: 0, codec: '' }
+  const found = { received: 0, sent: 0, energy: 0, codec: '', dtls: '', cipher: '', far: '', near: '' }
   const rows = []
   for (const c of window.connections) (await c.getStats()).forEach((row) => rows.push(row))
   for (const row of rows) {
@@ -150,12 +152,19 @@ _SOUND = """async () => {
     if (row.type === 'outbound-rtp') found.sent += row.packetsSent
     if (row.type === 'codec' && row.mimeType !== 'audio/telephone-event') found.codec = row.mimeType
   }
+  const byId = Object.fromEntries(rows.map((row) => [row.id, row]))
+  for (const row of rows) {
+    if (row.type !== 'transport') continue
+    const pair = byId[row.selectedCandidatePairId]
+    Object.assign(found, { dtls: row.dtlsState, cipher: row.srtpCipher ?? '' })
+    Object.assign(found, { near: byId[pair?.localCandidateId]?.address ?? '', far: byId[pair?.remoteCandidateId]?.address ?? '' })
+  }
   return found
 }"""
 
 
 async def sound(page: Page) -> dict[str, Any]:
-    """What came and went by all connections of the page: packets, energy of what is heard, the codec."""
+    """What came and went by all connections of the page: packets, energy of what is heard, the codec, and between whom, how sealed."""
     return dict(await page.evaluate(_SOUND))
 
 

@@ -14,9 +14,10 @@ from playwright.async_api import expect
 
 from ivr.exchange_setup import credentials
 from tests.e2e.desk import DeskHotline, desk_browser, desk_hotline, leaves, operator_signs_in, shot, sits_down, sound, state
-from tests.e2e.journeys import arrival, filled_order
+from tests.e2e.journeys import arrival, command, filled_order
 from tests.e2e.journeys import state as call_state
 from tests.e2e.listening import hears_prompt, share_heard
+from tests.e2e.other_network import other_network
 from tests.e2e.supervision import speaks
 from tests.e2e.test_menus import facts
 
@@ -233,6 +234,39 @@ async def test_a_citizen_whose_operator_is_lost_is_held_and_put_back_and_then_gi
     assert not [kind for kind, _ in seen if kind == "RATING_ASKED"], "nobody is asked for a rating by a line that broke"
     caller_track, = office.recordings.rglob(f"*{linked_id}*-caller.wav")
     assert [share_heard(caller_track, *line) > 0.5 for line in said] == [True, True, True]
+
+
+async def test_an_operator_in_another_network_talks_by_the_pages_own_tls(office: DeskHotline) -> None:
+    """The browser has one card of its own, and this machine's loopback is not there: what it hears came by the wire, sealed."""
+    said, seconds = await asyncio.to_thread(office.speech, "我想咨询一下邻里纠纷")
+    answer, _ = await asyncio.to_thread(office.speech, "您好这里是法律服务热线请讲", "cmn-latn-pinyin+f2")
+    with other_network() as network:
+        chromium = network.program(office.folder, "/usr/bin/chromium")
+        async with desk_browser(office, answer, chromium) as page, office.client() as client:
+            await operator_signs_in(office, page, "zheng")
+            await sits_down(page)
+            assert f"@{network.address}:" in await command(office, "pjsip show contacts")
+            await page.get_by_test_id("desk-ready").click()
+            await state(page, "available")
+            async with office.caller("13896710008", keep_sound=True) as caller:
+                await caller.dial("12348")
+                linked_id = await arrival(client, "13896710008")
+                await caller.wait_for("CALL_ESTABLISHED")
+                await caller.press("0")
+                await state(page, "ringing", 30)
+                await page.get_by_test_id("answer").click()
+                await call_state(client, linked_id, "talking")
+                await caller.say(said)
+                await asyncio.sleep(seconds)
+                async with asyncio.timeout(20):
+                    while (heard := await sound(page))["received"] < 100 or heard["sent"] < 100 or heard["energy"] < 0.001:
+                        await asyncio.sleep(0.2)
+                assert (heard["far"], heard["dtls"]) == (office.host, "connected") and heard["cipher"], heard
+                await caller.hang_up()
+                kept = caller.heard()
+            assert max(loudness(file) for file in kept) > 300, "the caller heard the operator"
+            await state(page, "wrapUp")
+            await leaves(page, client)
 
 
 async def test_a_page_that_is_gone_loses_its_seat_which_is_paused(office: DeskHotline) -> None:
