@@ -20,6 +20,7 @@ from ivr.settings import PROJECT_ROOT
 from tests.e2e.desk import DeskHotline, desk_browser, desk_hotline, operator_signs_in, sits_down
 from tests.e2e.desk import state as seat_state
 from tests.e2e.journeys import arrival, filled_order, state
+from tests.e2e.test_menus import facts
 from tests.e2e.village import HEAD
 
 IMAGES = PROJECT_ROOT / "docs/images"
@@ -63,13 +64,16 @@ async def _shoot(hotline: DeskHotline, stack: AsyncExitStack) -> None:
         await one.answer()
         await state(client, linked_id, "talking")
         await _speaks(hotline, caller, one)
-        await caller.hang_up()
+        await one.hang_up()
+        await facts(hotline, linked_id, lambda seen: ("RATING_ASKED", "1") in seen)
+        await caller.press("5")  # so that there is somebody to call and a call to hear
+        await caller.wait_for("CALL_CLOSED", within_s=30)
         number = (await filled_order(client, linked_id))["number"]
     async with hotline.caller("13995001122") as impatient:
         await impatient.dial("12348")
         await state(client, await arrival(client, "13995001122"), "queued")
         await impatient.hang_up()
-    desk = await stack.enter_async_context(desk_browser(hotline))
+    desk = await stack.enter_async_context(desk_browser(hotline, says=hotline.silence))
     await operator_signs_in(hotline, desk, "zhang")
     await sits_down(desk)
     await desk.get_by_test_id("desk-ready").click()
