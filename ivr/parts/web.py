@@ -10,8 +10,9 @@ from ivr.analysis_setup import analysis_services
 from ivr.bootstrap import figure_limits, patient_pool, statistics, task_desk
 from ivr.desk_setup import desk_services
 from ivr.device_setup import adviser_desk, device_desk, provisioning_desk
+from ivr.domain.evidence import Thresholds
 from ivr.exchange_setup import certificate, database_url
-from ivr.intake_tables import CodeNames, shipped_articles, shipped_risks, shipped_tables
+from ivr.intake_tables import CodeNames, load_intake, shipped_articles, shipped_risks, shipped_tables
 from ivr.order_setup import order_desk
 from ivr.partner_setup import partner_services
 from ivr.ports.knowledge import KnowledgeServices
@@ -74,6 +75,7 @@ async def run_web(settings: Settings, stop: asyncio.Event) -> None:
             roster=RosterServices(
                 PostgresShifts(pool), {s.work_number: s.operator or s.name for s in settings.seats if s.work_number}
             ),
+            composer=await load_intake(pool, Thresholds(**settings.intake.model_dump())),
             analysis=analysis_services(settings, pool),
             advisers=adviser_desk(settings, pool),
             provisioning=await provisioning_desk(settings, pool),

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import ClassVar, Literal, Protocol
 
 from ivr.domain.counted_call import Limits
 from ivr.domain.errors import CallerFault, Unavailable
-from ivr.domain.transcript import Speaker
+from ivr.domain.intake import Draft
+from ivr.domain.transcript import Speaker, Transcript
 from ivr.ports.advisers import AdviserDesk
 from ivr.ports.analysis import AnalysisServices
 from ivr.ports.appointments import AppointmentDesk
@@ -179,6 +180,14 @@ class Feed(Protocol):
         ...
 
 
+class DraftComposer(Protocol):
+    """The rules of intake with the tables of this process's start."""
+
+    def compose(self, transcript: Transcript, caller_number: str, called_on: date) -> Draft:
+        """What an order would be filled with; ``called_on`` is the call's day in Asia/Shanghai."""
+        ...
+
+
 class CodeTables(Protocol):
     """Names of the versioned category and matter codes."""
 
@@ -251,6 +260,7 @@ class WebServices:
     tasks: TaskDesk = field(kw_only=True)
     knowledge: KnowledgeServices = field(kw_only=True)
     roster: RosterServices = field(kw_only=True)
+    composer: DraftComposer = field(kw_only=True)
     second_factors: SecondFactors
     sessions: SessionList
     privacy: PrivacyServices

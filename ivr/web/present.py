@@ -243,7 +243,8 @@ def shown_field(stored: OrderField, veil: Veil) -> OrderField:
     )
 
 
-def _order_field(stored: OrderField) -> models.OrderFieldRow:
+def order_field(stored: OrderField) -> models.OrderFieldRow:
+    """One field over the wire."""
     evidence = models.Evidence(
         speaker=stored.speaker,
         text=stored.text,
@@ -322,7 +323,7 @@ def order_members(
         "note": "" if hidden else veil.text(order.note),
         "version": order.version,
         "calls": list(order.calls),
-        "fields": [] if hidden else [_order_field(shown_field(f, veil)) for f in order.fields],
+        "fields": [] if hidden else [order_field(shown_field(f, veil)) for f in order.fields],
         "blanks": [] if hidden else [
             models.BlankField(field=b.field, code=b.code, message=veil.text(b.message)) for b in order.blanks
         ],

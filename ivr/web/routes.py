@@ -29,6 +29,7 @@ from ivr.web.corrections import CORRECTION_ROUTES
 from ivr.web.desk_routes import DESK_ROUTES
 from ivr.web.device_routes import DEVICE_ROUTES
 from ivr.web.knowledge import KNOWLEDGE_ROUTES
+from ivr.web.live_drafts import DRAFT_ROUTES
 from ivr.web.own_day import OWN_DAY_ROUTES
 from ivr.web.provisioning import PROVISIONING_ROUTES
 from ivr.web.quality import QUALITY_ROUTES
@@ -218,6 +219,7 @@ ROUTES: tuple[Route, ...] = (
     *CORRECTION_ROUTES,
     *QUALITY_ROUTES,
     *KNOWLEDGE_ROUTES,
+    *DRAFT_ROUTES,
     *UNMASKING_ROUTES,
     *CASE_ROUTES,
     *RETENTION_ROUTES,

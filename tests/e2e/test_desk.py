@@ -68,6 +68,9 @@ async def test_a_call_from_the_first_ring_to_the_confirmed_order(office: DeskHot
             await caller.say(said)
             await asyncio.sleep(seconds + 0.5)
             await expect(page.get_by_test_id("desk-transcript")).to_contain_text("邻里纠纷", timeout=20_000)
+            await expect(page.get_by_test_id("by-matter")).to_have_text("机器在听", timeout=20_000)
+            await expect(page.get_by_test_id("desk-caller_name")).to_have_value("马建华")
+            await expect(page.get_by_test_id("hear-matter")).to_have_count(0)
             assert client.calls[linked_id]["state"] == "talking", "it was there before the end of the call"
             heard_here = await sound(page)
             assert heard_here["received"] > 50 and heard_here["sent"] > 50 and heard_here["energy"] > 0.001, heard_here
@@ -93,6 +96,9 @@ async def test_a_call_from_the_first_ring_to_the_confirmed_order(office: DeskHot
         assert (fields["caller_name"]["value"], fields["caller_name"]["source"]) == ("马建华", "human")
         assert fields["remark"]["value"] == "电话里说明天再来" and order["state"] == "draft"
         await expect(page.get_by_test_id("by-matter")).to_have_text("机器填写", timeout=15_000)
+        async with page.expect_response(lambda told: f"{linked_id}/audio" in told.url) as heard_again:
+            await page.get_by_test_id("hear-matter").click()
+        assert (await heard_again.value).status in (200, 206)
         await expect(page.get_by_test_id("desk-caller_name")).to_have_value("马建华")
         told = (await client.get(f"/work-orders/{order['number']}/checklists"))["checklists"]
         assert [(i["code"], i["by"]) for one in told for i in one["items"] if i["told"]] == [("free", "human")]

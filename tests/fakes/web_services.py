@@ -53,7 +53,7 @@ from tests.fakes.one_roster import ONE_ROSTER
 from tests.fakes.one_statistic import OneStatistic
 from tests.fakes.one_supervision import ONE_SUPERVISION, OneCorrection, OneRisk
 from tests.fakes.one_task import OneTask
-from tests.fakes.web_world import FileArchive, TwoCodes
+from tests.fakes.web_world import SHIPPED_INTAKE, FileArchive, TwoCodes
 
 TOKEN = "ivr_contract"
 T0 = datetime(2026, 11, 23, 1, 30, tzinfo=UTC)
@@ -251,7 +251,7 @@ def fake_services() -> WebServices:
         OneCall(), OneToken(), ListAudit(), QuietFeed(), FileArchive(), TwoCodes(), OneText(), ONE_PARTNER, OneTime(), OneStatistic(COUNTED),
         OneDesk(ORDER.number, T0), ONE_SEAT, OneDevice(), ONE_SUPERVISION, OneRisk(), OneCorrection(), ONE_ANALYSIS, OneAdviser(),
         OneAddress(), OneFactor(), OneSession(), ONE_PRIVACY, quality=OneQuality(), tasks=OneTask(ORDER.number),
-        knowledge=ONE_KNOWLEDGE, roster=ONE_ROSTER,
+        knowledge=ONE_KNOWLEDGE, roster=ONE_ROSTER, composer=SHIPPED_INTAKE,
     )
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from ivr.speech.archive import RecordingArchive
 from ivr.storage.audit import PostgresAudit
-from tests.fakes.web_world import add_track, wav
-from tests.integration.test_web_orders import COVERED, NUMBER, SECRET, add_order, made, office, told
+from tests.fakes.web_world import add_call, add_track, wav
+from tests.integration.test_web_orders import COVERED, NUMBER, SECRET, T0, add_order, made, office, told
 from tests.integration.web_database import WebDatabase, web_database
 from tests.integration.web_site import Events, Site
 
@@ -167,3 +167,25 @@ async def test_sound_has_tones_over_it_in_every_range(web_database: WebDatabase,
         await told(await by["chief"].post(f"{address}/unmasking", json={"reason": "隔离录音须人工收听"}), 200)
         assert (await heard("chief"))[0] == plain
         assert (tmp_path / "caller.wav").read_bytes() == plain
+
+
+async def test_the_draft_of_a_call_that_goes_on_is_covered_like_an_order(web_database: WebDatabase) -> None:
+    async with office(web_database) as (s, by):
+        await add_call(s.pool, "c-on", T0, state="talking", answered_at=T0, caller_number="13912345678")
+        path = "/api/v1/calls/c-on/draft"
+        assert await told(await by["seat"].get(path), 200) == {"table_version": "", "fields": []}
+        await s.pool.execute(
+            "INSERT INTO heard_segment (linked_id, speaker, ordinal, start_s, end_s, text, confidence)"
+            " VALUES ('c-on', 'caller', 0, 2, 12, '老板拖欠工资' || $1, 0.9)", SAID,
+        )
+        seat = {f["field"]: f for f in (await told(await by["seat"].get(path), 200))["fields"]}
+        assert (seat["caller_name"]["value"], seat["matter"]["display"], seat["matter"]["source"]) == ("马建国", "劳动争议", "machine")
+        assert 2 <= seat["matter"]["evidence"]["start_s"] < 5
+        chief = await told(await by["chief"].get(path), 200)
+        assert not leaks(json.dumps(chief, ensure_ascii=False)) and len(chief["fields"]) == len(seat)
+        await s.pool.execute("UPDATE call SET state = 'ended', ended_at = now() WHERE linked_id = 'c-on'")
+        order = await s.pool.fetchval(
+            "INSERT INTO work_order (number, opened_by_call, channel) VALUES ('640105126112300077', 'c-on', 'hotline') RETURNING id")
+        await s.pool.execute("INSERT INTO work_order_call (linked_id, order_id) VALUES ('c-on', $1)", order)
+        assert (await told(await by["seat"].get(path), 200))["fields"] == [], "the order has them now"
+        assert (await by["seat"].get("/api/v1/calls/none/draft")).status == 404

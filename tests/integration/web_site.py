@@ -59,7 +59,7 @@ from ivr.storage.views import PostgresViews
 from ivr.telephony.provisioning import PhoneFiles
 from ivr.web.app import create_app
 from ivr.web.inbound_scheme import SignedScheme
-from tests.fakes.web_world import FileArchive, TwoCodes
+from tests.fakes.web_world import SHIPPED_INTAKE, FileArchive, TwoCodes
 from tests.integration.web_database import WebDatabase
 
 ORIGIN = "https://pages.example:12348"
@@ -141,6 +141,7 @@ async def site(
             roster=RosterServices(PostgresShifts(pool), {"8001": "王律师", "8002": "李律师", "9001": "外线"}),
             tasks=PostgresTasks(pool, CallbackRules(), {"8001": "lawyer-8001"}, "hotline", 3),
             knowledge=KnowledgeServices(PostgresKnowledge(pool), PostgresChecklists(pool)),
+            composer=SHIPPED_INTAKE,
             risks=PostgresRisks(pool, shipped_risks()),
             supervision=SupervisionServices(SUPERVISED, PostgresSupervision(pool, within_s=1.0)),
             analysis=analysis_services(Settings(), pool),

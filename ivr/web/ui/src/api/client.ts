@@ -1,7 +1,7 @@
 /** The one door to the server: same origin, cookie session, errors as typed problems (RFC 9457). */
 import type { CountedCalls, Statistics, Wall } from './statistics'
 import type {
-  Call, CallDetail, Order, OrderCandidate, OrderDetail, OrderEditBody, OrderMoveBody, OrderTables, Peaks, Queue, User,
+  Call, CallDetail, CallDraft, Order, OrderCandidate, OrderDetail, OrderEditBody, OrderMoveBody, OrderTables, Peaks, Queue, User,
 } from './types'
 
 export type ProblemKind = 'unauthenticated' | 'denied' | 'not_found' | 'refused' | 'server' | 'network'
@@ -99,6 +99,7 @@ export const api = {
   calls: (filters: Filters, signal?: Signal) =>
     request<{ calls: Call[]; next: string | null }>('GET', withFilters('calls', filters), undefined, signal),
   call: (linkedId: string, signal?: Signal) => request<CallDetail>('GET', `calls/${id(linkedId)}`, undefined, signal),
+  draft: (linkedId: string) => request<CallDraft>('GET', `calls/${id(linkedId)}/draft`),
   peaks: (linkedId: string, points: number, signal?: Signal) =>
     request<Peaks>('GET', `calls/${id(linkedId)}/peaks?points=${points}`, undefined, signal),
   orders: (filters: Filters, signal?: Signal) =>

@@ -156,6 +156,12 @@ export interface OrderField {
   set_at?: string | null
 }
 
+/** What the machine would fill in while the call goes on. */
+export interface CallDraft {
+  table_version: string
+  fields: OrderField[]
+}
+
 /** A field left to a person, and why, in the citizen's language. */
 export interface Blank {
   field: FieldName

@@ -7,17 +7,20 @@ import { FIELDS, type FieldName, type OrderDetail, type OrderEditBody } from '..
 export type Typed = Partial<Record<FieldName, string>>
 export const SEVERAL: readonly FieldName[] = ['amount', 'date']
 
-export function savedValue(order: OrderDetail | null, name: FieldName): string {
+/** An order, or what a call that goes on would make of one. */
+export type Filled = Pick<OrderDetail, 'fields'>
+
+export function savedValue(order: Filled | null, name: FieldName): string {
   if (!order) return ''
   return order.fields.filter((f) => f.field === name && f.value).sort((a, b) => a.ordinal - b.ordinal).map((f) => f.value).join('、')
 }
 
 /** What the form shows: a person's typing before anything that is stored. */
-export const shownValue = (typed: Typed, order: OrderDetail | null, name: FieldName): string =>
+export const shownValue = (typed: Typed, order: Filled | null, name: FieldName): string =>
   typed[name] ?? savedValue(order, name)
 
 /** Who a shown value is from; '' where there is none. */
-export function valueSource(typed: Typed, order: OrderDetail | null, name: FieldName): '' | 'machine' | 'human' {
+export function valueSource(typed: Typed, order: Filled | null, name: FieldName): '' | 'machine' | 'human' {
   if (typed[name] !== undefined) return typed[name] ? 'human' : ''
   return order?.fields.find((f) => f.field === name && f.value)?.source ?? ''
 }

@@ -5,7 +5,7 @@
 import { defineStore } from 'pinia'
 import { reactive, ref } from 'vue'
 import { api, Problem } from '../api/client'
-import type { FieldName, OrderDetail, OrderMoveBody } from '../api/types'
+import type { FieldName, OrderDetail, OrderField, OrderMoveBody } from '../api/types'
 import { editBody, unsaved, type Typed } from '../desk/typed'
 import { useLive } from './live'
 
@@ -17,6 +17,9 @@ export const useDeskOrders = defineStore('deskOrders', () => {
   const live = useLive()
   const typed = reactive<Record<string, Typed>>(remembered())
   const orders = reactive<Record<string, OrderDetail>>({})
+  /** What the machine would fill in, of calls that go on; gone as soon as there is an order. */
+  const drafted = reactive<Record<string, OrderField[]>>({})
+  const asking = new Map<string, boolean>()
   const saving = ref(false)
   const problem = ref<Problem | null>(null)
   let work: Promise<void> = Promise.resolve()
@@ -28,7 +31,7 @@ export const useDeskOrders = defineStore('deskOrders', () => {
     if (!linkedId) return
     typed[linkedId] ??= {}
     const ids = Object.keys(typed)
-    for (const old of ids.slice(0, Math.max(0, ids.length - MOST_CALLS))) { delete typed[old]; delete orders[old] }
+    for (const old of ids.slice(0, Math.max(0, ids.length - MOST_CALLS))) { delete typed[old]; delete orders[old]; delete drafted[old] }
     const known = live.orders.find((o) => o.calls.includes(linkedId))
     if (known) queue(linkedId, () => refresh(linkedId, known.number))
   }
@@ -39,6 +42,22 @@ export const useDeskOrders = defineStore('deskOrders', () => {
       if (orders[linkedId]?.version !== change.value.version) queue(linkedId, () => refresh(linkedId, change.value.number))
     }
   })
+
+  /** Something new was heard. One request at a time; what is heard meanwhile is asked for once more at its end. */
+  async function hear(linkedId: string): Promise<void> {
+    if (!wanted(linkedId) || orders[linkedId]) return
+    if (asking.has(linkedId)) { asking.set(linkedId, true); return }
+    do {
+      asking.set(linkedId, false)
+      try {
+        const { fields } = await api.draft(linkedId)
+        if (wanted(linkedId)) drafted[linkedId] = fields
+      } catch (error) {
+        if (!(error instanceof Problem)) throw error // the form stays as it is, and people type
+      }
+    } while (asking.get(linkedId))
+    asking.delete(linkedId)
+  }
 
   function type(linkedId: string, name: FieldName, value: string): void {
     (typed[linkedId] ??= {})[name] = value
@@ -69,6 +88,7 @@ export const useDeskOrders = defineStore('deskOrders', () => {
 
   async function refresh(linkedId: string, number: string): Promise<void> {
     orders[linkedId] = await api.order(number)
+    delete drafted[linkedId]
   }
 
   async function write(linkedId: string): Promise<void> {
@@ -112,7 +132,7 @@ export const useDeskOrders = defineStore('deskOrders', () => {
 
   /** Another person may sit here next. */
   function forget(): void {
-    for (const known of [typed, orders]) for (const linkedId of Object.keys(known)) delete known[linkedId]
+    for (const known of [typed, orders, drafted]) for (const linkedId of Object.keys(known)) delete known[linkedId]
     problem.value = null
     remember()
   }
@@ -132,5 +152,5 @@ export const useDeskOrders = defineStore('deskOrders', () => {
     }
   }
 
-  return { typed, orders, saving, problem, begin, type, save, move, forget }
+  return { typed, orders, drafted, hear, saving, problem, begin, type, save, move, forget }
 })
