@@ -13,14 +13,14 @@ from rich.table import Table
 from rich.text import Text
 
 from ivr import bootstrap
-from ivr.cli_terminal import out, plain_errors, system_user
+from ivr.cli_terminal import out, plain_errors, report_format, system_user
 from ivr.device_setup import adviser_desk, device_desk
 from ivr.domain.adviser_hours import KINDS, Work, outlook
 from ivr.domain.errors import BadSetting
 from ivr.domain.worktime import SHANGHAI
 from ivr.ports.devices import DeviceRegister
 from ivr.reports.village_month import village_report
-from ivr.reports.xlsx import workbook
+from ivr.reports.write import write_report
 from ivr.settings import load_settings
 from ivr.storage.advisers import PostgresAdvisers
 from ivr.storage.devices import PostgresDevices
@@ -90,9 +90,11 @@ def void(number: int, reason: Annotated[str, typer.Option(help="Why, for those w
 @advisers_app.command("report")
 def report(
     month: Annotated[datetime, typer.Argument(formats=["%Y-%m"], help="As 2026-11.")],
-    file: Annotated[Path, typer.Option("--output", "-o", help="The spreadsheet to write (.xlsx).")],
+    file: Annotated[Path, typer.Option("--output", "-o", help="The file to write: .xlsx, .pdf or .docx.")],
 ) -> None:
-    """Write the month's report of villages as a spreadsheet: phones, calls, and the adviser's hours with their outlook."""
+    """Write the month's report of villages as a spreadsheet or pages: phones, calls, the adviser's hours with their outlook."""
+    with plain_errors():
+        kind = report_format(file)
     first = date(month.year, month.month, 1)
     after = date(month.year + month.month // 12, month.month % 12 + 1, 1)
 
@@ -104,7 +106,7 @@ def report(
             await devices.test_counts(first, after), first=first, today=min(await advisers.today(), after),
             made_at=register.now.astimezone(SHANGHAI),
         )
-        return await asyncio.to_thread(workbook, told)
+        return await asyncio.to_thread(write_report, told, kind)
 
     written = _with_advisers(read)
     with plain_errors():

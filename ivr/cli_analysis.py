@@ -17,13 +17,13 @@ from rich.text import Text
 
 from ivr import bootstrap
 from ivr.analysis_setup import analysis_services, rise_watch, warning_rules
-from ivr.cli_terminal import out, plain_errors, system_user
+from ivr.cli_terminal import out, plain_errors, report_format, system_user
 from ivr.domain.early_warning import DECISION_NAMES, LEVEL_NAMES, Decision
 from ivr.domain.errors import BadSetting, NotFound
 from ivr.domain.forecast import SLOT_S, Forecast, first_day_needed, forecast
 from ivr.domain.intervals import SHANGHAI
 from ivr.intake_tables import CodeNames, shipped_tables
-from ivr.ports.analysis import AnalysisServices, EarlyWarning, ReportFormat, WarningFilter
+from ivr.ports.analysis import AnalysisServices, EarlyWarning, WarningFilter
 from ivr.settings import Settings, load_settings
 from ivr.storage.audit import PostgresAudit
 
@@ -171,16 +171,14 @@ def _spanned(told: Forecast) -> str:
 @report_app.command("month")
 def month(
     month: Annotated[str, typer.Argument(help="The month, as 2026-10.")],
-    to: Annotated[Path, typer.Option("--out", help="File to write: .xlsx or .docx.")],
+    to: Annotated[Path, typer.Option("--out", help="File to write: .xlsx, .docx or .pdf.")],
 ) -> None:
     """Write the monthly report: figures with formulas, days, places, orders, forecast, signed warnings, balance. Audited."""
     with plain_errors():
         found = re.fullmatch(r"(\d{4})-(0[1-9]|1[0-2])", month)
         if found is None or not 1970 <= int(found[1]) < 2200:
             raise BadSetting(f"{month} is no month; write it like 2026-10")
-        if to.suffix not in (".xlsx", ".docx"):
-            raise BadSetting(f"{to}: the report is written as .xlsx or .docx; choose such a name")
-    kind: ReportFormat = "xlsx" if to.suffix == ".xlsx" else "docx"
+        kind = report_format(to)
 
     async def make() -> bytes:
         settings = load_settings()

@@ -5,12 +5,15 @@ from __future__ import annotations
 import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import cast, get_args
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
 from ivr.domain.errors import BadSetting, IvrError
+from ivr.ports.analysis import ReportFormat
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -41,3 +44,11 @@ def _leaves(group: BaseExceptionGroup[IvrError]) -> Iterator[IvrError]:
             yield from _leaves(error)
         else:
             yield error
+
+
+def report_format(file: Path) -> ReportFormat:
+    """The format a file's name asks for; BadSetting for another one."""
+    kind = file.suffix[1:]
+    if kind not in get_args(ReportFormat):
+        raise BadSetting(f"{file}: the report is written as .xlsx, .docx or .pdf; choose such a name")
+    return cast("ReportFormat", kind)

@@ -16,6 +16,7 @@ class VillageSettings(BaseModel):
     adviser_s: int = Field(40, ge=5, le=120, description="How long the village's own adviser is rung")
     duty_s: int = Field(40, ge=5, le=120, description="How long the duty lawyer of the device's speciality is rung then")
     station_s: int = Field(40, ge=5, le=120, description="How long the town's station is rung when key 3 asked for it")
+    called_s: int = Field(60, ge=15, le=180, description="How long a village's phone rings when somebody calls it from an order")
     wait_limit_s: int = Field(180, ge=10, le=7200, description="Longest wait for any operator then, before a voice message")
     ahead_s: int = Field(
         120, ge=0, le=3600, description="A village waits as if it had arrived this much earlier than a telephone; 0: alike"

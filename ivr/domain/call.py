@@ -123,10 +123,10 @@ def fold(facts: Iterable[Fact], prefixes: Mapping[str, Mapping[str, str]]) -> Ca
         called_number=str(entry.data.get("exten", "")), caller_number=normalise(raw, prefixes.get(trunk, {})),
         caller_number_raw=raw, caller_name_raw=str(entry.data.get("name", "")), trunk=trunk, arrived_at=entry.at,
     )
+    entry_channel = str(entry.data.get("channame", ""))
     if is_attempt(entry.linked_id):
         call = _called_back(call, ordered)
-    entry_channel = str(entry.data.get("channame", ""))
-    if entry.data.get("context") == VILLAGE_CONTEXT:
+    elif entry.data.get("context") == VILLAGE_CONTEXT:
         device = interface_of(entry_channel).removeprefix("PJSIP/")
         call = replace(
             call, channel="village_video", trunk="", caller_number="", village=village_of(device), device=device,
@@ -273,7 +273,8 @@ def _called_back(call: Call, facts: Iterable[Fact]) -> Call:
     told = next((f.data for f in facts if f.kind == DIALLED), {})
     return replace(
         call, channel="callback", called_number="", caller_number=str(told.get("number", "")), caller_number_raw="",
-        caller_name_raw="", queue=str(told.get("queue", "")),
+        caller_name_raw="", queue=str(told.get("queue", "")), device=str(told.get("device", "")),
+        village=village_of(str(told.get("device", ""))),
     )
 
 

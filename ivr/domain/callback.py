@@ -75,7 +75,8 @@ class CallbackJob:
     """One promised call-back. Times are Unix seconds; ``attempts`` counts those in which the citizen's phone was tried.
 
     ``due``: its delay or the spacing since the last attempt is over. ``asked``: somebody asked for it to be dialled now; then
-    ``queue`` is that of their own seat, where it has one.
+    ``queue`` is that of their own seat, where it has one. ``device``: a village's phone is to ring, or ``telephone`` ('' for none)
+    while it is not there; ``number`` is its name then.
     """
 
     id: int
@@ -89,6 +90,8 @@ class CallbackJob:
     tries: int = 0
     due: bool = True
     asked: bool = False
+    device: str = ""
+    telephone: str = ""
 
 
 @dataclass(frozen=True, slots=True)

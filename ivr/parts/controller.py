@@ -120,6 +120,7 @@ async def run_controller(settings: Settings) -> None:
         dialler = CallBackDialler(
             PostgresCallbacks(pool, rules), exchange, lambda: live.board, calls.read_to_end, outgoing_lines(settings), instance,
             rules, ring_s=settings.callback.ring_s, in_hours=partial(may_call, settings),
+            village_ring_s=settings.village.called_s, shown=settings.hotline.number,
         )
         usual = {q["name"]: float(q["talk_s"]) for q in waiting_lines(settings)}
         waits = WaitTeller(lambda: live.board, PostgresTalkTimes(pool), exchange, usual)

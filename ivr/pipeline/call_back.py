@@ -43,6 +43,7 @@ class CallBackDialler:
         self, store: CallbackStore, calls: CitizenCalls, board: Callable[[], QueueBoard],
         read_ledger: Callable[[float], Awaitable[None]], lines: Mapping[str, OutgoingLine], system: str, rules: CallbackRules, *,
         ring_s: int, in_hours: Callable[[float], bool], look_up_after_s: float = _LOOK_UP_AFTER_S,
+        village_ring_s: int = 60, shown: str = "12348",
     ) -> None:
         self._store = store
         self._calls = calls
@@ -52,6 +53,8 @@ class CallBackDialler:
         self._system = system
         self._rules = rules
         self._ring_s = ring_s
+        self._village_ring_s = village_ring_s
+        self._shown = shown
         self._in_hours = in_hours
         self._look_up_after_s = look_up_after_s
 
@@ -74,7 +77,9 @@ class CallBackDialler:
         await self._look_up(desk, attempts)
         jobs = await desk.waiting()
         board = self._board()
-        if not jobs or not board.link_up or not self._lines:
+        if not self._lines:
+            jobs = [job for job in jobs if job.device]
+        if not jobs or not board.link_up:
             return
         now = await desk.now()
         queues = await self._queues(desk, board)
@@ -95,18 +100,28 @@ class CallBackDialler:
         }
 
     async def _start(self, desk: CallbackDesk, job: CallbackJob, now: float) -> None:
-        line = self._lines.get(job.trunk) or next(iter(self._lines.values()))
-        if await self._calls.room(line) < 1:
+        line = self._lines.get(job.trunk) or next(iter(self._lines.values()), None)
+        there = job.device != "" and await self._calls.reaches(job.device)
+        number = job.telephone if job.device else job.number
+        if not there and line is not None and number and await self._calls.room(line) < 1:
             log.info("callback_line_full", job=job.id, line=line.name)
             return
         linked_id = attempt_id(self._system, job.id, job.tries + 1, now)
-        if not await desk.begin(job, linked_id):
+        if not await desk.begin(job, linked_id, "" if there else number):
+            return
+        if not there and (line is None or not number):
+            log.info("callback_not_placed", job=job.id, linked_id=linked_id, reason="phone away, no telephone known")
+            await desk.not_placed(linked_id)
             return
         # Who complained has no place to keep: it is the turn of the moment.
         arrived_at = job.arrived_at if job.kind in KEEPS_PLACE else now
         log.info("callback_dialled", job=job.id, linked_id=linked_id, kind=job.kind, queue=job.queue)
         try:
-            await self._calls.call(CitizenCall(linked_id, job.kind, job.number, job.queue, line, arrived_at, self._ring_s))
+            await self._calls.call(
+                CitizenCall(
+                    linked_id, job.kind, "", job.queue, None, arrived_at, self._village_ring_s, job.device, self._shown
+                ) if there else CitizenCall(linked_id, job.kind, number, job.queue, line, arrived_at, self._ring_s)
+            )
         except (CallRefused, ValueError) as refused:
             log.warning("callback_not_placed", job=job.id, linked_id=linked_id, reason=str(refused))
             await desk.not_placed(linked_id)

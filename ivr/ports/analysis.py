@@ -18,7 +18,7 @@ from ivr.domain.working_days import WorkingDays
 from ivr.ports.statistics import HeatKind
 
 Counts = Mapping[tuple[str, str], Mapping[date, int]]
-ReportFormat = Literal["xlsx", "docx"]
+ReportFormat = Literal["xlsx", "docx", "pdf"]
 
 
 class WarningChanged(CallerFault):

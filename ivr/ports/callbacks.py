@@ -28,15 +28,20 @@ class OutgoingLine:
 
 @dataclass(frozen=True, slots=True)
 class CitizenCall:
-    """One call to a citizen: its linked id is ours, and its place in the queue that of ``arrived_at`` (Unix seconds)."""
+    """One call to a citizen: its linked id is ours, and its place in the queue that of ``arrived_at`` (Unix seconds).
+
+    By ``line`` to ``number``, or, without a line, to the village phone ``device``, which shows ``shown``.
+    """
 
     linked_id: str
     kind: CallbackKind
     number: str
     queue: str
-    line: OutgoingLine
+    line: OutgoingLine | None
     arrived_at: float
     ring_s: int
+    device: str = ""
+    shown: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,10 @@ class CitizenCalls(Protocol):
 
     async def room(self, line: OutgoingLine) -> int:
         """How many more calls the line carries now, by Asterisk's own count."""
+        ...
+
+    async def reaches(self, device: str) -> bool:
+        """Whether a village's phone is registered and answers."""
         ...
 
     async def call(self, call: CitizenCall) -> None:
@@ -85,8 +94,8 @@ class CallbackDesk(Protocol):
         """When these calls arrived; for a call-back, when the call that asked for it did."""
         ...
 
-    async def begin(self, job: CallbackJob, linked_id: str) -> bool:
-        """Write the attempt down before it is dialled; False when the job is no longer waiting."""
+    async def begin(self, job: CallbackJob, linked_id: str, number: str) -> bool:
+        """Write the attempt down before ``number`` ('' for a village's phone) is dialled; False when the job no longer waits."""
         ...
 
     async def not_placed(self, linked_id: str) -> None:

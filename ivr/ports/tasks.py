@@ -91,3 +91,10 @@ class TaskDesk(Protocol):
     async def call_order(self, number: str, person: str, work_number: str) -> None:
         """The same from an order, to the number it holds; NotFound for an order there is none of."""
         ...
+
+    async def call_village(self, number: str, device: str, person: str, work_number: str) -> None:
+        """The same to a village's phone, or its telephone while it is away: ``device``, '' for that of the order's last call.
+
+        TaskRefused for an order that no phone of this village called in, and for a blocked phone.
+        """
+        ...

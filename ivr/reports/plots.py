@@ -15,7 +15,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from ivr.domain.month_report import Plot
+from ivr.domain.month_report import Plot, writable
 
 COLOURS: Final = ("#2a4365", "#19713a", "#bf2118", "#8f5300")
 COLOUR_NAMES: Final = ("深蓝", "绿", "红", "棕")
@@ -32,6 +32,11 @@ def chinese_font() -> str | None:
     return next((name for name in _CHINESE if name in known), None)
 
 
+def font_file(name: str) -> str:
+    """Where the font of this name is."""
+    return next(entry.fname for entry in font_manager.fontManager.ttflist if entry.name == name)
+
+
 def picture(plot: Plot, font: str | None) -> bytes:
     """A PNG of 1920 × 720 points. Without a ``font`` words are left out: ``legend`` says the colours beside the picture."""
     figure = Figure(figsize=(7.2, 2.7), dpi=800 / 3, layout="constrained")
@@ -43,12 +48,13 @@ def picture(plot: Plot, font: str | None) -> bytes:
         colour = COLOURS[n % len(COLOURS)]
         if plot.kind == "columns":
             left = [p + (n - (len(plot.series) - 1) / 2) * wide for p in places]
-            axes.bar(left, [v or 0 for v in values], wide, color=colour, label=name)
+            axes.bar(left, [v or 0 for v in values], wide, color=colour, label=writable(name))
         else:
             style, marker = ("-", "o") if n % 2 == 0 else ("--", "s")
             told = [float("nan") if v is None else v for v in values]
-            axes.plot(places, told, style, marker=marker, ms=3, color=colour, label=name)
-    labels = plot.labels if font or all(label.isascii() for label in plot.labels) else [str(n + 1) for n in places]
+            axes.plot(places, told, style, marker=marker, ms=3, color=colour, label=writable(name))
+    named = [writable(label) for label in plot.labels]
+    labels = named if font or all(label.isascii() for label in named) else [str(n + 1) for n in places]
     axes.set_xticks(list(places), list(labels), fontsize=7)
     if any(len(label) > 4 for label in labels) and len(labels) > 7:
         axes.tick_params("x", labelrotation=30)

@@ -12,6 +12,10 @@ def write_report(report: MonthReport, kind: ReportFormat) -> bytes:
         from ivr.reports.xlsx import workbook
 
         return workbook(report)
+    if kind == "pdf":
+        from ivr.reports.pdf import pages
+
+        return pages(report)
     from ivr.reports.docx import document
 
     return document(report)

@@ -224,7 +224,8 @@ class LeadersDesk:
         async with transaction_on(self._connection) as connection:
             rows = await connection.fetch(
                 "SELECT id, kind, coalesce(nullif(asked_queue, ''), queue) AS queue, number, trunk, attempts, tries,"
-                " not_before <= now() AS due, asked_until IS NOT NULL AS asked,"
+                " not_before <= now() AS due, asked_until IS NOT NULL AS asked, device,"
+                " coalesce((SELECT d.telephone FROM device d WHERE d.id = j.device), '') AS telephone,"
                 " extract(epoch FROM arrived_at)::float8 AS arrived_at, extract(epoch FROM promised_at)::float8 AS promised_at"
                 " FROM callback_job j WHERE state = 'waiting'"
                 " AND NOT EXISTS (SELECT FROM call c WHERE c.state <> 'ended' AND c.caller_number = j.number)"
@@ -258,7 +259,7 @@ class LeadersDesk:
             )
         return {r["linked_id"]: r["at"] for r in rows}
 
-    async def begin(self, job: CallbackJob, linked_id: str) -> bool:
+    async def begin(self, job: CallbackJob, linked_id: str, number: str) -> bool:
         """See the port: job, attempt and the fact that tells whom the call is for, together."""
         async with transaction_on(self._connection) as connection:
             if not await connection.fetchval(
@@ -270,7 +271,7 @@ class LeadersDesk:
             await connection.execute(
                 "INSERT INTO call_fact (source, file_id, position, linked_id, kind, at, data)"
                 " VALUES ('controller', $1, 1, $1, $2, now(), $3)", linked_id, DIALLED,
-                {"number": job.number, "queue": job.queue, "kind": job.kind},
+                {"number": number, "queue": job.queue, "kind": job.kind} | ({"device": job.device} if job.device else {}),
             )
             return True
 

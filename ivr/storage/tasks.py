@@ -194,6 +194,26 @@ class PostgresTasks:
             await append_row(connection, person, "order.called", number, {})
             await append(connection, "task", f"message-{number}")
 
+    async def call_village(self, number: str, device: str, person: str, work_number: str) -> None:
+        """See the port."""
+        async with transaction(self._pool) as connection:
+            order = await connection.fetchval("SELECT id FROM work_order WHERE number = $1 FOR UPDATE", number)
+            if order is None:
+                raise NotFound(f"There is no work order {number[:80]}.")
+            found = await connection.fetchrow(
+                "WITH own AS (SELECT c.device, c.village, c.arrived_at FROM work_order_call oc JOIN call c USING (linked_id)"
+                " WHERE oc.order_id = $1 AND c.device <> '')"
+                " SELECT d.id, d.state FROM device d WHERE d.village IN (SELECT village FROM own) AND d.id ="
+                " coalesce(nullif($2, ''), (SELECT device FROM own ORDER BY arrived_at DESC LIMIT 1))", order, device,
+            )
+            if found is None:
+                raise TaskRefused("这张工单不是这台村居终端所在的村打来的。")
+            if found["state"] != "active":
+                raise TaskRefused(f"终端 {found['id']} 已停用。")
+            await self._ask(connection, order, found["id"], person, work_number, device=found["id"])
+            await append_row(connection, person, "order.village_called", number, {"device": found["id"]})
+            await append(connection, "task", f"message-{number}")
+
     async def _row(self, connection: Connection, task_id: str) -> asyncpg.Record:
         row = await connection.fetchrow(f"SELECT t.*, {_NAME} FROM ({_TASKS}) t WHERE t.id = $2", self._most_returns, task_id)
         if row is None:
@@ -207,8 +227,10 @@ class PostgresTasks:
             raise TaskTaken("请先领取这个任务。")
         return await self._row(connection, task_id)
 
-    async def _ask(self, connection: Connection, order_id: int, number: str, person: str, work_number: str) -> None:
-        """A call-back of this order's own, tried once; one open job for each order and number."""
+    async def _ask(
+        self, connection: Connection, order_id: int, number: str, person: str, work_number: str, *, device: str = ""
+    ) -> None:
+        """A call-back of this order's own, tried once; one open job for each order and number, or village's phone."""
         line = self._lines.get(work_number, "")
         first = await connection.fetchrow(
             "SELECT c.queue, c.trunk, c.caller_number FROM work_order_call oc JOIN call c USING (linked_id) WHERE oc.order_id = $1"
@@ -220,10 +242,12 @@ class PostgresTasks:
         until = timedelta(seconds=self._rules.asked_s)
         made = None if busy else await connection.fetchval(
             "INSERT INTO callback_job (kind, queue, number, caller_number, trunk, order_id, arrived_at, promised_at, not_before,"
-            " expires_at, asked_by, asked_until, asked_queue) VALUES ('asked', $1, $2, $3, $4, $5, now(), now(), now(), now() + $6,"
-            " $7, now() + $6, $8) ON CONFLICT (kind, queue, number) WHERE state IN ('waiting', 'calling') DO NOTHING RETURNING id",
+            " expires_at, asked_by, asked_until, asked_queue, device)"
+            " VALUES ('asked', $1, $2, $3, $4, $5, now(), now(), now(), now() + $6,"
+            " $7, now() + $6, $8, $9) ON CONFLICT (kind, queue, number) WHERE state IN ('waiting', 'calling') DO NOTHING"
+            " RETURNING id",
             self._queue, number, first["caller_number"] if first else "", first["trunk"] if first else "", order_id, until,
-            person, line,
+            person, line, device,
         )
         if made is None:
             raise TaskRefused("这个号码已经在等待拨打，或正在通话。")

@@ -6,11 +6,14 @@ from collections.abc import AsyncIterator
 
 from ivr.domain.call import interface_of
 from ivr.domain.callback import dialable
+from ivr.domain.device import village_of
 from ivr.domain.events import LiveEvent
 from ivr.ports.callbacks import CallRefused, CitizenCall, OutgoingLine
 from ivr.telephony.ami import AmiClient, AmiRefused
 
 _NETWORK_OUT_OF_ORDER = "38"
+_NAME = "法律服务热线"
+_CODECS = "alaw,ulaw,h264,vp8"  # those of pjsip_devices.conf: an Originate that names none offers sound alone
 _DIRECTION = {"caller": "read", "operator": "write"}
 
 
@@ -72,11 +75,21 @@ class AsteriskExchange:
         used = sum(frame.get("channel", "").startswith(f"PJSIP/trunk-{line.name}-") for frame in channels)
         return line.channel_cap - used
 
+    async def reaches(self, device: str) -> bool:
+        """See the port: what Asterisk holds of its registration and the last OPTIONS."""
+        if not village_of(device):
+            return False
+        state = await self._client.request("Getvar", Variable=f"DEVICE_STATE(PJSIP/{device})")
+        return state[0].get("value", "") not in ("UNAVAILABLE", "INVALID")
+
     async def call(self, call: CitizenCall) -> None:
         """AMI Originate under the call's own id, which Asterisk takes only once while the call is up.
 
-        The number is checked here once more, because nothing after this line would refuse another one.
+        The number is checked here once more, because nothing after this line would refuse another one. A village's phone is rung
+        like any telephone: no header asks it to answer by itself (only [self-test] adds those); video is offered.
         """
+        if call.line is None:
+            return await self._call_device(call)
         if not dialable(call.number):
             raise ValueError(f"{call.number[:40]!r} is no number that may be called back")
         try:
@@ -87,6 +100,19 @@ class AsteriskExchange:
                     f"GROUP(trunk)={call.line.name}", f"CALLBACK_NUMBER={call.number}",
                     f"ARRIVED={int(call.arrived_at * 10)}",
                 ],
+            )
+        except AmiRefused as refused:
+            raise CallRefused(str(refused)) from refused
+
+    async def _call_device(self, call: CitizenCall) -> None:
+        if not village_of(call.device):
+            raise ValueError(f"{call.device[:40]!r} is no village's phone")
+        try:
+            await self._client.request(
+                "Originate", within_s=10, Channel=f"PJSIP/{call.device}", ChannelId=call.linked_id,
+                Context=f"callback-answered-{call.queue}", Exten="village", Priority="1", Timeout=str(call.ring_s * 1000),
+                CallerID=f"{_NAME} <{call.shown}>", Codecs=_CODECS, Async="true",
+                Variable=[f"ARRIVED={int(call.arrived_at * 10)}"],
             )
         except AmiRefused as refused:
             raise CallRefused(str(refused)) from refused

@@ -34,6 +34,7 @@ from ivr.web.statistics import DESK
 REPORT_TYPES: Final[dict[ReportFormat, str]] = {
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    "pdf": "application/pdf",
 }
 _FURTHEST: Final = timedelta(days=60)
 _SIGNATURE = TypeAdapter(WarningSignature)
@@ -101,6 +102,11 @@ async def download_spreadsheet(request: web.Request) -> web.Response:
 async def download_document(request: web.Request) -> web.Response:
     """GET /api/v1/reports/month.docx: the monthly report as a document; audited."""
     return await _report(request, "docx")
+
+
+async def download_pages(request: web.Request) -> web.Response:
+    """GET /api/v1/reports/month.pdf: the monthly report as pages to print; audited."""
+    return await _report(request, "pdf")
 
 
 async def _report(request: web.Request, kind: ReportFormat) -> web.Response:

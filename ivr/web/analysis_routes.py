@@ -8,6 +8,7 @@ from ivr.web.route import Handler, Route
 
 _REPORTS: tuple[tuple[ReportFormat, Handler, str], ...] = (
     ("xlsx", analysis.download_spreadsheet, "a spreadsheet"), ("docx", analysis.download_document, "a document of A4 pages"),
+    ("pdf", analysis.download_pages, "pages to print"),
 )
 
 ANALYSIS_ROUTES: tuple[Route, ...] = (

@@ -58,6 +58,7 @@ BODIES: Final[Mapping[str, Mapping[str, Any]]] = {
         "dry_run": True, "version": "",
     },
     "TaskDone": {"result": "talked", "note": "周五带合同来窗口"},
+    "VillageCall": {"device": "v-640105001-L01-1"},
     "WarningSignature": {"level": 2, "decision": "confirmed", "reason": "工地欠薪，已联系人社局"},
 }
 

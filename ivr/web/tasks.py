@@ -85,6 +85,12 @@ class TaskDone(Wire):
     note: Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)] = ""
 
 
+class VillageCall(Wire):
+    """Which phone of the village is to ring; '' for the one of the order's last call."""
+
+    device: Annotated[str, StringConstraints(pattern=r"^(v-[0-9]{9}([0-9]{3}|-L[0-9]{2})?-[1-9][0-9]?)?$")] = ""
+
+
 class TaskChange(Wire):
     """On the live stream: something about a task is different; what, is asked for by who may know it."""
 
@@ -92,6 +98,7 @@ class TaskChange(Wire):
 
 
 _DONE: TypeAdapter[TaskDone] = TypeAdapter(TaskDone)
+_VILLAGE: TypeAdapter[VillageCall] = TypeAdapter(VillageCall)
 _LAST: frozenset[str] = frozenset(get_args(AttemptResult)) | {"expired", "no number"}
 
 
@@ -155,6 +162,17 @@ async def call_about_order(request: web.Request) -> web.Response:
     order = await known_order(request, actor)
     demand_content(order, actor)
     await request.app[SERVICES].tasks.call_order(order.number, me.name, await _work_number(request, me))
+    return web.Response(status=204)
+
+
+async def call_village(request: web.Request) -> web.Response:
+    """POST /api/v1/work-orders/{number}/village-call: to the phone that called, or another one of its village."""
+    read_query(request, NoQuery)
+    wish = await read_body(request, _VILLAGE, request.app[OPTIONS].body_limit_bytes)
+    me, actor = _person(request), await actor_of(request)
+    order = await known_order(request, actor)
+    demand_content(order, actor)
+    await request.app[SERVICES].tasks.call_village(order.number, wish.device, me.name, await _work_number(request, me))
     return web.Response(status=204)
 
 
@@ -232,5 +250,10 @@ TASK_ROUTES: tuple[Route, ...] = (
         "POST", "/api/v1/work-orders/{number}/call", call_about_order,
         "Call the citizen of an order at the number it holds; recorded into it; audited", {204: None},
         permission="tasks.work", problems=frozenset({409}),
+    ),
+    Route(
+        "POST", "/api/v1/work-orders/{number}/village-call", call_village,
+        "Ring the village's phone from its order, with video where both can; recorded into it; audited", {204: None},
+        permission="tasks.work", bodies=(VillageCall,), problems=frozenset({409, 413, 415}),
     ),
 )

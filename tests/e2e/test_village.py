@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from datetime import datetime, timedelta
 import pytest
 import pytest_asyncio
 
+from ivr import bootstrap
 from ivr.demo.client import HotlineClient
 from ivr.domain.worktime import SHANGHAI
 from tests.e2e.call_backs import called, citizen_of, heard, incoming, job
@@ -215,13 +217,61 @@ async def test_a_phone_of_another_codec_is_served_by_sound_and_when_its_line_fai
         await telephone.hang_up()
         order = await village.one_order(linked_id, PLAIN, "640105001-L02")
     assert await job(hotline, TELEPHONE, "done")
-    assert sorted(client.orders[str(order["number"])]["calls"]) == sorted([linked_id, again["linked_id"]])
+    await client.until("both calls in one order", lambda: sorted(client.orders[str(order["number"])]["calls"]) == sorted(
+        [linked_id, again["linked_id"]]) or None)
     seen = await facts(hotline, linked_id, lambda seen: True)
     ladder = [text for kind, text in seen if kind == "LADDER"]
     assert ladder[0] == "picture:device" and ladder[-1] == "line:lost"
     told = await hotline.cli("devices", "doctor")
     (line,) = [line for line in told.splitlines() if line.startswith(PLAIN)]
     assert "终端没有提供 H.264 或 VP8 图像" in line and "线路断了 1 次" in line
+    await a_lawyer_calls_back(village, str(order["number"]))
+
+
+async def a_lawyer_calls_back(village: Village, number: str) -> None:
+    """From the order to the village's phone: it rings like any telephone until somebody answers, and is asked for nothing else."""
+    hotline, client = village.hotline, village.client
+    async with bootstrap.patient_pool(hotline.settings, "test", size=2) as pool, lawyer_phone(hotline, "three") as lawyer, VideoPhone(
+        hotline.sip, PLAIN, village.secrets[PLAIN], "VP8", answers=False
+    ) as phone:
+        await ready(client, "lawyer-8001")
+
+        async def registers() -> bool:
+            return await phone.register() == 200
+
+        await eventually(registers)
+        await registered(hotline, PLAIN)
+        await bootstrap.task_desk(hotline.settings, pool).call_village(number, "", "zhao", "8001")
+        async with asyncio.timeout(40):
+            await phone.rung.wait()
+        assert not re.search(r"(?im)^(call-info|alert-info|answer-mode|priv-answer-mode)\s*:|answer-after|autoanswer", phone.invite)
+        assert "m=video" in phone.invite and "VP8/90000" in phone.invite
+        assert incoming(lawyer) == 0, "nobody is called away before the village has answered"
+        phone.pick_up()
+
+        async def sends() -> None:
+            while True:
+                phone.send("audio", b"\xd5" * 160)
+                phone.send("video", b"\x10vp8")
+                await asyncio.sleep(0.05)
+
+        sending = asyncio.create_task(sends())
+        try:
+            await called(lawyer, 1)
+            await lawyer.answer()
+            linked_id = await client.until("the lawyer's call", lambda: next(
+                (c["linked_id"] for c in client.calls.values() if c["channel"] == "callback" and c["state"] == "talking"), None))
+            async with asyncio.timeout(40):
+                while not phone.heard("video"):
+                    await asyncio.sleep(0.1)
+            await lawyer.hang_up()
+        finally:
+            sending.cancel()
+    order = await client.until("the order with the call", lambda: next(
+        (o for o in client.orders.values() if linked_id in o["calls"]), None))
+    assert order["number"] == number and len(order["calls"]) == 3
+    call = (await client.get(f"/calls/{linked_id}")) | await call_row(client, str(linked_id))
+    assert (call["village"], call["device"], call["queue"], call["operator"]) == ("640105001-L02", PLAIN, "lawyer-8001", "PJSIP/seat-three")
 
 
 async def test_without_a_controller_and_with_its_telephones_read_anew_a_village_reaches_an_operator(village: Village) -> None:

@@ -22,12 +22,17 @@ class _Heard(asyncio.DatagramProtocol):
 
 
 class VideoPhone(PlainPhone):
-    """``codec`` is as in SDP, ``fmtp`` its parameters or ''. ``invite`` is the call it was offered, ``answer`` the one it was given."""
+    """``codec`` is as in SDP, ``fmtp`` its parameters or ''. ``invite`` is the call it was offered, ``answer`` the one it was given.
 
-    def __init__(self, server: int, user: str, secret: str, codec: str, fmtp: str = "") -> None:
+    Without ``answers`` a call rings until ``pick_up``.
+    """
+
+    def __init__(self, server: int, user: str, secret: str, codec: str, fmtp: str = "", *, answers: bool = True) -> None:
         super().__init__(server, user, secret)
         self._codec, self._fmtp = codec, fmtp
         self.invite = self.answer = ""
+        self._answers, self._from = answers, ("", 0)
+        self._kind = 0  # of the codec it took, where several were offered
         self.rung = asyncio.Event()
         self._sequence = 0
 
@@ -53,6 +58,7 @@ class VideoPhone(PlainPhone):
     def send(self, medium: str, payload: bytes) -> None:
         """One RTP packet to where the other side wants this medium; nothing where it wants none."""
         port, kind = self.wanted(medium)
+        kind = self._kind if medium == "video" and self._kind else kind
         if port:
             self._sequence += 1
             head = struct.pack("!BBHII", 0x80, kind | (0x80 if medium == "video" else 0), self._sequence, self._sequence * 160, 0x1234 + len(medium))
@@ -67,7 +73,11 @@ class VideoPhone(PlainPhone):
         text = data.decode(errors="replace")
         if text.startswith("INVITE"):
             self.invite = text
-            self._take(text, addr)
+            self._from = addr
+            if self._answers:
+                self._take(text, addr)
+            else:
+                self.transport.sendto(_ok(text).replace(b"200 OK", b"180 Ringing", 1), addr)
             self.rung.set()
         elif text.startswith(("BYE", "CANCEL")):
             self.transport.sendto(_ok(text), addr)
@@ -76,8 +86,14 @@ class VideoPhone(PlainPhone):
                 self.answer = text
             super().datagram_received(data, addr)
 
+    def pick_up(self) -> None:
+        """Answer the call that rings."""
+        self._answers = True
+        self._take(self.invite, self._from)
+
     def _take(self, invite: str, addr: Any) -> None:
         offered = re.search(rf"a=rtpmap:([0-9]+) {self._codec}/90000", invite)
+        self._kind = int(offered[1]) if offered else 0
         lines = [line for line in invite.split("\r\n") if _KEPT.match(line)]
         lines = [f"{line};tag={self.tag}" if line.lower().startswith("to:") and "tag=" not in line else line for line in lines]
         head = "\r\n".join(["SIP/2.0 200 OK", *lines, f"Contact: <sip:{self.user}@{HERE}:{self.port}>", "Content-Type: application/sdp"])

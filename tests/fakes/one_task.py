@@ -44,5 +44,8 @@ class OneTask:
     async def call(self, task_id: str, person: str, work_number: str) -> None:
         raise TaskRefused("A call is under way.")
 
+    async def call_village(self, number: str, device: str, person: str, work_number: str) -> None:
+        raise TaskRefused("A call is under way.")
+
     async def call_order(self, number: str, person: str, work_number: str) -> None:
         raise TaskRefused("A call is under way.")

@@ -66,14 +66,14 @@ async def test_the_forecast_of_a_day_is_a_table_with_its_rule() -> None:
 
 @pytest.mark.usefixtures("weeks")
 async def test_the_report_is_written_and_what_is_wrong_is_one_message(tmp_path: Path) -> None:
-    for kind in ("xlsx", "docx"):
+    for kind in ("xlsx", "docx", "pdf"):
         file = tmp_path / f"report.{kind}"
         told = await run("report", "month", f"{TODAY:%Y-%m}", "--out", str(file))
         assert told.exit_code == 0, told.output
-        assert file.read_bytes()[:2] == b"PK"
-    assert "审计记录 2 行，前后相符" in (await run("audit", "verify")).stdout
+        assert file.read_bytes()[:2] == (b"%P" if kind == "pdf" else b"PK")
+    assert "审计记录 3 行，前后相符" in (await run("audit", "verify")).stdout
     for arguments, why in (
-        (("2026-13", "--out", "a.xlsx"), "write it like 2026-10"), (("2026-10", "--out", "a.pdf"), ".xlsx or .docx"),
+        (("2026-13", "--out", "a.xlsx"), "write it like 2026-10"), (("2026-10", "--out", "a.odt"), ".xlsx, .docx or .pdf"),
         (("2199-01", "--out", "a.xlsx"), "has not begun"), (("2026-10", "--out", "/nowhere/a.xlsx"), "cannot be written"),
     ):
         wrong = await run("report", "month", *arguments)

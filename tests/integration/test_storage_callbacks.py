@@ -82,9 +82,13 @@ class Calls:
     def __init__(self) -> None:
         self.dialled: list[CitizenCall] = []
         self.live: set[str] = set()
+        self.registered: set[str] = set()
         self.refuse = False
         self.lose = False
         self.free = 2
+
+    async def reaches(self, device: str) -> bool:
+        return device in self.registered
 
     async def room(self, line: OutgoingLine) -> int:
         return self.free

@@ -8,6 +8,7 @@ from datetime import timedelta
 import docx
 import pytest
 from openpyxl import load_workbook
+from pypdf import PdfReader
 
 from ivr.domain.early_warning import WarningRules
 from ivr.domain.working_days import WorkingDays
@@ -90,8 +91,12 @@ async def test_the_months_report_opens_in_both_formats_and_its_download_is_audit
         answer = await reader.get(f"{path}.docx{query}")
         made = docx.Document(io.BytesIO(await answer.read()))
         assert any("到达来电 7 个" in p.text for p in made.paragraphs) and len(made.inline_shapes) >= 2
+        answer = await reader.get(f"{path}.pdf{query}")
+        assert answer.headers["Content-Type"] == "application/pdf"
+        told = PdfReader(io.BytesIO(await answer.read())).pages
+        assert "到达来电 7 个" in told[0].extract_text().replace("\0", "").replace("\n", "") and any(page.images for page in told)
         rows = await s.pool.fetch("SELECT object, detail->>'format' AS format FROM audit_event WHERE action = 'report.export' ORDER BY id")
-        assert [tuple(r) for r in rows] == [(f"{month:%Y-%m}", "xlsx"), (f"{month:%Y-%m}", "docx")]
+        assert [tuple(r) for r in rows] == [(f"{month:%Y-%m}", "xlsx"), (f"{month:%Y-%m}", "docx"), (f"{month:%Y-%m}", "pdf")]
         later = (TODAY.replace(day=28) + timedelta(days=9)).replace(day=1)
         for bad in ("", "?month=2026-13", "?month=2026-1", "?month=1000-01", f"?month={later:%Y-%m}", f"{query}&format=pdf"):
             assert (await reader.get(f"{path}.docx{bad}")).status == 400, bad

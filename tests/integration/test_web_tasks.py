@@ -203,6 +203,51 @@ async def test_calls_go_out_from_orders_to_their_own_number_only(web_database: W
         assert [tuple(r) for r in rows] == [("seat", NUMBER)]
 
 
+PHONE, OTHER, ELSEWHERE = "v-640105001-L01-1", "v-640105001-L01-2", "v-640105001-L02-1"
+
+
+async def test_a_village_is_called_back_from_its_order_on_its_phone_or_its_telephone(web_database: WebDatabase) -> None:
+    async with office(web_database) as (s, by):
+        await s.pool.execute(
+            "INSERT INTO device (id, village, town, salt, telephone, state) SELECT id, substr(id, 3, 13), '640105001', 's', tel, state FROM"
+            " unnest($1::text[], $2::text[], $3::text[]) d (id, tel, state)",
+            [PHONE, OTHER, ELSEWHERE, "v-640105001-L01-3"], ["13895110039", "", "", ""], ["active", "active", "active", "blocked"],
+        )
+        address = await add_order(s, channel="village_video", caller_number="")
+        plain = await add_order(s, "6401051261123000026")
+        await s.pool.execute("UPDATE call SET device = $1, village = '640105001-L01' WHERE linked_id = $2", PHONE, f"c-{NUMBER}")
+        seat, calls = by["seat"], Calls()
+        for url, body, status in (
+            (plain, {}, 409), (address, {"device": ELSEWHERE}, 409), (address, {"device": "v-640105001-L01-3"}, 409),
+            (address, {"device": "110"}, 400), (address, {"number": "110"}, 400), ("/api/v1/work-orders/6401051261123000099", {}, 404),
+        ):
+            await told(await seat.post(f"{url}/village-call", json=body), status)
+        for name in ("zhao", "desk", "root", "books"):
+            await told(await by[name].post(f"{address}/village-call", json={}), 403)
+        assert await s.pool.fetchval("SELECT count(*) FROM callback_job") == 0
+        calls.registered = {PHONE}
+        await told(await seat.post(f"{address}/village-call", json={}), 204)
+        assert (await told(await seat.post(f"{address}/village-call", json={}), 409))["code"] == "task_refused", "once"
+        await look(web_database, s, calls, in_hours=False)
+        (rung,) = calls.dialled
+        assert (rung.device, rung.number, rung.line, rung.queue, rung.shown) == (PHONE, "", None, "lawyer-8001", "12348") and rung.ring_s == 60
+        fact = await s.pool.fetchrow("SELECT data->>'device', data->>'number' FROM call_fact WHERE linked_id = $1", rung.linked_id)
+        assert tuple(fact or ()) == (PHONE, "")
+        async with s.pool.acquire() as connection:
+            await end_attempt(connection, rung.linked_id, "answered", RULES)
+        calls.registered = set()
+        for device, road in ((PHONE, ("", "13895110039")), (OTHER, None)):
+            calls.dialled.clear()
+            await told(await seat.post(f"{address}/village-call", json={"device": device}), 204)
+            await look(web_database, s, calls)
+            assert [(c.device, c.number) for c in calls.dialled] == ([road] if road else [])
+        job = await s.pool.fetchrow("SELECT state, reason FROM callback_job WHERE device = $1", OTHER)
+        assert tuple(job or ()) == ("failed", "not_placed"), "away, and without a telephone"
+        assert f"工单回电 {OTHER} 未完成" in await s.pool.fetchval("SELECT note FROM work_order WHERE number = $1", NUMBER)
+        rows = await s.pool.fetch("SELECT actor, detail->>'device' FROM audit_event WHERE action = 'order.village_called' ORDER BY id")
+        assert [tuple(r) for r in rows] == [("seat", PHONE), ("seat", PHONE), ("seat", OTHER)]
+
+
 async def test_a_decision_is_its_deciders_and_a_confidential_order_hides_its_number(web_database: WebDatabase) -> None:
     async with office(web_database) as (s, by):
         await add_order(s, state="returned", returns=3)

@@ -86,6 +86,19 @@ def test_a_call_back_is_ours_and_the_citizens(table: str, outcome: str | None, s
     assert call.recording_expected is (outcome == "answered")
 
 
+def test_a_call_to_a_villages_phone_is_the_villages_and_a_call_back() -> None:
+    """Whether its phone was rung or its telephone; minutes with the village count for the adviser."""
+    for context, number in (("from-village", ""), ("from-trunk-carrier", "13895112348")):
+        table = WAITS.replace("context=from-trunk-carrier num=12348", f"context={context} num=") + (
+            " 20.0 one CHAN_START context=from-seat\n 24.0 one BRIDGE_ENTER\n 24.0 caller BRIDGE_ENTER\n 60.0 caller HANGUP by=caller cause=16\n"
+            " 60.0 caller LINKEDID_END")
+        facts = [replace(f, linked_id=OURS, data={**f.data, "uniqueid": OURS if f.unique_id == LINKED else f.unique_id}) for f in facts_of(table)]
+        told = {"number": number, "queue": "lawyer-8001", "kind": "asked", "device": "v-640105001-L01-1"}
+        call = fold([*facts, Fact("controller", OURS, 1, OURS, DIALLED, T0 - 1, told)], {})
+        assert call is not None and (call.channel, call.outcome, call.caller_number) == ("callback", "answered", number)
+        assert (call.device, call.village) == ("v-640105001-L01-1", "640105001-L01")
+
+
 def test_without_the_controllers_fact_it_is_a_call_back_to_nobody_known() -> None:
     call = called(RINGS + " 20.0 caller HANGUP cause=17\n 20.0 caller LINKEDID_END", dialled=False)
     assert (call.channel, call.caller_number, call.outcome) == ("callback", "", "failed")

@@ -92,6 +92,15 @@ def test_every_rendering_is_clean(given: dict[str, Any]) -> None:
     assert all("{{" not in text and "None" not in text for text in files.values())
 
 
+def test_only_a_self_test_asks_a_phone_to_answer_by_itself() -> None:
+    found = list(steps(render(plan(**RICH), TEMPLATES)["extensions.conf"]))
+    asks = {s.context for s in found if "answer-after" in s.arguments or "autoanswer" in s.arguments}
+    led = {s.context for s in found if "self-test-answers" in s.arguments}
+    assert asks == {"self-test-answers"} and led == {"self-test"}
+    away = ("self-test", "end-self-test")
+    assert not [s for s in found if "self-test,s" in s.arguments.replace("end-self-test,s", "") and s.context not in away], "nothing leads there"
+
+
 def test_equal_data_gives_equal_files() -> None:
     assert render(plan(**RICH), TEMPLATES) == render(plan(**RICH), TEMPLATES)
     assert render(plan(), TEMPLATES) != render(replace(plan(), system_name="ivr-8"), TEMPLATES)

@@ -12,8 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from openpyxl import load_workbook
 from PIL import Image
+from pypdf import PageObject, PdfReader
 
 from ivr.domain.month_report import MonthReport, Plot, Section, Table, shown
+from ivr.reports import pdf
 from ivr.reports.plots import legend, picture
 from ivr.reports.write import write_report
 
@@ -28,6 +30,11 @@ RATE = Plot("接通率", "lines", ["1", "2"], {"接通率": [0.9583, None]}, "sh
 
 def report(*sections: Section) -> MonthReport:
     return MonthReport("2026-10", "运行报告", AT, True, sections)
+
+
+def texts(page: PageObject) -> str:
+    """A page's text; the reader takes the font's two-byte characters for two each."""
+    return page.extract_text().replace("\0", "")
 
 
 def test_the_spreadsheet_holds_numbers_with_their_formats_and_charts_of_them() -> None:
@@ -49,6 +56,36 @@ def test_the_document_holds_the_same_as_people_read_it_with_the_head_on_every_pa
     assert "tblHeader" in grid.rows[0]._tr.xml and len(made.inline_shapes) == 2
     texts = [p.text for p in made.paragraphs]
     assert "一句话" in texts and "没有。" in texts and "生成时间 2026-11-01 09:00" in texts
+
+
+def test_the_pages_hold_the_same_with_a_font_of_their_own_and_the_head_on_each() -> None:
+    long = Table("每日", TABLE.head, [[f"{n:02}", n, 0.5] for n in range(120)], units=TABLE.units)
+    read = PdfReader(io.BytesIO(write_report(report(Section("二、每日", ["一句话"], [PLOT, RATE], [TABLE, Table("无", ["甲"], []), long])), "pdf")))
+    told = [texts(page) for page in read.pages]
+    assert all(word in told[0] for word in ("运行报告", "生成时间 2026-11-01 09:00", "一句话", "95.83%", "–：没有来电。", "没有。", "第 1 页"))
+    assert len(told) > 2 and all("接通率" in page for page in told[1:]) and sum(len(page.images) for page in read.pages) == 2
+    fonts = [font.get_object() for page in read.pages for font in page["/Resources"]["/Font"].values()]
+    descriptors = [f["/DescendantFonts"][0].get_object()["/FontDescriptor"].get_object() for f in fonts]
+    assert descriptors and all({"/FontFile2", "/FontFile3"} & set(d) for d in descriptors), "embedded, so that it looks the same everywhere"
+
+
+def test_pages_of_many_columns_lie_on_their_side_and_a_machine_without_a_font_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    wide = Table("宽", [str(n) for n in range(9)], [list(range(9))])
+    page = PdfReader(io.BytesIO(write_report(report(Section("一", tables=[wide])), "pdf"))).pages[0]
+    assert page.mediabox.width > page.mediabox.height
+    pdf._font_file.cache_clear()
+    monkeypatch.setattr(pdf, "chinese_font", lambda: None)
+    try:
+        with pytest.raises(pdf.NoChineseFont, match="fonts-noto-cjk"):
+            write_report(report(), "pdf")
+    finally:
+        pdf._font_file.cache_clear()
+
+
+def test_hostile_texts_are_texts_on_pages_too() -> None:
+    written = write_report(report(Section("=a", HOSTILE, [], [Table("=1+1", HOSTILE, [HOSTILE], note="=2")])), "pdf")
+    text = "".join(texts(page) for page in PdfReader(io.BytesIO(written)).pages)
+    assert "=2" in text and text.count("长") >= 600 and b"/JavaScript" not in written and b"/Launch" not in written
 
 
 @pytest.mark.parametrize("kind", ["xlsx", "docx"])

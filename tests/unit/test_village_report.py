@@ -6,10 +6,12 @@ import io
 from datetime import date, datetime
 
 from openpyxl import load_workbook
+from pypdf import PdfReader
 
 from ivr.domain.worktime import SHANGHAI
 from ivr.ports.advisers import VillageHours
 from ivr.reports.village_month import village_report
+from ivr.reports.write import write_report
 from ivr.reports.xlsx import workbook
 
 NAMED = VillageHours("640105001-L01", "康庄社区", "西花园路街道", ["8001"], 90, 120, 60, 12, 2)
@@ -30,6 +32,13 @@ def test_every_village_has_its_month_and_its_years_outlook() -> None:
     ahead = next(row for row in ([c.value for c in row] for row in year.iter_rows()) if "康庄社区" in row)
     assert ahead[3:] == [4.5, 5.0, 45.0, 39.5]
     assert all(cell.data_type != "f" for sheet in (month, year) for row in sheet.iter_rows() for cell in row)
+
+
+def test_the_month_is_also_pages_to_print() -> None:
+    rows = [VillageHours(f"640105001-L{n:02}", f"第{n}社区", "西花园路街道", ["8001"], 90, 120, 60, 12, 2) for n in range(81)]
+    told = village_report(rows, rows, {}, {}, first=date(2026, 11, 1), today=date(2026, 11, 26), made_at=datetime(2026, 11, 26, 9, tzinfo=SHANGHAI))
+    text = "".join(page.extract_text().replace("\0", "") for page in PdfReader(io.BytesIO(write_report(told, "pdf"))).pages)
+    assert all(text.count(f"第{n}社区") == 2 for n in range(81)) and "村居终端与法律顾问月报 2026-11" in text
 
 
 def test_a_month_that_is_over_is_whole() -> None:

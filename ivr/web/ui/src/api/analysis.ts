@@ -58,4 +58,4 @@ export const analysisApi = {
 }
 
 /** Where the browser fetches a report; the download is the browser's own, and audited. */
-export const reportAddress = (month: string, kind: 'xlsx' | 'docx'): string => `/api/v1/reports/month.${kind}?month=${encodeURIComponent(month)}`
+export const reportAddress = (month: string, kind: 'xlsx' | 'docx' | 'pdf'): string => `/api/v1/reports/month.${kind}?month=${encodeURIComponent(month)}`

@@ -40,6 +40,7 @@ export const tasksApi = {
   giveBack: (id: string) => request<void>('DELETE', `${path(id)}/holder`),
   call: (id: string) => request<void>('POST', `${path(id)}/call`),
   finish: (id: string, result: TaskResult, note: string) => request<void>('POST', `${path(id)}/result`, { result, note }),
+  callVillage: (number: string, device = '') => request<void>('POST', `work-orders/${encodeURIComponent(number)}/village-call`, { device }),
   callOrder: (number: string) => request<void>('POST', `work-orders/${encodeURIComponent(number)}/call`),
 }
 

@@ -47,6 +47,7 @@ export const enAnalysis: Record<keyof typeof zhAnalysis, string> = {
   'analysis.reportHelp': 'Figures with formulas, days, channels and towns, orders, forecast, signed warnings, balance. Downloads are audited.',
   'analysis.xlsx': 'Spreadsheet (xlsx)',
   'analysis.docx': 'Document (docx)',
+  'analysis.pdf': 'Pages (PDF)',
   'level.1': 'Watch',
   'level.2': 'Warning',
   'level.3': 'Severe',

@@ -49,6 +49,7 @@ export const enTasks: Record<keyof typeof zhTasks, string> = {
   'task.result.handled': 'Handled',
   'task.result.unreached': 'Not reached',
   'task.result.not_needed': 'Not needed',
+  'task.callVillage': 'Call the village phone',
   'task.callOrder': 'Call the citizen',
   'task.callOrderAsked': 'Dialled as soon as the seat is free; recording and words join this order.',
 }

@@ -46,6 +46,7 @@ export const zhAnalysis = {
   'analysis.reportHelp': '指标与公式、每日来电、渠道与镇街、工单、预测、已签署的预警、平衡校验。下载写入审计。',
   'analysis.xlsx': '下载电子表格',
   'analysis.docx': '下载文档',
+  'analysis.pdf': '下载打印版',
   'level.1': '关注',
   'level.2': '预警',
   'level.3': '严重',

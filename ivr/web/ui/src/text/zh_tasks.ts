@@ -48,6 +48,7 @@ export const zhTasks = {
   'task.result.handled': '已处理',
   'task.result.unreached': '联系不上',
   'task.result.not_needed': '无需处理',
+  'task.callVillage': '呼叫村居终端',
   'task.callOrder': '回拨市民',
   'task.callOrderAsked': '座席一空闲就拨出，录音和对话写进这张工单。',
 }
