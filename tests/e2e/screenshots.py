@@ -31,8 +31,8 @@ _PAGES = (
     ("dispatch", "/dispatch?figure=arrived", "call-row"), ("wall", "/wall", "tile-value"), ("analysis", "/analysis", "warning-state"),
     ("quality", "/quality", "quality-state"), ("devices", "/devices", "device-counts"),
     ("adviser-hours", "/devices?view=hours", "hours-link"), ("knowledge", "/knowledge", "article-new"),
-    ("roster", "/roster", "roster-week"), ("day", "/day", "day-shown"), ("retention", "/retention", "retention-kinds"), ("account", "/account", "factor-start"),
-    ("supervisor", "/supervisor", "sup-seat"), ("login", "/login", "login-name"),
+    ("roster", "/roster", "roster-week"), ("day", "/day", "day-shown"), ("retention", "/retention", "retention-kinds"),
+    ("account", "/account", "factor-start"), ("supervisor", "/supervisor", "sup-seat"), ("login", "/login", "login-name"),
 )
 """Name, path and what is there once the page is; as a supervisor sees it, the last one signed out."""
 
