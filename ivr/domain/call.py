@@ -55,6 +55,7 @@ class Call:
     and the ``village`` that this name tells; its number is nobody's. ``ladder`` is how the ladder went: ``step:why`` in order;
     ``ringback`` is ``<queue>:<number>`` when its line failed and the village's telephone is owed a call;
     ``helper_present`` that a key told of somebody beside who calls. ``recording_gaps`` are pauses (ivr.domain.recording_gaps).
+    ``confidential_asked``: the operator's key said that the citizen asks for confidence.
     ``language`` is the one the caller asked for last, by a key of this call or by what was known of the number (``language_by``).
     """
 
@@ -91,6 +92,7 @@ class Call:
     ladder: str = ""
     helper_present: bool = False
     recording_gaps: str = ""
+    confidential_asked: bool = False
     ringback: str = ""
     hangup_cause: int | None = None
     hangup_by: HangupBy = ""
@@ -169,6 +171,8 @@ def fold(facts: Iterable[Fact], prefixes: Mapping[str, Mapping[str, str]]) -> Ca
                 outcome = "overflow"
             case "user:LADDER" if len(call.ladder) + len(extra) < _LONGEST_LADDER:
                 call = replace(call, ladder=f"{call.ladder} {extra}".strip())
+            case "user:CONFIDENTIAL":
+                call = replace(call, confidential_asked=True)
             case "user:HELPER":
                 call = replace(call, helper_present=True)
             case "user:MESSAGE":

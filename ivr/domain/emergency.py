@@ -6,9 +6,8 @@ they are said, so its order says so and an alarm stands until somebody has taken
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from ivr.domain.phrases import PhraseIndex, is_denied
+from ivr.domain.heard_phrase import HeardPhrase, first_heard
+from ivr.domain.phrases import PhraseIndex
 from ivr.domain.transcript import Transcript
 
 EMERGENCY = (
@@ -18,32 +17,12 @@ EMERGENCY = (
 _INDEX = PhraseIndex(EMERGENCY)
 
 
-@dataclass(frozen=True, slots=True)
-class Cry:
-    """The first such word: what was said, and how many seconds into the recording."""
-
-    words: str
-    at_s: float
+def cry_for_help(transcript: Transcript) -> HeardPhrase | None:
+    """The caller's first word of danger that is not denied; None when there is none."""
+    return first_heard(transcript, _INDEX)
 
 
-def cry_for_help(transcript: Transcript) -> Cry | None:
-    """The caller's first word of danger that is not denied (我没有要自杀); None when there is none."""
-    for segment in transcript.segments:
-        if segment.speaker != "caller":
-            continue
-        text = segment.text
-        for hit in _INDEX.find(text):
-            if is_denied(text, hit.start, hit.end):
-                continue
-            at = 0
-            for word in segment.words:
-                at += len(word.text)
-                if at > hit.start:
-                    return Cry(text[hit.start : hit.end], word.start_s)
-    return None
-
-
-def note_of(cry: Cry) -> str:
+def note_of(cry: HeardPhrase) -> str:
     """One sentence for the order of a message."""
     return f"留言第 {cry.at_s:.0f} 秒提到“{cry.words}”，可能有人身危险，请立即收听并联系来电人。"
 

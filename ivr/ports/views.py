@@ -85,6 +85,7 @@ class CallRecord:
     ladder: str = ""
     helper_present: bool = False
     recording_gaps: str = ""
+    confidential_asked: bool = False
     confidential: bool = False
     """Whether the call's order is confidential: then so is what was said, and who called."""
 

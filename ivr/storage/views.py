@@ -46,7 +46,7 @@ _CALL_COLUMNS = """
            c.called_number, c.queue, c.member_interface, c.notice_version, c.menu_choice, c.recording_refused, c.recording_name,
            c.arrived_at, c.queued_at, c.answered_at, c.talk_ended_at, c.ended_at, c.rating, c.hangup_cause, c.hangup_by,
            c.transferred_to, c.nuisance, c.language, c.language_by, c.village, c.device, c.ladder,
-           c.helper_present, c.recording_gaps,
+           c.helper_present, c.recording_gaps, c.confidential_asked,
            coalesce(o.number, '') AS order_number, coalesce(o.confidential, false) AS confidential
       FROM call c
       LEFT JOIN work_order_call oc ON oc.linked_id = c.linked_id

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from ivr.domain.call import Call
+from ivr.domain.confidential_wish import REASON_KEY, reason_of, spoken_wish
 from ivr.domain.emergency import alarm_of, cry_for_help, note_of
 from ivr.domain.intake import Draft
 from ivr.domain.order_notes import (
@@ -23,6 +24,7 @@ from ivr.domain.recording import OPEN_STATES
 from ivr.domain.transcript import Segment, Transcript, Word
 from ivr.storage import outbox
 from ivr.storage.alarms import raise_alarm
+from ivr.storage.confidence import conceal_for
 from ivr.storage.order_fields import (
     device_fields,
     fill_joined,
@@ -71,6 +73,12 @@ class WorkOrders:
 
     async def open_for_call(self, connection: Connection, call: Call) -> list[str]:
         """Open the call's one order, or do nothing when it has one; fill it at once when nothing more will come."""
+        changed = await self._open(connection, call)
+        if call.confidential_asked:
+            await conceal_for(connection, call.linked_id, REASON_KEY)
+        return changed
+
+    async def _open(self, connection: Connection, call: Call) -> list[str]:
         number = ""
         known = await connection.fetchrow(
             "SELECT o.id, o.number, o.outcome, o.filled_at, o.opened_by_call FROM work_order_call c"
@@ -95,6 +103,8 @@ class WorkOrders:
             await connection.execute(
                 "INSERT INTO work_order_call (linked_id, order_id) VALUES ($1, $2)", call.linked_id, order_id
             )
+            if call.confidential_asked:  # before partners are told of it
+                await conceal_for(connection, call.linked_id, REASON_KEY)
             await write_device_place(connection, order_id, call)
             await outbox.record(connection, "order.created", number)
         elif known["opened_by_call"] == call.linked_id and await _was_mistaken(connection, known, call):
@@ -133,6 +143,8 @@ class WorkOrders:
             return []
         transcript = await _transcript(connection, linked_id)
         draft = self._compose(transcript, order["caller_number"], order["arrived_at"].astimezone(SHANGHAI).date())
+        if (wish := spoken_wish(transcript)) is not None:
+            await conceal_for(connection, linked_id, reason_of(wish))
         if order["joined"]:
             await fill_joined(connection, order["id"], linked_id, draft)
             return [order["number"]]

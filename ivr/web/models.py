@@ -206,6 +206,7 @@ class CallAnswer(CallRow):
     ladder: str
     helper_present: bool = Field(description="a village's phone told by its key that somebody helps who calls")
     recording_gaps: list[RecordingGap]
+    confidential_asked: bool = Field(description="the operator's key said that the citizen asks for confidence")
     recording_refused: bool
     hangup_by: str
     hangup_cause: int | None

@@ -163,6 +163,7 @@ def call_answer(detail: CallDetail, veil: Veil = _COVERED) -> models.CallAnswer:
             "ladder": call.ladder,
             "helper_present": call.helper_present,
             "recording_gaps": [{"at_s": gap.at_s, "seconds": gap.seconds} for gap in read_gaps(call.recording_gaps)],
+            "confidential_asked": call.confidential_asked,
             "recording_refused": call.recording_refused,
             "hangup_by": call.hangup_by,
             "hangup_cause": call.hangup_cause,

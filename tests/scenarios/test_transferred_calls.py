@@ -138,10 +138,15 @@ CASES: dict[str, tuple[str, str]] = {
  45.0  caller  HANGUP          by=caller cause=16
  45.0  caller  LINKEDID_END
 """, "outcome=answered recording_gaps=10.0+15.5,14.5+"),
+    "the citizen asks for confidence": (TALKS + """
+ 20.0  caller  CONFIDENTIAL      key-6
+ 45.0  caller  HANGUP          by=caller cause=16
+ 45.0  caller  LINKEDID_END
+""", "outcome=answered confidential_asked=True"),
     "nobody pauses": (TALKS + """
  45.0  caller  HANGUP          by=caller cause=16
  45.0  caller  LINKEDID_END
-""", "recording_gaps="),
+""", "recording_gaps= confidential_asked=False"),
     "a listed number hears the advice": (ARRIVES + """
  0.1  caller  NUISANCE         listed
  20.0 caller  HANGUP           by=dialplan/builtin cause=16

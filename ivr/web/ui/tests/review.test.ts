@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Segment } from '../src/api/types'
 import { neighbour, overlaps, spokenAt, timeline } from '../src/review/follow'
+import { afterSilence, silences } from '../src/review/silence'
 import { en } from '../src/text/en'
 import { printable } from '../src/text/printable'
 import { zh } from '../src/text/zh'
@@ -8,6 +9,26 @@ import { zh } from '../src/text/zh'
 const turn = (speaker: Segment['speaker'], ...words: [string, number, number][]): Segment => ({
   speaker, start_s: words[0]?.[1] ?? 0, end_s: words.at(-1)?.[2] ?? 0, text: words.map(([w]) => w).join(''), confidence: 1,
   words: words.map(([text, start_s, end_s]) => ({ text, start_s, end_s, confidence: 1 })),
+})
+
+describe('silences', () => {
+  const peaks = (caller: string, operator: string) => {
+    const of = (text: string) => [...text].map((c) => (c === '.' ? 0.01 : 0.5))
+    return { caller: of(caller), operator: of(operator) }
+  }
+  const spans = silences(peaks('##......####..##....', '#.....##....########'), 20)
+  it('are where neither track is loud, for longer than people pause', () => {
+    expect(spans).toEqual([[2, 6]])
+    expect(silences(peaks('....', '....'), 4)).toEqual([[0, 4]])
+    expect(silences({ caller: [], operator: [] }, 9)).toEqual([])
+  })
+  it('are left before the next word, once', () => {
+    expect(afterSilence(spans, 2.1)).toBeNull()
+    const onward = afterSilence(spans, 3)
+    expect(onward).toBeCloseTo(5.7)
+    expect(afterSilence(spans, onward ?? 0)).toBeNull()
+    expect(afterSilence(spans, 7)).toBeNull()
+  })
 })
 
 describe('reading along', () => {

@@ -107,6 +107,8 @@ export interface CallDetail extends Call {
   helper_present?: boolean
   /** Pauses: where in the recording, and for how long; null: not on again. */
   recording_gaps?: Gap[]
+  /** The operator's key said that the citizen asks for confidence. */
+  confidential_asked?: boolean
   recording_refused: boolean
   hangup_by: string
   hangup_cause: number | null

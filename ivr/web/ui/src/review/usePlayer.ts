@@ -4,6 +4,7 @@
  */
 import { onScopeDispose, ref, shallowRef } from 'vue'
 import { api } from '../api/client'
+import { afterSilence, type Span } from './silence'
 
 export type Track = 'both' | 'caller' | 'operator'
 export interface Clip { linked_id: string; start_s: number; end_s: number }
@@ -25,6 +26,8 @@ export function usePlayer() {
   const rate = ref<number>(1)
   const track = ref<Track>('both')
   const linkedId = ref('')
+  const skipping = ref(false)
+  const quiet = shallowRef<readonly Span[]>([])
   const clip = shallowRef<Clip | null>(null)
   let pending: number | null = null
   let frame = 0
@@ -107,6 +110,8 @@ export function usePlayer() {
     cancelAnimationFrame(frame)
     if (pending === null) time.value = media.currentTime
     const until = clip.value
+    const onward = playing.value && skipping.value && !until ? afterSilence(quiet.value, time.value) : null
+    if (onward !== null) seek(onward)
     if (until && time.value >= until.end_s + CLIP_MARGIN_S) return stop()
     if (playing.value) frame = requestAnimationFrame(follow)
   }
@@ -130,7 +135,7 @@ export function usePlayer() {
     media.remove()
   })
 
-  return { time, playing, failed, rate, track, linkedId, clip, open, seek: jump, play, stop, toggle, playClip, chooseRate, chooseTrack }
+  return { time, playing, failed, rate, track, linkedId, clip, skipping, quiet, open, seek: jump, play, stop, toggle, playClip, chooseRate, chooseTrack }
 }
 
 export type Player = ReturnType<typeof usePlayer>

@@ -212,6 +212,7 @@ export const en: Messages = {
   'review.pause': 'Pause',
   'review.rewind': 'Back {n} s',
   'review.forward': 'Forward {n} s',
+  'review.skipSilence': 'Skip silence',
   'review.speed': 'Speed',
   'review.listenTo': 'Hear',
   'review.both': 'Both',

@@ -57,6 +57,8 @@ export const enDesk: Record<keyof typeof zhDesk, string> = {
   'desk.resumeRecording': 'Go on recording',
   'desk.pauseRecordingHelp': 'While a password or card number is spoken; the caller hears it',
   'desk.hearing': 'Machine listens',
+  'desk.confidentialHelp': 'When the caller asks for confidence: the order is confidential from its opening',
+  'desk.confidentialAsked': 'Asks for confidence',
   'desk.recordingPaused': 'Recording is paused',
   'desk.nuisance': 'Nuisance warning',
   'desk.nuisanceHelp': 'Twice a warning, the third time the call ends with a reason',

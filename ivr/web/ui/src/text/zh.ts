@@ -212,6 +212,7 @@ export const zh = {
   'review.pause': '暂停',
   'review.rewind': '后退 {n} 秒',
   'review.forward': '前进 {n} 秒',
+  'review.skipSilence': '跳过静默',
   'review.speed': '语速',
   'review.listenTo': '听',
   'review.both': '双方',

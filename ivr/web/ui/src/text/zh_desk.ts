@@ -56,6 +56,8 @@ export const zhDesk = {
   'desk.resumeRecording': '继续录音',
   'desk.pauseRecordingHelp': '对方要说密码或卡号时用，对方会听到提示',
   'desk.hearing': '机器在听',
+  'desk.confidentialHelp': '来电人要求保密时按，工单一生成就是保密的',
+  'desk.confidentialAsked': '要求保密',
   'desk.recordingPaused': '录音已暂停',
   'desk.nuisance': '骚扰警告',
   'desk.nuisanceHelp': '第一、二次放警告，第三次说明后挂断',

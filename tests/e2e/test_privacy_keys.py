@@ -1,4 +1,4 @@
-"""The operator's key that pauses the recording: what is said meanwhile is on no track, and the place is marked."""
+"""Keys of operators about privacy: a pause of the recording leaves nothing on any track, and an order is made confidential."""
 
 from __future__ import annotations
 
@@ -8,11 +8,24 @@ import pytest
 
 from ivr.demo.client import HotlineClient
 from tests.e2e.hotline import RunningHotline
+from tests.e2e.journeys import filled_order
 from tests.e2e.listening import hears_prompt, share_heard
 from tests.e2e.test_menus import facts
 from tests.e2e.test_transfer import kinds, settled, talking, track
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="session")]
+
+
+async def test_one_key_makes_the_order_confidential(hotline: RunningHotline, client: HotlineClient) -> None:
+    async with talking(hotline, client, "13896300042") as (citizen, operator, linked_id):
+        await citizen.press("*6")
+        await operator.press("*6")
+        await kinds(hotline, linked_id, ("CONFIDENTIAL", "key-6"))
+        await citizen.hang_up()
+        order = await filled_order(client, linked_id)
+    assert order["confidential"] is True
+    told = [t for t in await facts(hotline, linked_id, bool) if t[0] == "CONFIDENTIAL"]
+    assert told == [("CONFIDENTIAL", "key-6")], "a caller's key is nobody's"
 
 
 async def test_what_is_said_in_a_pause_is_not_recorded_and_the_place_is_marked(hotline: RunningHotline, client: HotlineClient) -> None:
