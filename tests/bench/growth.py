@@ -103,11 +103,18 @@ async def _measure(folder: Path, sizes: tuple[int, ...]) -> list[Figure]:
 
 
 async def _fill(connection: asyncpg.Connection[asyncpg.Record], first: int, last: int) -> None:
-    """Calls number first+1 … last with all that hangs on them, a few minutes apart, ending yesterday."""
+    """Calls number first+1 … last with all that hangs on them, a few minutes apart, ending yesterday.
+
+    The index of words is left out meanwhile and built at the end, which is several times as fast as keeping it row by row.
+    """
+    index = await connection.fetchval("SELECT indexdef FROM pg_indexes WHERE indexname = 'search_text_keys'")
+    await connection.execute("DROP INDEX search_text_keys")
     for begin in range(first, last, 50_000):
         span = begin + 1, min(begin + 50_000, last)
         for statement in _CALLS:
             await connection.execute(statement.replace(":first", str(span[0])).replace(":last", str(span[1])))
+    await connection.execute("SET maintenance_work_mem = '1GB'")
+    await connection.execute(index)
     await connection.execute("UPDATE feed_head SET seq = (SELECT coalesce(max(seq), 0) FROM feed)")
     await connection.execute("VACUUM ANALYZE")
 
