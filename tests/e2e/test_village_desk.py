@@ -151,9 +151,25 @@ async def test_a_village_is_answered_by_sound_and_a_card_then_seen_face_to_face(
         assert order["channel"] == "village_video"
         assert [o["number"] for o in client.orders.values() if linked_id in o["calls"]] == [order["number"]]
         await page.get_by_test_id("desk-ready").click()
+        await page.get_by_role("link", name="工单", exact=True).click()
+        await page.locator(f'a[href="/orders/{order["number"]}"]').first.click()
+        await page.get_by_test_id("village-call").click()
+        await phone.wait_for(lambda e: e.get("type") == "CALL_INCOMING", within_s=40)
+        await shot(page, "order_village_call")
+        await page.get_by_test_id("nav-desk").click()
+        await phone.answer()
+        await state(page, "ringing", 60)
+        shown = await frames(phone)
+        await page.keyboard.press("F2")
+        await state(page, "talking")
+        await asyncio.gather(sees(phone, shown), decodes(page))
+        await phone.hang_up()
+        await state(page, "wrapUp")
+        await client.until("both calls in one order", lambda: len(client.orders[str(order["number"])]["calls"]) == 2 or None)
+        await page.get_by_test_id("desk-ready").click()
         await leaves(page, client)
         (row,) = [v for v in (await client.get("/adviser-hours"))["villages"] if v["village"] == "640105001-L01"]
-        assert (row["calls"], row["advisers"], row["missed"]) == (1, ["8003"], 0) and row["call_minutes"] > 0.2, "it counts by itself"
+        assert (row["calls"], row["advisers"], row["missed"]) == (2, ["8003"], 0) and row["call_minutes"] > 0.2, "it counts by itself"
         told = await office.cli("devices", "history", DEVICE)
         assert re.search(r"声音 丢包 0\.\d% .*收 [1-9]\d{2,} 发 [1-9]\d{2,} 包", told) and re.search(r"画面 丢包 .*收 [1-9]\d{2,} 发 [1-9]\d{2,} 包", told), told
 

@@ -52,6 +52,28 @@ export async function camera(): Promise<MediaStreamTrack> {
   return track
 }
 
+const FIRST_KEY_FRAMES_MS = [1500, 3000, 6000] as const
+const KEY_FRAME_EVERY_MS = 10_000
+
+/**
+ * A whole picture every now and then: who joins late, or lost one, asks for it, and between a browser and a telephone what is asked
+ * does not always arrive. Without it a village that is called back sees nothing at all. Returns what ends it.
+ */
+export function keyFrames(sender: RTCRtpSender): () => void {
+  const whole = async (): Promise<void> => {
+    for (const active of [false, true]) {
+      const parameters = sender.getParameters()
+      if (!parameters.encodings.length) return
+      for (const encoding of parameters.encodings) encoding.active = active
+      await sender.setParameters(parameters)
+    }
+  }
+  const tell = (): void => { whole().catch((error: unknown) => console.warn('no key frame', error)) }
+  const first = FIRST_KEY_FRAMES_MS.map((ms) => setTimeout(tell, ms))
+  const timer = setInterval(tell, KEY_FRAME_EVERY_MS)
+  return () => { clearInterval(timer); first.forEach(clearTimeout) }
+}
+
 /** Whether an offer has video that is not refused (RFC 3264 §6: port 0 refuses). */
 export function offersVideo(sdp: string): boolean {
   return /^m=video [1-9]/m.test(sdp)

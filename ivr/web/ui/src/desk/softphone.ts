@@ -3,7 +3,7 @@ import { UA, WebSocketInterface } from 'jssip'
 import type { IncomingRTCSessionEvent, RTCSessionEvent } from 'jssip/lib/UA'
 import type { RTCSession } from 'jssip/lib/RTCSession'
 import type { SeatAccess } from './api'
-import { camera, card, offersVideo, type Card } from './picture'
+import { camera, card, keyFrames, offersVideo, type Card } from './picture'
 
 export type LinePhase = 'none' | 'ringing' | 'calling' | 'talking'
 
@@ -47,6 +47,7 @@ export class Softphone {
   private card: Card | null = null
   private filmed: MediaStreamTrack | null = null
   private sender: RTCRtpSender | null = null
+  private endKeyFrames: (() => void) | null = null
   private far: MediaStream | null = null
 
   constructor(
@@ -161,7 +162,10 @@ export class Softphone {
     }
     if (session.connection) listen(session.connection)
     session.on('peerconnection', (told: { peerconnection: RTCPeerConnection }) => listen(told.peerconnection))
-    session.on('confirmed', () => this.tell({ phase: 'talking', since: Date.now() }))
+    session.on('confirmed', () => {
+      if (this.session === session && this.sender) this.endKeyFrames ??= keyFrames(this.sender)
+      this.tell({ phase: 'talking', since: Date.now() })
+    })
     session.on('hold', () => this.tell({ held: session.isOnHold().local }))
     session.on('unhold', () => this.tell({ held: session.isOnHold().local }))
     session.on('muted', () => this.tell({ muted: true }))
@@ -194,6 +198,8 @@ export class Softphone {
   }
 
   private endPicture(): void {
+    this.endKeyFrames?.()
+    this.endKeyFrames = null
     this.stopFilming()
     this.card?.stop()
     this.card = null
