@@ -15,6 +15,7 @@ DESK_ROUTES: tuple[Route, ...] = (
         "Seats whose telephone is a page, and who has them",
         {200: desk_models.SeatList},
         permission="desk.use",
+        activity=False,
     ),
     Route(
         "GET",

@@ -177,7 +177,8 @@ async def operator_signs_in(hotline: DeskHotline, page: Page, name: str) -> None
 
 
 async def sits_down(page: Page, seat: str = "web") -> None:
-    """Takes the seat; its telephone is registered, and it is paused."""
+    """Takes the seat, once who had it before has lost it; its telephone is registered, and it is paused."""
+    await expect(page.get_by_test_id(f"take-{seat}")).to_be_enabled(timeout=90_000)
     await page.get_by_test_id(f"take-{seat}").click()
     await expect(page.get_by_test_id("desk-line")).to_contain_text("话机已连上", timeout=15_000)
     await state(page, "paused")
