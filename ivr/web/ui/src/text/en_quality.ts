@@ -23,7 +23,6 @@ export const enQuality: Record<keyof typeof zhQuality, string> = {
   'quality.fatal': 'fatal',
   'quality.fatalHit': 'fatal',
   'quality.nobody': 'seat {seat}',
-  'quality.more': 'More',
   'why.share': 'Drawn: call {number} of the month, one of {size}, the {place}. of this block',
   'why.dissatisfied': 'Rated {rating}',
   'why.long_silence': '{seconds} s of silence',

@@ -7,7 +7,6 @@ export const enTasks: Record<keyof typeof zhTasks, string> = {
   'task.none': 'Nothing waits',
   'task.noneHelp': 'Kept call-backs, voice messages, dissatisfied ratings and orders returned too often appear here.',
   'task.noMatch': 'No task like this',
-  'task.more': 'Show more',
   'task.help': 'What you take is yours alone, and the machine does not dial for it; when its time is over it goes back by itself. The call comes to your own seat; the citizen hears the recording notice first, and recording and words join the same order.',
   'task.freeCount': '{n} tasks nobody has',
   'task.whichKind': 'Which kind',

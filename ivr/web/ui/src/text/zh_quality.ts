@@ -22,7 +22,6 @@ export const zhQuality = {
   'quality.fatal': '一票否决',
   'quality.fatalHit': '否决',
   'quality.nobody': '座席 {seat}',
-  'quality.more': '更多',
   'why.share': '抽检：本月第 {number} 通，每 {size} 通抽 1 通，这组抽第 {place} 通',
   'why.dissatisfied': '评价为{rating}',
   'why.long_silence': '静默 {seconds} 秒',

@@ -6,7 +6,6 @@ export const zhTasks = {
   'task.none': '没有待办',
   'task.noneHelp': '预约回电、语音留言、不满意评价和退回过多的工单会出现在这里。',
   'task.noMatch': '没有符合条件的任务',
-  'task.more': '再显示一些',
   'task.help': '领取后归您一个人，机器不再自动拨打；到时没有办结就自动放回。电话接到您自己的座席，市民先听到录音告知，录音和对话写进原工单。',
   'task.freeCount': '{n} 个任务没人领',
   'task.whichKind': '哪一种',
