@@ -94,8 +94,8 @@ async def test_a_day_is_what_one_did_where_one_sat(web_database: WebDatabase) ->
         assert (mine["answered"], mine["called_back"], mine["ring_outs"], mine["talk_s"]) == (2, 1, 1, 300)
         assert (mine["ready_s"], mine["talking_s"], mine["wrap_up_s"], mine["paused_s"]) == (3600, 3600, 1800, 1800), "from nine to twelve"
         figures = {f["name"]: f for f in mine["figures"]}
-        assert figures["occupancy"]["value"] == 5400 / 9000 and figures["aht"]["value"] == (300 + 1800) / 2
-        assert {f["name"]: bool(f["formula"]) for f in mine["formulas"]} == {"occupancy": True, "aht": True}
+        assert figures["occupancy"]["value"] == 5400 / 9000 and figures["own_aht"]["value"] == (300 + 1800) / 2
+        assert {f["name"]: bool(f["formula"]) for f in mine["formulas"]} == {"occupancy": True, "own_aht": True}
         async with s.browser("li") as li, s.browser("zhao") as zhao:
             theirs = await told(await li.get(DAY, params=YESTERDAY), 200)
             assert (theirs["answered"], theirs["ring_outs"], theirs["paused_s"]) == (1, 1, 3600)
