@@ -109,7 +109,9 @@ OCCUPANCY: Final = Definition(
 )
 """The figure of seats, told for a whole span only: it is their own record."""
 
-OWN_AHT: Final = Definition("own_aht", "本人平均处理时长", "seconds", "（通话 + 保持 + 整理）合计 ÷ 已结束的接通", "talk_s", "talked")
+OWN_AHT: Final = Definition(
+    "own_aht", "本人平均处理时长", "seconds", "（通话 + 保持 + 整理）合计 ÷ 已结束的接通", "talk_s", "talked"
+)
 """One person's: all the wrap-up of their seats over the calls they ended there, so another sum than a queue's ``aht``."""
 
 NOT_RECORDED: Final[tuple[NotRecorded, ...]] = ()
