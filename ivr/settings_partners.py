@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import time
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from ivr.domain.delivery import EVENTS, EventName
 from ivr.domain.notices import checked_text
+from ivr.domain.voice_notice import VOICE, VoiceEvent
 from ivr.settings_sections import is_loopback
 
 
@@ -39,8 +40,8 @@ class PartnerSettings(_Section):
 
     @model_validator(mode="after")
     def _safe_address(self) -> PartnerSettings:
-        if self.name == "notices":
-            raise ValueError("no partner may be called notices: that is the gateway of [notices]")
+        if self.name in ("notices", VOICE):
+            raise ValueError(f"no partner may be called {self.name}: that is how citizens are told by [notices]")
         if not _safe(self.url):
             raise ValueError(f"partner {self.name}: url must be https://… without a password in it (http only on loopback)")
         return self
@@ -53,9 +54,9 @@ _TEXTS: dict[EventName, str] = {
 
 
 class NoticeSettings(_Section):
-    """Notices to citizens about their orders, by a message gateway."""
+    """Notices to citizens about their orders, by a message gateway and by a call that speaks them."""
 
-    url: str = Field("", max_length=500, description="The gateway, https; empty: citizens get no notices")
+    url: str = Field("", max_length=500, description="The message gateway, https; empty: citizens get no messages")
     secret: SecretStr | None = Field(None, description="Shared secret that signs what the gateway gets; at least 32 characters")
     quiet_from: time = Field(time(21), description="Time in Shanghai from which nobody is told")
     quiet_until: time = Field(time(8), description="Time in Shanghai until which nobody is told")
@@ -63,6 +64,16 @@ class NoticeSettings(_Section):
         default_factory=lambda: dict(_TEXTS),
         description="Text by event, with {number} or {short}, what a caller keys; an event without a text is told to nobody",
     )
+    voice: Literal["off", "landlines", "all"] = Field(
+        "off", description="Who is told by a call: nobody, those whose telephone takes no messages, everybody with a telephone"
+    )
+    voice_events: list[VoiceEvent] = Field(
+        default_factory=lambda: list[VoiceEvent](["order.resolved"]), description="Events told by a call"
+    )
+    voice_tries: int = Field(3, ge=1, le=10, description="Calls in all for one notice, until its words were heard to the end")
+    voice_retry_s: float = Field(900.0, ge=1, le=86_400, description="Wait after the first call in vain; it doubles with each one")
+    voice_ring_s: int = Field(30, ge=5, le=120, description="Seconds the telephone rings")
+    voice_at_once: int = Field(2, ge=1, le=20, description="Most calls of notices at once; half of a line stays free in any case")
 
     @model_validator(mode="after")
     def _complete(self) -> NoticeSettings:

@@ -21,6 +21,7 @@ from ivr.domain.events import Fact, Source
 from ivr.domain.order_number import Channel
 from ivr.domain.parties import Parties
 from ivr.domain.recording_gaps import GapClock
+from ivr.domain.voice_notice import furthest
 
 CallState = Literal["arrived", "queued", "talking", "ended"]
 CallOutcome = Literal[
@@ -55,6 +56,7 @@ class Call:
     and the ``village`` that this name tells; its number is nobody's. ``ladder`` is how the ladder went: ``step:why`` in order;
     ``ringback`` is ``<queue>:<number>`` when its line failed and the village's telephone is owed a call;
     ``helper_present`` that a key told of somebody beside who calls. ``recording_gaps`` are pauses (ivr.domain.recording_gaps).
+    ``notice_told``: how far a spoken notice came (ivr.domain.voice_notice.Told), '' in every other call.
     ``confidential_asked``: the operator's key said that the citizen asks for confidence.
     ``language`` is the one the caller asked for last, by a key of this call or by what was known of the number (``language_by``).
     """
@@ -93,6 +95,7 @@ class Call:
     helper_present: bool = False
     recording_gaps: str = ""
     confidential_asked: bool = False
+    notice_told: str = ""
     ringback: str = ""
     hangup_cause: int | None = None
     hangup_by: HangupBy = ""
@@ -171,6 +174,9 @@ def fold(facts: Iterable[Fact], prefixes: Mapping[str, Mapping[str, str]]) -> Ca
                 outcome = "overflow"
             case "user:LADDER" if len(call.ladder) + len(extra) < _LONGEST_LADDER:
                 call = replace(call, ladder=f"{call.ladder} {extra}".strip())
+            case "user:NOTICE_TOLD" if is_attempt(entry.linked_id):
+                call = replace(call, notice_told=furthest(call.notice_told, extra))
+                outcome = "self_service" if extra == "heard" else outcome
             case "user:CONFIDENTIAL":
                 call = replace(call, confidential_asked=True)
             case "user:HELPER":
@@ -260,7 +266,7 @@ def _settled(call: Call, end: str | None, outcome: CallOutcome | None) -> Call:
         settled = "callback"
     if answered_at is not None:
         settled = "answered"
-    elif call.channel == "callback" and not call.notice_version:
+    elif call.channel == "callback" and not call.notice_version and settled != "self_service":
         settled = "failed"
     if end == "INTERRUPTED" and settled != "callback":  # what was promised is kept, however the call ended
         settled = "interrupted"

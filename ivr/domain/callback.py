@@ -28,7 +28,7 @@ No short number fits, no service number and no number abroad: nobody can have us
 DIALLED = "CALLBACK_DIALLED"
 """The controller's own fact about an attempt, committed before it dials."""
 
-_ATTEMPT_ID = re.compile(r".+-cb-[0-9]+\.[0-9]+", re.ASCII)
+_ATTEMPT_ID = re.compile(r".+-(cb|vn)-[0-9]+\.[0-9]+", re.ASCII)
 _COUNTED: frozenset[AttemptResult] = frozenset({"gave_up", "unreached"})
 
 
@@ -37,16 +37,16 @@ def dialable(number: str) -> bool:
     return number.isascii() and re.fullmatch(DIALABLE[1:-1], number) is not None
 
 
-def attempt_id(system: str, job: int, attempt: int, now: float) -> str:
-    """The linked id of an attempt's call: ``ivr-cb-1795506589.1203``. ``now`` is Unix seconds.
+def attempt_id(system: str, job: int, attempt: int, now: float, mark: Literal["cb", "vn"] = "cb") -> str:
+    """The linked id of an attempt's call: ``ivr-cb-1795506589.1203``. ``now`` is Unix seconds; ``vn`` marks a spoken notice.
 
     Asterisk's own ids have the number of its start where this has ``cb``, so none can be mistaken for the other.
     """
-    return f"{system}-cb-{int(now)}.{job}{attempt:02}"
+    return f"{system}-{mark}-{int(now)}.{job}{attempt:02}"
 
 
 def is_attempt(linked_id: str) -> bool:
-    """Whether a call of this linked id was dialled by us for a call-back."""
+    """Whether a call of this linked id was dialled by us: for a call-back, or to speak a notice."""
     return _ATTEMPT_ID.fullmatch(linked_id) is not None
 
 

@@ -19,7 +19,7 @@ from ivr.domain.errors import Unavailable
 from ivr.domain.events import LiveEvent
 from ivr.exchange_setup import Places, cache_folder, credentials, waiting_lines
 from ivr.order_setup import work_orders
-from ivr.partner_setup import partner_tasks
+from ivr.partner_setup import VoiceRoad, partner_tasks
 from ivr.pipeline.call_back import CallBackDialler
 from ivr.pipeline.carry_records import RecordCarrier, languages_of, listed
 from ivr.pipeline.collect_recordings import RecordingCollector
@@ -130,7 +130,8 @@ async def run_controller(settings: Settings) -> None:
             lambda: live.live_calls, longest_call_s=settings.hotline.longest_call_s,
         )
         spoken, ears = await asyncio.to_thread(spoken_choice, settings)
-        async with partner_tasks(settings, pool, alarms) as for_partners, asyncio.TaskGroup() as tasks:
+        road = VoiceRoad(exchange, calls.read_to_end, outgoing_lines(settings), lambda: live.board.link_up)
+        async with partner_tasks(settings, pool, alarms, road) as for_partners, asyncio.TaskGroup() as tasks:
             for ear in (*ears, *for_partners):
                 tasks.create_task(ear.run(), name=type(ear).__name__)
             commands = command_carrier(settings, pool, exchange, lost_seats.suspect)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import structlog
 
@@ -15,10 +16,23 @@ from ivr.ports.pipeline import Alarms
 
 log = structlog.get_logger(__name__)
 
-_AT_ONCE = 4
 _OVERDUE_EVERY = 20
 _HELD_EVERY = 30
 _PRUNE_EVERY = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """How one partner is told: ``at_once`` deliveries, each ends within ``attempt_s``, ``rules`` say when it is tried again.
+
+    ``later_s`` after an attempt that was postponed. ``told_held``: what was given up is an alarm, because a person can cure it.
+    """
+
+    rules: RetryRules
+    attempt_s: float
+    at_once: int = 4
+    later_s: float = 60.0
+    told_held: bool = True
 
 
 class EventDeliverer:
@@ -26,19 +40,20 @@ class EventDeliverer:
 
     An attempt must end within ``attempt_s`` (the post sees to that); its lease is longer, so that only a controller that
     died loses one. What was told before a crash and not written down is told again, under the same key. ``quiet`` says of a
-    partner whether nothing is sent to it now, new or again.
+    partner whether nothing is sent to it now, new or again. ``lanes`` names the partners that are told in another way.
     """
 
     def __init__(
         self, outbox: Outbox, post: PartnerPost, partners: Sequence[Partner], rules: RetryRules, alarms: Alarms, *,
         attempt_s: float, keep_days: int = 30, look_every_s: float = 1.0, quiet: Callable[[str], bool] = lambda _: False,
+        lanes: Mapping[str, Lane] | None = None,
     ) -> None:
         self._outbox = outbox
         self._post = post
         self._partners = tuple(partners)
-        self._rules = rules
+        self._usual = Lane(rules, attempt_s)
+        self._lanes = lanes or {}
         self._alarms = alarms
-        self._attempt_s = attempt_s
         self._keep_days = keep_days
         self._look_every_s = look_every_s
         self._quiet = quiet
@@ -82,7 +97,8 @@ class EventDeliverer:
 
     async def deliver(self, partner: str) -> int:
         """One round for one partner: a few deliveries at once; how many were tried."""
-        due = await self._outbox.take(partner, _AT_ONCE, 2 * self._attempt_s + 30)
+        lane = self._lanes.get(partner, self._usual)
+        due = await self._outbox.take(partner, lane.at_once, 2 * lane.attempt_s + 30)
         async with asyncio.TaskGroup() as tasks:
             for delivery in due:
                 tasks.create_task(self._attempt(partner, delivery))
@@ -90,8 +106,11 @@ class EventDeliverer:
 
     async def _attempt(self, partner: str, delivery: Delivery) -> None:
         receipt = await self._post.send(partner, delivery)
-        retry_s = self._rules.wait_s(delivery.attempt, random.random()) if receipt.problem else 0.0
-        if receipt.problem:
+        lane = self._lanes.get(partner, self._usual)
+        retry_s = lane.rules.wait_s(delivery.attempt, random.random()) if receipt.problem else 0.0
+        if receipt.postponed:
+            retry_s = lane.later_s
+        elif receipt.problem:
             log.warning(
                 "delivery_failed", partner=partner, event_id=delivery.event_id, attempt=delivery.attempt, problem=receipt.problem,
                 held=retry_s is None,
@@ -101,6 +120,8 @@ class EventDeliverer:
             await self._tell_held(partner)
 
     async def _tell_held(self, partner: str) -> None:
+        if not self._lanes.get(partner, self._usual).told_held:
+            return
         held = await self._outbox.held(partner)
         if held:
             await self._alarms.raised(f"partner-{partner}", f"{held} 条消息未能送达 {partner}，处理后用 ivr outbox replay 重发")

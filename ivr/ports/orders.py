@@ -14,6 +14,7 @@ from ivr.domain.assignment import Candidate
 from ivr.domain.errors import CallerFault
 from ivr.domain.order_edits import EditedField
 from ivr.domain.work_order import Actor, OrderRules, Wish
+from ivr.ports.voice_notices import SpokenNotice
 
 
 class StaleVersion(CallerFault):
@@ -67,6 +68,10 @@ class OrderDesk(Protocol):
 
     async def history(self, number: str) -> Sequence[OrderEventRecord]:
         """Everything people did to the order, the oldest first (bounded at 1000)."""
+        ...
+
+    async def spoken_notices(self, number: str) -> Sequence[SpokenNotice]:
+        """The citizen's notices by call, the oldest first."""
         ...
 
     async def merged(self, number: str) -> Sequence[str]:

@@ -17,13 +17,14 @@ DeliveryState = Literal["waiting", "sending", "delivered", "held"]
 class Partner:
     """Whom events are sent to. ``own_only``: only of orders this partner filed.
 
-    ``citizens``: a gateway that tells citizens, so only of orders that are not confidential and have a mobile telephone.
+    ``citizens``: a pattern of telephones (POSIX), when citizens are told: then only of orders that are not confidential and have
+    such a telephone; '' for a partner.
     """
 
     name: str
     events: frozenset[EventName]
     own_only: bool = False
-    citizens: bool = False
+    citizens: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class Delivery:
 
     id: int
     event_id: int
+    partner: str
     event: str
     attempt: int
     content: Mapping[str, Any]
@@ -41,12 +43,13 @@ class Delivery:
 class Receipt:
     """What became of one attempt: ``problem`` is '' when the partner took it, ``status`` None when it never answered.
 
-    ``withdrawn``: there is nobody to tell any more, and nothing was sent.
+    ``withdrawn``: there is nobody to tell any more, and nothing was sent. ``postponed``: nothing was tried, for a reason of ours.
     """
 
     status: int | None
     problem: str
     withdrawn: bool = False
+    postponed: bool = False
 
 
 class Outbox(Protocol):
@@ -61,7 +64,10 @@ class Outbox(Protocol):
         ...
 
     async def settle(self, delivery: Delivery, receipt: Receipt, retry_s: float | None) -> None:
-        """Write what became of it: delivered, to be tried again after ``retry_s``, held when that is None; or withdrawn: gone."""
+        """Write what became of it: delivered, to be tried again after ``retry_s``, held when that is None; or withdrawn: gone.
+
+        What was postponed costs no attempt.
+        """
         ...
 
     async def held(self, partner: str) -> int:
@@ -80,8 +86,8 @@ class Outbox(Protocol):
 class Recipients(Protocol):
     """Whom notices go to."""
 
-    async def telephone(self, order_number: str) -> str:
-        """The mobile telephone of the order's citizen; '' when there is none, or the order is confidential."""
+    async def telephone(self, order_number: str, fit: str) -> str:
+        """The telephone of the order's citizen, when it fits the pattern; '' when none does, or the order is confidential."""
         ...
 
 

@@ -14,6 +14,7 @@ from ivr.storage import appointments, caller_languages, outbox
 from ivr.storage.callbacks import CallbackJobs
 from ivr.storage.database import lock_call, transaction
 from ivr.storage.feed import append
+from ivr.storage.voice_notices import settle as settle_notice
 from ivr.storage.work_orders import WorkOrders
 
 if TYPE_CHECKING:
@@ -104,9 +105,10 @@ class PostgresLedger:
         await _write(connection, call)
         await appointments.settle(connection, call)
         await caller_languages.learn(connection, call, self._remembered)
+        told = await settle_notice(connection, call)
         if call.state != "ended":
-            return call, []
-        orders = await self._orders.open_for_call(connection, call)
+            return call, told
+        orders = await self._orders.open_for_call(connection, call) + told
         if call.rating is not None:
             await outbox.record_rating(connection, linked_id, call.rating)
         orders += await self._callbacks.settle(connection, call)

@@ -60,12 +60,13 @@ async def device_fields(connection: Connection, order_id: int) -> set[str]:
 
 
 async def join_order(connection: Connection, call: Call) -> str:
-    """Put a call-back into the order it serves; its number, '' for any other call and when it is of no job."""
+    """Put a call-back, or a notice's call, into the order it serves; its number, '' for any other call and one that serves none."""
     if call.channel != "callback":
         return ""
     return str(await connection.fetchval(
         "WITH joined AS (INSERT INTO work_order_call (linked_id, order_id) SELECT a.linked_id, j.order_id FROM callback_attempt a"
-        " JOIN callback_job j ON j.id = a.job_id WHERE a.linked_id = $1 RETURNING order_id)"
+        " JOIN callback_job j ON j.id = a.job_id WHERE a.linked_id = $1"
+        " UNION ALL SELECT n.linked_id, n.order_id FROM notice_call n WHERE n.linked_id = $1 RETURNING order_id)"
         " UPDATE work_order o SET version = version + 1 FROM joined WHERE joined.order_id = o.id RETURNING o.number",
         call.linked_id,
     ) or "")

@@ -16,6 +16,7 @@ from ivr.domain.errors import NotFound, Unavailable
 from ivr.domain.order_edits import EditedField
 from ivr.domain.work_order import Actor, Event, Life, MoveIncomplete, OrderRules, Wish, move
 from ivr.ports.orders import OrderEventRecord, StaleVersion
+from ivr.ports.voice_notices import SpokenNotice
 from ivr.storage import order_reads
 from ivr.storage.alarms import clear_alarm
 from ivr.storage.audit import append_row
@@ -23,6 +24,7 @@ from ivr.storage.database import transaction
 from ivr.storage.feed import append
 from ivr.storage.order_edits import write_edits
 from ivr.storage.outbox import record_move
+from ivr.storage.voice_notices import spoken_notices
 
 if TYPE_CHECKING:
     from ivr.ports.web import CodeTables
@@ -154,6 +156,11 @@ class PostgresOrderDesk:
     async def history(self, number: str) -> Sequence[OrderEventRecord]:
         """See the port."""
         return await order_reads.history(self._pool, number)
+
+    async def spoken_notices(self, number: str) -> Sequence[SpokenNotice]:
+        """See the port."""
+        async with transaction(self._pool) as connection:
+            return await spoken_notices(connection, number)
 
     async def merged(self, number: str) -> Sequence[str]:
         """See the port."""

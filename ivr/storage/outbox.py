@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from ivr.domain.delivery import EventName, event_of
 from ivr.domain.errors import NotFound
-from ivr.domain.notices import MOBILE
+from ivr.domain.voice_notice import VOICE
 from ivr.domain.work_order import CLOCKED
 from ivr.ports.partners import Delivery, DeliveryRecord, DeliveryState, Partner, Receipt
 from ivr.storage.database import transaction
+from ivr.storage.feed import append
 
 if TYPE_CHECKING:
     from ivr.storage.database import Connection, Pool
@@ -60,10 +61,10 @@ async def record_rating(connection: Connection, linked_id: str, rating: int) -> 
         await record(connection, "order.rated", number, once=f"{linked_id}:{rating}", detail={"rating": rating})
 
 
-_TELEPHONE = f"""SELECT n.number FROM work_order o
+_TELEPHONE = """SELECT n.number FROM work_order o
     CROSS JOIN LATERAL (SELECT coalesce(nullif((SELECT f.value FROM work_order_field f
     WHERE f.order_id = o.id AND f.field = 'callback_number' AND f.ordinal = 0), ''), o.caller_number) AS number) n
-    WHERE o.number = outbox.order_number AND NOT o.confidential AND n.number ~ '{MOBILE}'"""
+    WHERE o.number = outbox.order_number AND NOT o.confidential AND n.number ~ {fit}"""
 
 
 class PostgresOutbox:
@@ -84,11 +85,11 @@ class PostgresOutbox:
             for partner in partners:
                 own = " AND order_then ->> 'partner' = $2" if partner.own_only else ""
                 if partner.citizens:
-                    own += f" AND EXISTS (SELECT FROM ({_TELEPHONE}) AS t WHERE t.number <> '')"
+                    own += f" AND EXISTS (SELECT FROM ({_TELEPHONE.format(fit='$4::text')}) AS t WHERE t.number <> '')"
                 await connection.execute(
                     "INSERT INTO outbox_delivery (event_id, partner) SELECT id, $2::text FROM outbox"
                     f" WHERE id = ANY($1::bigint[]) AND event = ANY($3::text[]){own} ORDER BY id ON CONFLICT DO NOTHING",
-                    ids, partner.name, sorted(partner.events),
+                    ids, partner.name, sorted(partner.events), *([partner.citizens] if partner.citizens else []),
                 )
             await connection.execute("UPDATE outbox SET spread = true WHERE id = ANY($1::bigint[])", ids)
         return len(ids)
@@ -107,7 +108,7 @@ class PostgresOutbox:
                 partner, most, timedelta(seconds=lease_s),
             )
         return [
-            Delivery(r["id"], r["event_id"], r["event"], r["attempts"], {
+            Delivery(r["id"], r["event_id"], partner, r["event"], r["attempts"], {
                 "id": r["event_id"], "event": r["event"], "at": r["at"].isoformat(), "order": json.loads(r["order_then"]),
                 "detail": json.loads(r["detail"]),
             }) for r in sorted(rows, key=lambda r: r["event_id"])
@@ -120,20 +121,24 @@ class PostgresOutbox:
                 await connection.execute("DELETE FROM outbox_delivery WHERE id = $1 AND state = 'sending'", delivery.id)
             return
         state: DeliveryState = "delivered" if not receipt.problem else "held" if retry_s is None else "waiting"
+        if receipt.postponed:
+            state = "waiting"
         async with transaction(self._pool) as connection:
             await connection.execute(
                 "UPDATE outbox_delivery SET state = $3, status = $4, problem = $5, lease_until = NULL,"
-                " not_before = clock_timestamp() + $6, changed_at = clock_timestamp()"
+                " not_before = clock_timestamp() + $6, changed_at = clock_timestamp(), attempts = attempts - $7"
                 " WHERE id = $1 AND attempts = $2 AND state = 'sending'",
                 delivery.id, delivery.attempt, state, receipt.status, receipt.problem[:_PROBLEM_LENGTH],
-                timedelta(seconds=retry_s or 0),
+                timedelta(seconds=retry_s or 0), int(receipt.postponed),
             )
+            if delivery.partner == VOICE:
+                await append(connection, "order", delivery.content["order"]["number"])
 
-    async def telephone(self, order_number: str) -> str:
+    async def telephone(self, order_number: str, fit: str) -> str:
         """See ivr.ports.partners.Recipients."""
         async with transaction(self._pool) as connection:
-            named = _TELEPHONE.replace("outbox.order_number", "$1")
-            return str(await connection.fetchval(named, order_number) or "")
+            named = _TELEPHONE.format(fit="$2").replace("outbox.order_number", "$1")
+            return str(await connection.fetchval(named, order_number, fit) or "")
 
     async def held(self, partner: str) -> int:
         """See the port."""
@@ -160,8 +165,8 @@ class PostgresOutbox:
         async with transaction(self._pool) as connection:
             done = await connection.execute(
                 "DELETE FROM outbox e WHERE e.id IN (SELECT id FROM outbox o WHERE o.at < now() - make_interval(days => $1)"
-                " AND o.spread AND NOT EXISTS (SELECT FROM outbox_delivery d WHERE d.event_id = o.id AND d.state <> 'delivered')"
-                " LIMIT 5000)", days,
+                " AND o.spread AND NOT EXISTS (SELECT FROM outbox_delivery d WHERE d.event_id = o.id AND d.state <> 'delivered'"
+                "  AND NOT (d.state = 'held' AND d.partner = $2)) LIMIT 5000)", days, VOICE,
             )
         return int(done.split()[-1])
 

@@ -21,6 +21,7 @@ from ivr.domain.callback import DIALABLE
 from ivr.domain.caller_language import Language
 from ivr.domain.errors import BadSetting
 from ivr.domain.menu import Menu, MenuPlan, Target
+from ivr.domain.voice_notice import LONGEST_NOTICE_S
 from ivr.domain.working_days import OpeningHours
 from ivr.telephony.asterisk_root import AsteriskRoot
 from ivr.telephony.dialplan_lint import lint
@@ -155,7 +156,8 @@ def render(plan: ExchangePlan, templates: Path) -> dict[str, str]:
         "ledger_fields": LEDGER_FIELDS, "modules": [*MODULES, *plan.extra_modules],
         "wss_certificate": plan.tls_certificate, "wss_key": plan.tls_key, "goto": goto, "road": _road,
         "first_step": goto(_first_target(plan.menus)), "first_menu": plan.menus.menus[plan.menus.start],
-        "dialable": DIALABLE, "spoken_keys": spoken_keys, "spoken_answers": spoken_answers, "own_prefixes": _own_prefixes,
+        "dialable": DIALABLE, "longest_notice_s": LONGEST_NOTICE_S,
+        "spoken_keys": spoken_keys, "spoken_answers": spoken_answers, "own_prefixes": _own_prefixes,
         "tenths_before": _TENTHS_BEFORE, "appointment_services": list(SERVICES), "transfer_targets": _transfer_targets(plan),
         "heard_waiting": {menu.heard_in: menu for menu in plan.menus.menus.values() if menu.heard_in},
     }

@@ -9,6 +9,7 @@ from ivr.domain.callback import dialable
 from ivr.domain.device import village_of
 from ivr.domain.events import LiveEvent
 from ivr.ports.callbacks import CallRefused, CitizenCall, OutgoingLine
+from ivr.ports.voice_notices import NoticeCall
 from ivr.telephony.ami import AmiClient, AmiRefused
 
 _NETWORK_OUT_OF_ORDER = "38"
@@ -18,7 +19,7 @@ _DIRECTION = {"caller": "read", "operator": "write"}
 
 
 class AsteriskExchange:
-    """ivr.ports.pipeline.Exchange, ivr.ports.desk.SeatLegs and ivr.ports.callbacks.CitizenCalls over one AMI link."""
+    """ivr.ports.pipeline.Exchange, ivr.ports.desk.SeatLegs, ivr.ports.callbacks.CitizenCalls and NoticeCalls over one AMI link."""
 
     def __init__(self, client: AmiClient) -> None:
         self._client = client
@@ -113,6 +114,21 @@ class AsteriskExchange:
                 Context=f"callback-answered-{call.queue}", Exten="village", Priority="1", Timeout=str(call.ring_s * 1000),
                 CallerID=f"{_NAME} <{call.shown}>", Codecs=_CODECS, Async="true",
                 Variable=[f"ARRIVED={int(call.arrived_at * 10)}"],
+            )
+        except AmiRefused as refused:
+            raise CallRefused(str(refused)) from refused
+
+    async def tell(self, call: NoticeCall) -> None:
+        """See ivr.ports.voice_notices: AMI Originate into dialplan/notices.j2, under the call's own id."""
+        if not dialable(call.number):
+            raise ValueError(f"{call.number[:40]!r} is no number that may be called")
+        try:
+            await self._client.request(
+                "Originate", within_s=10, Channel=f"PJSIP/{call.number}@trunk-{call.line.name}", ChannelId=call.linked_id,
+                Context="notice-answered", Exten=call.words, Priority="1", Timeout=str(call.ring_s * 1000),
+                CallerID=call.line.shown, Async="true", Variable=[
+                    f"GROUP(trunk)={call.line.name}", f"CALLBACK_NUMBER={call.number}", f"NOTICE_DIGITS={call.digits}",
+                ],
             )
         except AmiRefused as refused:
             raise CallRefused(str(refused)) from refused

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import cast
 
 from ivr.domain.delivery import EventName
-from ivr.domain.notices import NoticeRules
+from ivr.domain.notices import MOBILE, NoticeRules
 from ivr.ports.partners import Delivery, PartnerPost, Receipt, Recipients
 
 GATEWAY = "notices"
@@ -16,8 +16,8 @@ GATEWAY = "notices"
 class NoticePost:
     """ivr.ports.partners.PartnerPost for the gateway, and for every other partner what it wraps.
 
-    The telephone is looked up when the message goes out, and is in no row of the outbox. Another channel (a WeChat account, a
-    voice call) is another class like this one.
+    The telephone is looked up when the message goes out, and is in no row of the outbox. The voice call is
+    ivr/pipeline/call_notices.py; another channel is another class like these.
     """
 
     def __init__(self, post: PartnerPost, recipients: Recipients, rules: NoticeRules) -> None:
@@ -30,7 +30,7 @@ class NoticePost:
         if partner != GATEWAY:
             return await self._post.send(partner, delivery)
         order = delivery.content["order"]["number"]
-        to = await self._recipients.telephone(order)
+        to = await self._recipients.telephone(order, MOBILE)
         event = cast(EventName, delivery.event)
         if not to or event not in self._rules.texts:
             return Receipt(None, "", withdrawn=True)

@@ -38,6 +38,20 @@ class OrderEvent(Wire):
     version: int
 
 
+class SpokenNoticeRow(Wire):
+    """One notice to the citizen by a call. ``state`` is that of its delivery: ``held`` when every try was in vain."""
+
+    event: str
+    at: Moment
+    state: Literal["waiting", "sending", "delivered", "held"]
+    calls: int = Field(description="made so far")
+    result: Literal["heard", "human", "left", "busy", "unanswered", "refused", "interrupted"] | None = Field(
+        description="what the last call came to; null before the first ended"
+    )
+    called_at: Moment | None = Field(description="when the last call was made")
+    next_at: Moment | None = Field(description="earliest time of the next call, outside the quiet hours")
+
+
 class WorkOrderDetail(WorkOrder):
     """One order whole, or ``hidden``: confidential and sent without content, because the asker may not see it."""
 
@@ -47,6 +61,7 @@ class WorkOrderDetail(WorkOrder):
     decision_by: str = Field(description="who decides on an order returned too often: a work number, 'supervisor', or ''")
     conflicts: list[str] = Field(description="work numbers that must not get it")
     merged: list[str] = Field(description="numbers of the orders merged into it")
+    spoken_notices: list[SpokenNoticeRow] = Field(description="notices to the citizen by a call; none while hidden")
     moves: list[MoveChoice]
     history: list[OrderEvent]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 
 from aiohttp import web
@@ -31,6 +31,7 @@ from ivr.web.order_models import (
     OrderEvent,
     OrderMove,
     OrderTables,
+    SpokenNoticeRow,
     TablesQuery,
     WorkOrderDetail,
 )
@@ -177,6 +178,7 @@ async def order_detail(request: web.Request, order: WorkOrderRecord, actor: Acto
     if order.confidential and readable:
         await services.audit.append(request[IDENTITY].actor, "order.read_confidential", order.number, {"version": order.version})
     history = await services.orders.history(order.number) if readable else ()
+    notices = await services.orders.spoken_notices(order.number) if readable else ()
     now, veil = datetime.now(UTC), await veil_of_order(request, order, actor)
     return WorkOrderDetail.model_validate({
         **(members := order_members(order, services.codes, rules, now, veil, whole=readable)),
@@ -186,6 +188,7 @@ async def order_detail(request: web.Request, order: WorkOrderRecord, actor: Acto
         "decision_by": decision_by(order.life, rules),
         "conflicts": list(order.conflicts) if readable else [],
         "merged": list(await services.orders.merged(order.number)),
+        "spoken_notices": [SpokenNoticeRow(**asdict(n)) for n in notices],
         "moves": [
             MoveChoice(move=c.move, title=c.title, allowed=c.allowed, why=c.why, needs=list(c.needs))
             for c in choices(order.life, actor, now, rules)

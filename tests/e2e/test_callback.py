@@ -6,11 +6,14 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator
 
+import asyncpg
 import pytest
 import pytest_asyncio
 
 from ivr import bootstrap
 from ivr.demo.client import HotlineClient
+from ivr.exchange_setup import database_url
+from ivr.storage.outbox import record
 from tests.e2e.call_backs import (
     ask_for_call_back,
     asked,
@@ -39,6 +42,12 @@ attempts = 2
 spacing_s = 1
 ring_s = 20
 dissatisfied_delay_s = 1
+
+[notices]
+voice = "all"
+voice_retry_s = 1
+quiet_from = "00:00"
+quiet_until = "00:00"
 
 [[seats]]
 name = "three"
@@ -226,6 +235,43 @@ async def test_the_dissatisfied_are_called_back(hotline: RunningHotline, client:
         done = await job(hotline, number, "done")
         order = await filled_order(client, linked_id)
     assert done["kind"] == "dissatisfied" and order["calls"] == [linked_id, back]
+
+
+async def test_a_notice_is_spoken_to_the_citizen_and_belongs_to_the_order(hotline: RunningHotline, client: HotlineClient) -> None:
+    number = "13896100013"
+    async with citizen_of(hotline, number, keep_sound=True) as citizen:
+        linked_id = await into_the_queue(client, citizen, number)
+        await citizen.hang_up()
+        order = await filled_order(client, linked_id)
+        connection = await asyncpg.connect(database_url(hotline.settings))
+        try:
+            async with connection.transaction():
+                await record(connection, "order.resolved", order["number"])
+        finally:
+            await connection.close()
+        await called(citizen, 1)
+        await citizen.hang_up()  # engaged
+        await called(citizen, 2)
+        await citizen.answer()
+        await heard(hotline, citizen, "notice-hello", "progress-resolved", "notice-after")
+        await until_rows(hotline, "SELECT 1 FROM outbox_delivery WHERE partner = 'notices-voice' AND state = 'delivered'")
+        async with hotline.operator() as operator:
+            await citizen.press("0")
+            await operator.wait_for("CALL_INCOMING", within_s=40)
+            await operator.answer()
+            (talk_of,) = await until_rows(
+                hotline, "SELECT linked_id FROM call WHERE channel = 'callback' AND caller_number = $1 AND state = 'talking'", number)
+            await citizen.hang_up()
+            await state(client, talk_of["linked_id"], "ended")
+        await heard(hotline, citizen, "callback-hello-asked")
+    made = await until_rows(hotline, "SELECT linked_id, result FROM notice_call WHERE result IS NOT NULL AND ended_at IS NOT NULL"
+                            " ORDER BY started_at")
+    assert [r["result"] for r in made] == ["busy", "human"] and incoming(citizen) == 2
+    whole = await client.get(f"/work-orders/{order['number']}")
+    assert whole["calls"] == [linked_id, *(r["linked_id"] for r in made)]
+    (told_so,) = whole["spoken_notices"]
+    assert (told_so["event"], told_so["state"], told_so["calls"], told_so["result"]) == ("order.resolved", "delivered", 2, "human")
+    assert not await rows(hotline, "SELECT 1 FROM work_order WHERE caller_number = $1 AND number <> $2", number, order["number"])
 
 
 async def test_a_promise_outlives_a_dead_controller_and_a_dead_asterisk(hotline: RunningHotline, client: HotlineClient) -> None:

@@ -86,6 +86,7 @@ ELSEWHERE = {
     },
     "a supervisor takes a call over (test_supervision)": {"taken-over"},
     "somebody asks for the call (test_callback)": {"callback-hello-asked", "callback-operator-asked"},
+    "a notice is spoken to a citizen (test_callback)": {"notice-hello", "notice-after"},
     "somebody waits for a language (test_languages)": {"language-any"},
     "said by the queue itself, brought about by others, and single words of an answer (test_hang_up_at_every_word)": {
         "lawyer-busy", "lawyer-left", "lawyer-none", "appointment-taken",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ivr.domain.delivery import RetryRules
-from ivr.domain.notices import NoticeRules
+from ivr.domain.notices import MOBILE, NoticeRules
 from ivr.pipeline.deliver_events import EventDeliverer
 from ivr.ports.partners import Partner
 from ivr.settings_partners import NoticeSettings
@@ -37,7 +37,7 @@ async def noticing(pool: Pool, url: str, quiet: Callable[[str], bool] = lambda _
     outbox = PostgresOutbox(pool)
     async with WebhookPost({GATEWAY: (url, SECRET)}, timeout_s=2) as post:
         deliverer = EventDeliverer(
-            outbox, NoticePost(post, outbox, RULES), [Partner(GATEWAY, frozenset(RULES.texts), citizens=True)],
+            outbox, NoticePost(post, outbox, RULES), [Partner(GATEWAY, frozenset(RULES.texts), citizens=MOBILE)],
             RetryRules(0.05, 0.1, 100), PostgresAlarms(pool), attempt_s=2, look_every_s=0.02, quiet=quiet,
         )
         task = asyncio.create_task(deliverer.run())

@@ -230,7 +230,7 @@ async def test_old_events_go_when_all_is_delivered_and_held_ones_stay(pool: Pool
 
 async def test_secrets_are_in_no_receipt(pool: Pool) -> None:
     async with WebhookPost({"region": ("http://127.0.0.1:9/", SECRET)}, timeout_s=1) as post:
-        receipt = await post.send("region", Delivery(1, 1, "order.created", 1, {"id": 1}))
+        receipt = await post.send("region", Delivery(1, 1, "region", "order.created", 1, {"id": 1}))
     assert receipt.status is None and receipt.problem and SECRET.decode() not in receipt.problem
 
 

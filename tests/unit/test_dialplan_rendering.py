@@ -113,7 +113,7 @@ def test_the_rich_exchange_in_short() -> None:
         *(f"from-trunk-{t}" for t in ("carrier", "mobile", "old")), *(f"own-number-{t}" for t in ("carrier", "mobile", "old")),
         "hotline", "slower", "refusal", "message", "emergency", "rating", "farewell",
         "queue-hotline", "queue-village", "waiting-hotline", "unanswered-hotline", "unanswered-village", "no-road",
-        "callback", "callback-hotline", "callback-village", "callback-answered-hotline", "callback-answered-village", "dialable",
+        "callback", "callback-hotline", "callback-village", "callback-answered-hotline", "callback-answered-village", "dialable", "notice-answered",
         "enquiry", "ask-progress", "answer", "call-limit", "lawyer", "ask-roster", "ask-lawyer", "lawyer-found", "lawyer-line",
         "appointment-legal-aid", "appointment-mediation", "ask-slots-legal-aid", "ask-slots-mediation", "ask-hold", "appointment",
         "appointment-confirm", "appointment-mine",

@@ -225,6 +225,17 @@ export interface OrderEvent {
   version: number
 }
 
+/** A notice to the citizen by a call. */
+export interface SpokenNotice {
+  event: 'order.assigned' | 'order.accepted' | 'order.resolved'
+  at: string
+  state: 'waiting' | 'sending' | 'delivered' | 'held'
+  calls: number
+  result: 'heard' | 'human' | 'left' | 'busy' | 'unanswered' | 'refused' | 'interrupted' | null
+  called_at: string | null
+  next_at: string | null
+}
+
 export interface OrderDetail extends Order {
   fields: OrderField[]
   blanks: Blank[]
@@ -236,6 +247,7 @@ export interface OrderDetail extends Order {
   decision_by: string
   conflicts: string[]
   merged: string[]
+  spoken_notices: SpokenNotice[]
   moves: MoveChoice[]
   history: OrderEvent[]
 }
