@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, get_args
 
-Kind = Literal["recording", "video", "transcript", "order", "log"]
+Kind = Literal["recording", "video", "picture", "transcript", "order", "log"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 TITLES: Mapping[Kind, str] = {
-    "recording": "录音", "video": "村居视频通话的录音", "transcript": "转写", "order": "工单内容", "log": "通话账本明细",
+    "recording": "录音", "video": "村居视频通话的录音", "picture": "视频中拍下的材料", "transcript": "转写", "order": "工单内容",
+    "log": "通话账本明细",
 }
 ORDER_OVER = ("closed", "archived", "voided")
 """States in which an order needs what was said no more; a merged one follows the order it was merged into."""

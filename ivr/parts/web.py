@@ -29,6 +29,8 @@ from ivr.storage.corrections import PostgresCorrections
 from ivr.storage.database import connect
 from ivr.storage.feed import PostgresFeed
 from ivr.storage.knowledge import PostgresKnowledge, seed_articles
+from ivr.storage.picture_files import PictureFiles
+from ivr.storage.pictures import PostgresPictures
 from ivr.storage.quality_reviews import PostgresQualityDesk
 from ivr.storage.risk import PostgresRisks
 from ivr.storage.search import PostgresSearch
@@ -81,6 +83,7 @@ async def run_web(settings: Settings, stop: asyncio.Event) -> None:
             provisioning=await provisioning_desk(settings, pool),
             second_factors=accounts.second_factors,
             sessions=PostgresSessions(pool, policy.idle),
+            pictures=PostgresPictures(pool, PictureFiles(settings.recordings_dir)),
             privacy=privacy_services(settings, pool),
         )
         wss = settings.asterisk.wss_port

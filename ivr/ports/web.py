@@ -25,6 +25,7 @@ from ivr.ports.devices import DeviceDesk
 from ivr.ports.knowledge import KnowledgeServices
 from ivr.ports.orders import OrderDesk
 from ivr.ports.partners import PartnerServices
+from ivr.ports.pictures import PictureDesk
 from ivr.ports.privacy import PrivacyServices
 from ivr.ports.provisioning import ProvisioningDesk
 from ivr.ports.quality import QualityDesk
@@ -264,6 +265,7 @@ class WebServices:
     second_factors: SecondFactors
     sessions: SessionList
     privacy: PrivacyServices
+    pictures: PictureDesk = field(kw_only=True)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Files of recordings whose time is over: their digests, and their end."""
+"""Files of recordings, and pictures taken in calls, whose time is over: their digests, and their end."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ivr.domain.errors import AudioUnreadable
+from ivr.domain.picture import is_picture_path
 from ivr.domain.recording import RecordingName
 from ivr.ports.retention import FileDigest
 from ivr.speech.audio import open_sound
@@ -50,6 +51,10 @@ class RecordingShredder:
     def _remove(self, paths: Sequence[str]) -> None:
         for path in filter(_is_ours, paths):
             (self._folder / path).unlink(missing_ok=True)
+            if is_picture_path(path):
+                with suppress(OSError):
+                    (self._folder / path).parent.rmdir()
+                continue
             base = self._folder / path.rpartition("-")[0]
             if not list(base.parent.glob(f"{base.name}-*.wav")):
                 for mark in (DONE, TAKEN):
@@ -59,4 +64,4 @@ class RecordingShredder:
 
 
 def _is_ours(path: str) -> bool:
-    return RecordingName.parse(path.rpartition("-")[0]) is not None
+    return is_picture_path(path) or RecordingName.parse(path.rpartition("-")[0]) is not None

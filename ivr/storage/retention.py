@@ -40,6 +40,10 @@ _SOUND = f"""
 _DUE: dict[Kind, str] = {
     "recording": _SOUND.format(video="false"),
     "video": _SOUND.format(video="true"),
+    "picture": f"""
+    SELECT p.path AS name, c.linked_id, o.number, p.taken_at AS born_at, ARRAY[p.path] AS paths
+      {_OF_CALL} JOIN picture p ON p.linked_id = c.linked_id
+     WHERE c.state = 'ended' AND p.taken_at < $1 AND p.deleted_at IS NULL AND p.path > $2 AND {_FREE}""",
     "transcript": f"""
     SELECT c.linked_id AS name, c.linked_id, o.number, c.ended_at AS born_at, '{{}}'::text[] AS paths {_OF_CALL}
      WHERE c.state = 'ended' AND c.ended_at < $1 AND c.linked_id > $2
@@ -54,7 +58,9 @@ _DUE: dict[Kind, str] = {
        AND greatest(o.opened_at, (SELECT max(e.at) FROM order_event e WHERE e.order_id = o.id)) < $1
        AND NOT EXISTS (SELECT FROM work_order_call x JOIN transcript_segment s ON s.linked_id = x.linked_id WHERE x.order_id = o.id)
        AND NOT EXISTS (SELECT FROM work_order_call x JOIN recording_track t ON t.linked_id = x.linked_id
-                        WHERE x.order_id = o.id AND t.deleted_at IS NULL)""",
+                        WHERE x.order_id = o.id AND t.deleted_at IS NULL)
+       AND NOT EXISTS (SELECT FROM work_order_call x JOIN picture p ON p.linked_id = x.linked_id
+                        WHERE x.order_id = o.id AND p.deleted_at IS NULL)""",
 }
 
 
@@ -89,6 +95,8 @@ class PostgresRetention:
                 return False
             if due.kind in ("recording", "video"):
                 gone = await _mark_files(connection, due, files)
+            elif due.kind == "picture":
+                gone = await _mark_files(connection, due, files, "picture")
             elif due.kind == "transcript":
                 gone = await _delete_transcript(connection, due)
             elif due.kind == "log":
@@ -112,7 +120,12 @@ class PostgresRetention:
     async def marked_files(self, since: datetime) -> Sequence[str]:
         """See the port."""
         async with transaction(self._pool) as connection:
-            rows = await connection.fetch("SELECT path FROM recording_track WHERE deleted_at >= $1 ORDER BY path", since)
+            rows = await connection.fetch(
+                "SELECT path FROM recording_track WHERE deleted_at >= $1 UNION ALL"
+                # The same picture may have been kept again since: then its file is another one's.
+                " SELECT p.path FROM picture p WHERE p.deleted_at >= $1"
+                " AND NOT EXISTS (SELECT FROM picture k WHERE k.path = p.path AND k.deleted_at IS NULL) ORDER BY path", since,
+            )
         return [r["path"] for r in rows]
 
     async def proofs(self, limit: int, before: int | None = None) -> Sequence[Proof]:
@@ -175,10 +188,12 @@ def _digest(rows: Sequence[Any]) -> FileDigest:
     return FileDigest(hashlib.sha256(text).digest(), len(text))
 
 
-async def _mark_files(connection: Connection, due: Due, files: Mapping[str, FileDigest]) -> Mapping[str, FileDigest]:
+async def _mark_files(
+    connection: Connection, due: Due, files: Mapping[str, FileDigest], table: str = "recording_track"
+) -> Mapping[str, FileDigest]:
     """Only files that were there: one that was lost before stays lost, and the books say so."""
     marked = await connection.fetch(
-        "UPDATE recording_track SET deleted_at = clock_timestamp() WHERE path = ANY($1) AND deleted_at IS NULL RETURNING path",
+        f"UPDATE {table} SET deleted_at = clock_timestamp() WHERE path = ANY($1) AND deleted_at IS NULL RETURNING path",
         sorted(files),
     )
     await append(connection, "call", due.linked_id)

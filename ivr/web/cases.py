@@ -13,6 +13,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from ivr.domain.disclosure import Veil
 from ivr.domain.errors import IvrError, NotFound
+from ivr.domain.picture import ENDINGS, Picture
 from ivr.domain.work_order import Actor
 from ivr.ports.views import CallDetail, WorkOrderRecord
 from ivr.ports.web import Tones
@@ -21,6 +22,7 @@ from ivr.web.context import IDENTITY, OPTIONS, SERVICES
 from ivr.web.models import SHANGHAI, Wire
 from ivr.web.order_access import actor_of, demand_content, known_order
 from ivr.web.orders import order_detail
+from ivr.web.pictures import OrderPictures, shown_picture
 from ivr.web.present import TRANSCRIBED, call_answer, spoken
 from ivr.web.query import NoQuery, read_body, read_query
 from ivr.web.route import Route
@@ -100,7 +102,18 @@ async def _entries(
         "order": order.number, "exported_at": at.isoformat(timespec="seconds"), "exported_by": request[IDENTITY].actor,
         "reason": reason, "masked": sorted(veil.hidden), "left_out": left_out,
     }
+    pictures = await request.app[SERVICES].pictures.of_order(order.number)
+    for picture in pictures:
+        name = f"pictures/{picture.id}.{ENDINGS[picture.media_type]}"
+        # Nothing in a picture can be covered.
+        entry = None if veil.hidden or picture.deleted_at else await _picture(request, picture)
+        if entry is None:
+            left_out.append(name)
+        else:
+            sounds.append((name, entry))
     texts: list[Entry] = [("about.json", _text(about)), ("order.json", _model(told)), ("audit.json", _text(rows))]
+    if pictures:
+        texts.append(("pictures.json", _model(OrderPictures(pictures=[shown_picture(p) for p in pictures]))))
     texts += [(f"calls/{_plain(d.call.linked_id)}/call.json", _model(call_answer(d, veil))) for d in calls]
     return texts + sounds
 
@@ -133,6 +146,19 @@ async def _sounds(request: web.Request, detail: CallDetail, veil: Veil) -> list[
 
         found.append((name, pieces()))
     return found
+
+
+async def _picture(request: web.Request, picture: Picture) -> AsyncIterator[bytes] | None:
+    try:
+        data = await request.app[SERVICES].pictures.read(picture)
+    except NotFound as missing:
+        _log.warning("case_picture_missing", picture=picture.id, error=str(missing))
+        return None
+    return _bytes(data)
+
+
+async def _bytes(data: bytes) -> AsyncIterator[bytes]:
+    yield data
 
 
 async def _text(value: object) -> AsyncIterator[bytes]:

@@ -20,6 +20,7 @@ from ivr.domain.errors import (
     Unavailable,
 )
 from ivr.domain.order_edits import EditRefused
+from ivr.domain.picture import PictureRefused
 from ivr.domain.scorecard import SheetRefused
 from ivr.domain.shifts import BadShift, StaleRoster
 from ivr.domain.task import TaskRefused, TaskTaken
@@ -133,6 +134,7 @@ STATUS: tuple[tuple[type[IvrError], HTTPStatus], ...] = (
     (CommandRefused, HTTPStatus.CONFLICT),
     (MoveRefused, HTTPStatus.CONFLICT),
     (EditRefused, HTTPStatus.CONFLICT),
+    (PictureRefused, HTTPStatus.CONFLICT),
     (StaleVersion, HTTPStatus.PRECONDITION_FAILED),
     (ArticleChanged, HTTPStatus.PRECONDITION_FAILED),
     (StaleRoster, HTTPStatus.PRECONDITION_FAILED),

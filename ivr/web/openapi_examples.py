@@ -30,6 +30,7 @@ BODIES: Final[Mapping[str, Mapping[str, Any]]] = {
     "RiskDecision": {"decision": "false", "reason": "引用电视剧台词"},
     "CorrectionWish": {"speaker": "caller", "start_s": 12.48, "reads": "正被报", "text": "镇北堡"},
     "CaseWish": {"reason": "区法院调卷函 2026-118"},
+    "PictureWish": {"picture": "iVBORw0KGgo…"},
     "HoldWish": {"order": "6401051261123000018", "reason": "行政复议未结", "until": "2027-12-31"},
     "LiftWish": {"reason": "复议已结"},
     "UnmaskWish": {"reason": "核对回访号码"},

@@ -115,7 +115,7 @@ async def secure_headers(request: web.Request, response: web.StreamResponse) -> 
     headers["Referrer-Policy"] = "no-referrer"
     headers["Cross-Origin-Opener-Policy"] = "same-origin"
     headers["Cross-Origin-Resource-Policy"] = "same-origin"
-    headers["Permissions-Policy"] = "camera=(self), microphone=(self), geolocation=(), payment=(), usb=()"
+    headers["Permissions-Policy"] = "camera=(self), microphone=(self), display-capture=(self), geolocation=(), payment=(), usb=()"
     headers["Content-Security-Policy"] = content_security_policy(options, request.get(CSP_NONCE), request.host)
     headers.setdefault("Cache-Control", "no-store")
     if options.tls:

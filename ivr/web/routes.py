@@ -31,6 +31,7 @@ from ivr.web.device_routes import DEVICE_ROUTES
 from ivr.web.knowledge import KNOWLEDGE_ROUTES
 from ivr.web.live_drafts import DRAFT_ROUTES
 from ivr.web.own_day import OWN_DAY_ROUTES
+from ivr.web.pictures import PICTURE_ROUTES
 from ivr.web.provisioning import PROVISIONING_ROUTES
 from ivr.web.quality import QUALITY_ROUTES
 from ivr.web.query import (
@@ -222,6 +223,7 @@ ROUTES: tuple[Route, ...] = (
     *DRAFT_ROUTES,
     *UNMASKING_ROUTES,
     *CASE_ROUTES,
+    *PICTURE_ROUTES,
     *RETENTION_ROUTES,
     Route(
         "GET",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,9 +18,10 @@ from ivr.demo.phone import PhoneAccount, ScriptedPhone
 from tests.e2e.desk import DeskHotline, desk_browser, desk_hotline, leaves, operator_signs_in, shot, sits_down, sound, state
 from tests.e2e.journeys import command, filled_order
 from tests.e2e.journeys import state as call_state
+from tests.e2e.listening import hears_prompt
 from tests.e2e.village import HEAD, frames, registered, secret_of, sees, village_call
 
-pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(600)]
 
 DEVICE = "v-640105001-L01-1"
 _PICTURE = """async () => {
@@ -31,7 +33,7 @@ _PICTURE = """async () => {
     })
     for (const sender of c.getSenders()) {
       if (sender.track?.kind !== 'video' || sender.track.readyState !== 'live') continue
-      found.shown = sender.track instanceof CanvasCaptureMediaStreamTrack ? 'card' : 'camera'
+      found.shown = sender.track instanceof CanvasCaptureMediaStreamTrack ? 'card' : sender.track.getSettings().displaySurface ? 'screen' : 'camera'
     }
   }
   found.filming = window.filmed.some((track) => track.readyState === 'live')
@@ -104,7 +106,7 @@ async def rings(office: DeskHotline, client: HotlineClient, page: Page, phone: S
 
 async def test_a_village_is_answered_by_sound_and_a_card_then_seen_face_to_face(office: DeskHotline, secret: str) -> None:
     known: set[str] = set()
-    async with desk_browser(office) as page, office.client() as client, village(office, secret) as phone:
+    async with desk_browser(office) as page, office.client() as client, village(office, secret, keep_sound=True) as phone:
         await at_the_desk(office, page, "shi")
         linked_id = await rings(office, client, page, phone, known)
         await expect(page.get_by_test_id("offers-video")).to_be_visible()
@@ -130,6 +132,7 @@ async def test_a_village_is_answered_by_sound_and_a_card_then_seen_face_to_face(
         await asyncio.gather(sees(phone, before[0] + 100), decodes(page, before[1] + 20))
         await shot(page, "desk_village_camera")
         assert await page.evaluate("document.documentElement.scrollWidth") <= 1366
+        kept = await shares_and_takes_a_picture(office, page, phone)
         await page.get_by_test_id("hold").click()
         await expect(page.get_by_test_id("camera")).to_be_disabled()
         await page.get_by_test_id("hold").click()
@@ -147,12 +150,18 @@ async def test_a_village_is_answered_by_sound_and_a_card_then_seen_face_to_face(
         await state(page, "wrapUp")
         await expect(page.get_by_test_id("desk-video")).to_have_count(0)
         assert not (await picture(page))["filming"], "the end of the call closes the camera"
+        await page.get_by_test_id("desk-ready").click()
         order = await filled_order(client, linked_id)
         assert order["channel"] == "village_video"
         assert [o["number"] for o in client.orders.values() if linked_id in o["calls"]] == [order["number"]]
-        await page.get_by_test_id("desk-ready").click()
         await page.get_by_role("link", name="工单", exact=True).click()
         await page.locator(f'a[href="/orders/{order["number"]}"]').first.click()
+        await page.get_by_test_id("order-pictures").get_by_role("button", name="打开").click()
+        pictures = page.get_by_test_id("order-pictures")
+        await pictures.get_by_test_id("unmask-reason").fill("核对材料")
+        await pictures.get_by_test_id("unmask").click()
+        await expect(page.get_by_test_id("picture-shown")).to_have_js_property("naturalWidth", kept["width"], timeout=15_000)
+        await shot(page, "order_pictures")
         await page.get_by_test_id("village-call").click()
         await phone.wait_for(lambda e: e.get("type") == "CALL_INCOMING", within_s=40)
         await shot(page, "order_village_call")
@@ -221,6 +230,35 @@ async def test_a_covered_camera_ends_no_call_and_a_page_that_is_gone_does(office
                 await asyncio.sleep(0.5)
         await phone.hang_up()
         assert (await filled_order(client, linked_id))["channel"] == "village_video"
+
+
+async def shares_and_takes_a_picture(office: DeskHotline, page: Page, phone: ScriptedPhone) -> dict[str, Any]:
+    """A window in place of the camera and back; then the villager is asked, and what the camera shows is kept. What was kept."""
+    await page.get_by_test_id("share").click()
+    await expect(page.get_by_test_id("sharing")).to_be_visible(timeout=15_000)
+    assert (await picture(page))["shown"] == "screen"
+    await sees(phone, await frames(phone) + 3)
+    await shot(page, "desk_village_sharing")
+    await page.get_by_test_id("share").click()
+    await expect(page.get_by_test_id("sharing")).to_have_count(0)
+    assert (await picture(page))["shown"] == "camera", "what was shown before"
+    await page.keyboard.press("F1")
+    await expect(page.get_by_test_id("picture-asking")).to_be_visible()
+    await shot(page, "desk_village_asking")
+    await hears_prompt(office, phone, "louder/village-picture-ask", within_s=40)
+    await page.keyboard.press("F1")
+    await expect(page.get_by_test_id("picture-look")).to_be_visible()
+    await shot(page, "desk_village_picture")
+    async with page.expect_response(lambda told: told.url.endswith("/pictures")) as answered:
+        await page.get_by_test_id("picture-keep").click()
+    told = await (await answered.value).json()
+    assert "width" in told, told
+    await expect(page.get_by_test_id("picture-done")).to_be_visible()
+    size = await page.evaluate("(() => { const v = document.querySelector('[data-testid=video-far]'); return [v.videoWidth, v.videoHeight] })()")
+    assert [told["width"], told["height"]] == size, "as large as it came"
+    (file,) = (office.settings.recordings_dir / "pictures").rglob("*.*")
+    assert hashlib.sha256(file.read_bytes()).hexdigest() == told["sha256"] and file.stat().st_mode & 0o777 == 0o640
+    return dict(told)
 
 
 async def talked_s(office: DeskHotline) -> int:

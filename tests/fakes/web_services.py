@@ -47,6 +47,7 @@ from tests.fakes.one_desk import OneDesk
 from tests.fakes.one_device import OneDevice
 from tests.fakes.one_knowledge import ONE_KNOWLEDGE
 from tests.fakes.one_partner import ONE_PARTNER
+from tests.fakes.one_picture import OnePicture
 from tests.fakes.one_privacy import ONE_PRIVACY
 from tests.fakes.one_quality import OneQuality
 from tests.fakes.one_roster import ONE_ROSTER
@@ -251,7 +252,7 @@ def fake_services() -> WebServices:
         OneCall(), OneToken(), ListAudit(), QuietFeed(), FileArchive(), TwoCodes(), OneText(), ONE_PARTNER, OneTime(), OneStatistic(COUNTED),
         OneDesk(ORDER.number, T0), ONE_SEAT, OneDevice(), ONE_SUPERVISION, OneRisk(), OneCorrection(), ONE_ANALYSIS, OneAdviser(),
         OneAddress(), OneFactor(), OneSession(), ONE_PRIVACY, quality=OneQuality(), tasks=OneTask(ORDER.number),
-        knowledge=ONE_KNOWLEDGE, roster=ONE_ROSTER, composer=SHIPPED_INTAKE,
+        knowledge=ONE_KNOWLEDGE, roster=ONE_ROSTER, composer=SHIPPED_INTAKE, pictures=OnePicture(),
     )
 
 

@@ -45,6 +45,8 @@ from ivr.storage.knowledge import PostgresKnowledge
 from ivr.storage.order_life import PostgresOrderDesk
 from ivr.storage.outbox import PostgresOutbox
 from ivr.storage.own_day import DeskSeat, PostgresOwnDays
+from ivr.storage.picture_files import PictureFiles
+from ivr.storage.pictures import PostgresPictures
 from ivr.storage.provisioning import PostgresProvisioning
 from ivr.storage.quality_reviews import PostgresQualityDesk
 from ivr.storage.risk import PostgresRisks
@@ -148,6 +150,7 @@ async def site(
             advisers=PostgresAdvisers(pool, {}),
             provisioning=Provisioner(PostgresProvisioning(pool, 72), PhoneFiles(b"k" * 32, "10.1.2.3", 5060), ORIGIN),
             second_factors=accounts.second_factors,
+            pictures=PostgresPictures(pool, PictureFiles(replace(OPTIONS, **options).recordings_dir)),
             privacy=privacy_services(Settings(), pool),
             sessions=PostgresSessions(pool, (policy or LoginPolicy()).idle),
         )

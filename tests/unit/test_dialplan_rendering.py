@@ -121,7 +121,7 @@ def test_the_rich_exchange_in_short() -> None:
         "from-seat", "seat-rings", "joined", "transfer", "consult", "consult-failed", "returned", "supervision", "taken-over",
         "talk-over", "held", "seat-left", "nuisance", "nuisance-advice", "nuisance-listed", "recording-pause", "confidential",
         "duty", "duty-road-mobile-one", "duty-road-county",
-        "from-village", "louder", "village", "village-adviser", "village-duty", "ask-village-duty", "village-any", "village-station", "village-media", "village-seen", "village-whisper", "village-whispered",
+        "from-village", "louder", "village", "village-adviser", "village-duty", "ask-village-duty", "village-any", "village-station", "village-media", "village-seen", "village-whisper", "village-whispered", "village-picture",
         "self-test", "self-test-answers", "end-self-test",
     }
     assert {s.extension for s in found if s.context == "from-trunk-carrier"} == {"12348", "0951612348"}
@@ -153,7 +153,7 @@ def test_operators_transfer_to_listed_extensions_and_only_they_have_keys() -> No
     keys = sections(files["features.conf"])
     assert keys["featuremap"] == {"blindxfer": ["*1"], "atxfer": ["*2"]} and keys["applicationmap"] == {
         "nuisance": ["*7,peer,Gosub(nuisance,s,1)"], "pause": ["*8,peer,Gosub(recording-pause,s,1)"],
-        "confidential": ["*6,peer,Gosub(confidential,s,1)"],
+        "confidential": ["*6,peer,Gosub(confidential,s,1)"], "picture": ["*5,peer,Gosub(village-picture,s,1)"],
     }
 
 

@@ -52,6 +52,17 @@ export async function camera(): Promise<MediaStreamTrack> {
   return track
 }
 
+/** A window or the screen, as the person at the desk chooses it: sharp rather than smooth, and no larger than a village's phone shows. */
+export async function screen(): Promise<MediaStreamTrack> {
+  const stream = await navigator.mediaDevices.getDisplayMedia({
+    video: { width: { max: 1280 }, height: { max: 720 }, frameRate: { ideal: 5, max: 10 } }, audio: false,
+  })
+  const track = stream.getVideoTracks()[0]
+  if (!track) throw new Error('nothing to share')
+  track.contentHint = 'detail'
+  return track
+}
+
 const FIRST_KEY_FRAMES_MS = [1500, 3000, 6000] as const
 const KEY_FRAME_EVERY_MS = 10_000
 

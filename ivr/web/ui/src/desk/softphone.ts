@@ -3,7 +3,7 @@ import { UA, WebSocketInterface } from 'jssip'
 import type { IncomingRTCSessionEvent, RTCSessionEvent } from 'jssip/lib/UA'
 import type { RTCSession } from 'jssip/lib/RTCSession'
 import type { SeatAccess } from './api'
-import { camera, card, keyFrames, offersVideo, type Card } from './picture'
+import { camera, card, keyFrames, offersVideo, screen, type Card } from './picture'
 
 export type LinePhase = 'none' | 'ringing' | 'calling' | 'talking'
 
@@ -21,9 +21,11 @@ export interface Line {
   video: boolean
   /** The operator's camera is on; otherwise the far end sees a card that says so. */
   camera: boolean
+  /** The far end sees a window or the screen of this desk. */
+  sharing: boolean
 }
 
-export const NO_LINE: Line = { phase: 'none', linkedId: '', number: '', outgoing: false, held: false, muted: false, since: 0, video: false, camera: false }
+export const NO_LINE: Line = { phase: 'none', linkedId: '', number: '', outgoing: false, held: false, muted: false, since: 0, video: false, camera: false, sharing: false }
 
 export interface PhoneNews {
   registered: (registered: boolean, why: string) => void
@@ -46,6 +48,7 @@ export class Softphone {
   private line: Line = NO_LINE
   private card: Card | null = null
   private filmed: MediaStreamTrack | null = null
+  private shared: MediaStreamTrack | null = null
   private sender: RTCRtpSender | null = null
   private endKeyFrames: (() => void) | null = null
   private far: MediaStream | null = null
@@ -99,14 +102,37 @@ export class Softphone {
     if (on) {
       const filmed = await camera()
       if (this.sender !== sender || this.filmed) return filmed.stop()
+      this.stopSharing()
       this.filmed = filmed
       await sender.replaceTrack(filmed)
     } else {
-      await sender.replaceTrack(this.card.track)
+      if (!this.shared) await sender.replaceTrack(this.card.track)
       this.stopFilming()
     }
     if (this.sender !== sender) return
-    this.tell({ camera: on })
+    this.tell({ camera: on, sharing: this.shared !== null })
+    this.tellPicture()
+  }
+
+  /**
+   * Show a window or the screen in place of the camera or the card, and go back to what was shown before. It also ends by the browser's
+   * own button, or when the window is closed. Rejects when nothing was chosen.
+   */
+  async setSharing(on: boolean): Promise<void> {
+    const sender = this.sender
+    if (!sender || !this.card || on === this.line.sharing) return
+    if (on) {
+      const shared = await screen()
+      if (this.sender !== sender || this.shared) return shared.stop()
+      this.shared = shared
+      shared.addEventListener('ended', () => { if (this.shared === shared) this.setSharing(false).catch(() => undefined) })
+      await sender.replaceTrack(shared)
+    } else {
+      this.stopSharing()
+      await sender.replaceTrack(this.filmed ?? this.card.track)
+    }
+    if (this.sender !== sender) return
+    this.tell({ sharing: on })
     this.tellPicture()
   }
 
@@ -188,8 +214,13 @@ export class Softphone {
   }
 
   private tellPicture(): void {
-    const own = this.filmed ?? this.card?.track
+    const own = this.shared ?? this.filmed ?? this.card?.track
     this.news.picture(this.far, own ? new MediaStream([own]) : null)
+  }
+
+  private stopSharing(): void {
+    this.shared?.stop()
+    this.shared = null
   }
 
   private stopFilming(): void {
@@ -200,6 +231,7 @@ export class Softphone {
   private endPicture(): void {
     this.endKeyFrames?.()
     this.endKeyFrames = null
+    this.stopSharing()
     this.stopFilming()
     this.card?.stop()
     this.card = null

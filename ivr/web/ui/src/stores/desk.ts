@@ -11,7 +11,7 @@ import { useLive } from './live'
 
 const KEPT = 'ivr.desk.seat'
 const CALL_KEPT = 'ivr.desk.call'
-const QUIET: Line = { phase: 'none', linkedId: '', number: '', outgoing: false, held: false, muted: false, since: 0, video: false, camera: false }
+const QUIET: Line = { phase: 'none', linkedId: '', number: '', outgoing: false, held: false, muted: false, since: 0, video: false, camera: false, sharing: false }
 /** Somebody who moved within this time works here, and the session goes on. */
 const PRESENT_MS = 60_000
 /** A page that was just reloaded lets go of the desk a moment later. */
@@ -36,6 +36,9 @@ export const useDesk = defineStore('desk', () => {
   const far = shallowRef<MediaStream | null>(null)
   const own = shallowRef<MediaStream | null>(null)
   const cameraRefused = ref(false)
+  const shareRefused = ref(false)
+  /** Counts the key for a picture: what it means is the video panel's. */
+  const pictureKey = ref(0)
   /** A supervisor who just asked to be on a call is rung, and answers by having asked. */
   let expectsWatchUntil = 0
   let phone: Softphone | null = null
@@ -191,6 +194,16 @@ export const useDesk = defineStore('desk', () => {
     }
   }
 
+  /** Shows a window or the screen to the far end, or what was shown before; who chooses none leaves everything as it is. */
+  async function share(on: boolean): Promise<void> {
+    shareRefused.value = false
+    try {
+      await phone?.setSharing(on)
+    } catch {
+      shareRefused.value = true
+    }
+  }
+
   function keep(what: string, value: string): void {
     try {
       if (value) sessionStorage.setItem(what, value)
@@ -208,11 +221,13 @@ export const useDesk = defineStore('desk', () => {
   }
 
   return {
-    seat, line, linkedId, registered, trouble, problem, busy, microphone, now, far, own, cameraRefused, take, again, leave, pause,
+    seat, line, linkedId, registered, trouble, problem, busy, microphone, now, far, own, cameraRefused, shareRefused, pictureKey, take, again, leave, pause,
     watching: computed(() => isWatch(line.value)),
     expectWatch: () => { expectsWatchUntil = Date.now() + WATCH_RINGS_MS },
     answer: () => phone?.answer(),
     film,
+    share,
+    picture: () => { pictureKey.value += 1 },
     hangUp: () => phone?.hangUp(),
     hold: () => phone?.setHold(!line.value.held),
     mute: () => phone?.setMute(!line.value.muted),

@@ -81,5 +81,12 @@ export const enOrders: Record<keyof typeof zhOrders, string> = {
   'order.extended': 'Extended',
   'order.returned': 'Returned {n}×',
   'order.untilNow': 'due {due}',
+  'order.pictures': 'Documents taken',
+  'order.pictureConsent': 'Asked {time}; the villager agreed',
+  'order.pictureOpen': 'Open',
+  'order.pictureClose': 'Close',
+  'order.pictureGone': 'Its time was over: deleted',
+  'order.pictureReason': 'Numbers in a picture cannot be covered: say why you need it, then it opens.',
+  'order.pictureAudited': 'Every opening is on record.',
   'field.remark': 'Remark',
 }

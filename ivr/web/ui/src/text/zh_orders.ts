@@ -80,5 +80,12 @@ export const zhOrders = {
   'order.extended': '已延期',
   'order.returned': '退回 {n} 次',
   'order.untilNow': '期限 {due}',
+  'order.pictures': '拍下的材料',
+  'order.pictureConsent': '{time} 问过村民，村民同意',
+  'order.pictureOpen': '打开',
+  'order.pictureClose': '收起',
+  'order.pictureGone': '保存期满，已删除',
+  'order.pictureReason': '图片里的号码遮不住，写明理由后打开。',
+  'order.pictureAudited': '每次打开都有记录。',
   'field.remark': '备注',
 }
