@@ -7,7 +7,7 @@ import re
 from urllib.parse import parse_qs, urlparse
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from ivr.demo.client import HotlineClient
 from tests.e2e.hotline import RunningHotline
@@ -26,6 +26,47 @@ async def fits(page: Page, width: int, height: int) -> None:
         ".filter(e => e.scrollWidth > e.parentElement.clientWidth + 1).length"
     )
     assert cut == 0
+
+
+WATCH = """() => {
+  const parts = '.tiles > *, .tiles [data-testid=tile-value], .queues > *, .places > *, .places canvas, [data-testid=wall-orders]'
+  const watched = [...document.querySelectorAll(parts)]
+  const seen = window.flicker = { watched, gone: [], shifts: [], changes: 0 }
+  new MutationObserver((records) => {
+    seen.changes += records.length
+    for (const node of records.flatMap((record) => [...record.removedNodes])) {
+      if (watched.some((kept) => node === kept || node.contains(kept))) seen.gone.push(node.outerHTML)
+    }
+  }).observe(document.querySelector('.wall'), { childList: true, subtree: true, characterData: true })
+  seen.observer = new PerformanceObserver((list) => seen.take(list.getEntries()))
+  seen.take = (entries) => { for (const entry of entries) {
+    seen.shifts.push([entry.value, ...entry.sources.map((source) => source.node?.outerHTML ?? '')])
+  } }
+  seen.observer.observe({ type: 'layout-shift', buffered: false })
+  return [watched.length, document.querySelectorAll('.places canvas').length]
+}"""
+SEEN = """() => {
+  const seen = window.flicker
+  seen.take(seen.observer.takeRecords())
+  return { gone: seen.gone, lost: seen.watched.filter((node) => !node.isConnected).length, shifts: seen.shifts, changes: seen.changes }
+}"""
+
+
+class Heated:
+    """The wall's figures as they are, with a village that has one order more at every reading: its chart is drawn again."""
+
+    def __init__(self) -> None:
+        self.times = 0
+
+    async def answer(self, route: Route) -> None:
+        response = await route.fetch()
+        figures = await response.json()
+        self.times += 1
+        figures["heat"] |= {
+            "columns": [{"code": "consultation", "name": "法律咨询"}], "further_places": 0,
+            "places": [{"code": "640105001", "name": "西花园路街道", "orders": [self.times]}],
+        }
+        await route.fulfill(response=response, json=figures)
 
 
 async def one_call(hotline: RunningHotline, client: HotlineClient, number: str) -> str:
@@ -52,10 +93,16 @@ async def test_the_wall_counts_a_real_call_and_shows_who_waits(
     number = f"1389512{width}"
     async with browser_page(width, height) as page:
         await sign_in(hotline, page)
+        drawn = Heated()
+        await page.route("**/api/v1/statistics/wall*", drawn.answer)
         await page.goto(f"{hotline.url}/wall")
         value = page.get_by_test_id("tile-today").get_by_test_id("tile-value")
         await expect(value).to_have_text(re.compile(r"^\d+$"), timeout=15_000)
         before = int(await value.inner_text())
+        await expect(page.locator(".places canvas").first).to_be_visible(timeout=15_000)
+        first_drawn = drawn.times
+        parts, charts = await page.evaluate(WATCH)
+        assert parts >= 6 + 6 + 1 + 1 and charts >= 1
         async with hotline.caller(number) as caller:
             await caller.dial("12348")
             await state(client, await arrival(client, number), "queued")
@@ -70,6 +117,10 @@ async def test_the_wall_counts_a_real_call_and_shows_who_waits(
         await expect(page.get_by_test_id("wall-orders")).to_contain_text("待核对")
         await expect(page.get_by_test_id("wall-unbalanced")).to_have_count(0)
         await fits(page, width, height)
+        # What changed meanwhile is text and drawing: no part was taken out and put in again, none moved.
+        assert drawn.times > first_drawn
+        seen = await page.evaluate(SEEN)
+        assert seen["changes"] > 0 and (seen["gone"], seen["lost"], seen["shifts"]) == ([], 0, []), seen
 
 
 async def test_a_wall_that_reads_nothing_new_says_since_when(hotline: RunningHotline) -> None:

@@ -20,7 +20,6 @@ export const enFigures: Record<keyof typeof zhFigures, string> = {
   'wall.waiting': 'Waiting',
   'wall.longest': 'Longest wait',
   'wall.orders': 'Orders',
-  'wall.noOrders': 'No order in hand',
   'wall.yellow': 'yellow',
   'wall.red': 'red',
   'wall.cardsFormula': 'yellow: due within a working day; red: overdue',

@@ -18,7 +18,6 @@ export const zhFigures = {
   'wall.waiting': '等待',
   'wall.longest': '最长等待',
   'wall.orders': '工单',
-  'wall.noOrders': '没有在办的工单',
   'wall.yellow': '黄牌',
   'wall.red': '红牌',
   'wall.cardsFormula': '黄牌：一个工作日内到期；红牌：已超期',
