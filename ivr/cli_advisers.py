@@ -87,6 +87,20 @@ def void(number: int, reason: Annotated[str, typer.Option(help="Why, for those w
     out.print(f"[green]✓[/green] 编号 {number} 已作废")
 
 
+@advisers_app.command("absences")
+def absences(month: Annotated[datetime, typer.Argument(formats=["%Y-%m"], help="As 2026-11.")]) -> None:
+    """Show the duties of a month at which there is no trace of the adviser, and which of them a supervisor excused."""
+    first = date(month.year, month.month, 1)
+    after = date(month.year + month.month // 12, month.month % 12 + 1, 1)
+    found = _with_advisers(lambda advisers, _: advisers.absences(first, after))
+    table = Table("工号", "姓名", "排班", "缺勤")
+    for a in found:
+        start, end = (moment.astimezone(SHANGHAI) for moment in (a.starts_at, a.ends_at))
+        why = f"已说明：{a.reason}" if a.excused_by else "未说明"
+        table.add_row(a.adviser, Text(a.name), f"{start:%m-%d %H:%M}–{end:%H:%M}", Text(why))
+    out.print(table if found else f"{month:%Y-%m} 没有缺勤")
+
+
 @advisers_app.command("report")
 def report(
     month: Annotated[datetime, typer.Argument(formats=["%Y-%m"], help="As 2026-11.")],

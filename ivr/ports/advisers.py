@@ -45,6 +45,21 @@ class WorkEntry:
     voided_why: str
 
 
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """A duty that is over and of which there is no trace of its adviser: seat, answered call, visit or lecture of that day.
+
+    ``reason`` and ``excused_by`` are '' until a supervisor excuses it.
+    """
+
+    adviser: str
+    name: str
+    starts_at: datetime
+    ends_at: datetime
+    reason: str
+    excused_by: str
+
+
 class AdviserDesk(Protocol):
     """Hours and entries; each act is written with its audit row, or not at all."""
 
@@ -66,4 +81,12 @@ class AdviserDesk(Protocol):
 
     async def void(self, number: int, actor: str, reason: str) -> None:
         """Count it no more. Raises NotFound; CallerFault without a reason or when it is void already."""
+        ...
+
+    async def absences(self, start: date, end: date) -> Sequence[Absence]:
+        """Of village advisers, by adviser and time, for duties that began on the Shanghai days from ``start`` to before ``end``."""
+        ...
+
+    async def excuse(self, adviser: str, starts_at: datetime, reason: str, actor: str) -> None:
+        """Excuse one absence; audited. NotFound when there is none; CallerFault without a reason or when it is excused already."""
         ...

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from ivr.domain.adviser_hours import Work, checked_work
 from ivr.domain.device import checked_reason
 from ivr.domain.errors import CallerFault, NotFound
 from ivr.domain.worktime import SHANGHAI
-from ivr.ports.advisers import VillageHours, WorkEntry
+from ivr.ports.advisers import Absence, VillageHours, WorkEntry
 from ivr.storage.audit import append_row
 from ivr.storage.database import transaction
 
@@ -44,6 +44,24 @@ SELECT p.code AS village, p.name, coalesce(t.name, '') AS town_name, coalesce(a.
 FROM place p LEFT JOIN place t ON t.code = p.town_code AND t.kind = 'town' LEFT JOIN adviser a ON a.village = p.code
 LEFT JOIN spoken s ON s.village = p.code LEFT JOIN done d ON d.village = p.code
 WHERE p.kind = 'village' AND p.status = 'confirmed' ORDER BY p.code
+"""
+
+# Who is on duty for several specialities at once has one duty. Paused is not there: a phone left registered overnight is.
+_ABSENCES = """
+WITH seat AS (SELECT * FROM unnest($3::text[], $4::text[]) AS s (interface, number))
+SELECT d.work_number AS adviser, max(d.name) AS name, d.starts_at, d.ends_at, coalesce(e.reason, '') AS reason,
+    coalesce(e.excused_by, '') AS excused_by
+FROM duty d LEFT JOIN absence_excuse e ON e.work_number = d.work_number AND e.starts_at = d.starts_at
+WHERE d.starts_at >= $1 AND d.starts_at < $2 AND d.ends_at <= clock_timestamp()
+    AND EXISTS (SELECT FROM device v WHERE v.adviser = d.work_number)
+    AND NOT EXISTS (SELECT FROM seat_time t JOIN seat ON seat.interface = t.interface WHERE seat.number = d.work_number
+        AND t.activity <> 'paused' AND t.began_at < d.ends_at AND coalesce(t.ended_at, t.seen_at) > d.starts_at)
+    AND NOT EXISTS (SELECT FROM call c LEFT JOIN seat ON seat.interface = c.member_interface
+        WHERE c.answered_at >= d.starts_at AND c.answered_at < d.ends_at
+        AND (seat.number = d.work_number OR c.queue = 'lawyer-' || d.work_number))
+    AND NOT EXISTS (SELECT FROM adviser_work w WHERE w.adviser = d.work_number AND w.voided_at IS NULL
+        AND w.day BETWEEN (d.starts_at AT TIME ZONE 'Asia/Shanghai')::date AND (d.ends_at AT TIME ZONE 'Asia/Shanghai')::date)
+GROUP BY d.work_number, d.starts_at, d.ends_at, e.reason, e.excused_by ORDER BY 1, 3, 4 LIMIT 2000
 """
 
 
@@ -129,6 +147,32 @@ class PostgresAdvisers:
                 "UPDATE adviser_work SET voided_at = now(), voided_by = $2, voided_why = $3 WHERE id = $1", number, actor, why
             )
             await append_row(connection, actor, "adviser_work.voided", f"{row['village']}/{number}", {"reason": why})
+
+    async def absences(self, start: date, end: date) -> Sequence[Absence]:
+        """See the port; at most 2000."""
+        first, last = (datetime(d.year, d.month, d.day, tzinfo=SHANGHAI) for d in (start, end))
+        async with transaction(self._pool) as connection:
+            return await self._absences(connection, first, last)
+
+    async def excuse(self, adviser: str, starts_at: datetime, reason: str, actor: str) -> None:
+        """See the port."""
+        why = checked_reason(reason)
+        async with transaction(self._pool) as connection:
+            found = await self._absences(connection, starts_at, starts_at + timedelta(microseconds=1))
+            if adviser not in {a.adviser for a in found}:
+                raise NotFound(f"{adviser[:20]} has no absence from a duty that began then")
+            written = await connection.fetchval(
+                "INSERT INTO absence_excuse (work_number, starts_at, reason, excused_by) VALUES ($1, $2, $3, $4)"
+                " ON CONFLICT DO NOTHING RETURNING true", adviser, starts_at, why, actor,
+            )
+            if not written:
+                raise CallerFault("this absence is excused already")
+            told: dict[str, str | int] = {"starts_at": starts_at.astimezone(SHANGHAI).isoformat(), "reason": why}
+            await append_row(connection, actor, "adviser_absence.excused", adviser, told)
+
+    async def _absences(self, connection: Connection, first: datetime, last: datetime) -> list[Absence]:
+        rows = await connection.fetch(_ABSENCES, first, last, list(self._seats), list(self._seats.values()))
+        return [Absence(**dict(r)) for r in rows]
 
 
 async def _village(connection: Connection, village: str) -> None:

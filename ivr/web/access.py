@@ -18,6 +18,7 @@ Permission = Literal[
     "desk.use", "seats.supervise", "risks.decide", "transcripts.correct", "warnings.sign", "devices.read", "devices.write",
     "quality.own", "quality.score", "tasks.read", "tasks.work", "knowledge.read", "knowledge.write", "roster.write",
     "sessions.revoke", "calls.unmask", "orders.unmask", "cases.export", "retention.read", "holds.write",
+    "absences.excuse",
 ]
 
 _READER: frozenset[Permission] = frozenset(
@@ -33,7 +34,7 @@ ACCESS: dict[str, frozenset[Permission]] = {
         "orders.assign", "recordings.play", "nuisance.read", "appointments.write", "deliveries.read", "desk.use", "devices.read",
         "quality.own", "quality.score", "tasks.read", "tasks.work", "knowledge.write", "roster.write",
         "transcripts.correct", "risks.decide", "seats.supervise", "warnings.sign", "calls.unmask", "orders.unmask", "cases.export",
-        "retention.read", "holds.write",
+        "retention.read", "holds.write", "absences.excuse",
     },
     "administrator": _READER | {
         "recordings.play", "nuisance.read", "appointments.write", "deliveries.read", "devices.read", "devices.write",

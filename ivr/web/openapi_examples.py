@@ -26,6 +26,7 @@ BODIES: Final[Mapping[str, Mapping[str, Any]]] = {
     "ForcedState": {"state": "signed_out", "reason": "下班未签出"},
     "MessageWish": {"text": "请在十分钟内补记地点"},
     "WorkWish": {"adviser": "8001", "kind": "visit", "day": "2026-11-20", "minutes": 90, "evidence": "走访记录 2026-11-20"},
+    "ExcuseWish": {"adviser": "8001", "starts_at": "2026-11-20T08:30:00+08:00", "reason": "区里开庭，已换班"},
     "VoidWish": {"reason": "重复登记"},
     "RiskDecision": {"decision": "false", "reason": "引用电视剧台词"},
     "CorrectionWish": {"speaker": "caller", "start_s": 12.48, "reads": "正被报", "text": "镇北堡"},

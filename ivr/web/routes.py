@@ -20,6 +20,7 @@ from ivr.web import (
     statistics_models,
     stream,
 )
+from ivr.web.absences import ABSENCE_ROUTES
 from ivr.web.account import ACCOUNT_ROUTES
 from ivr.web.adviser_routes import ADVISER_ROUTES
 from ivr.web.analysis_routes import ANALYSIS_ROUTES
@@ -213,6 +214,7 @@ ROUTES: tuple[Route, ...] = (
     ),
     *DEVICE_ROUTES,
     *ADVISER_ROUTES,
+    *ABSENCE_ROUTES,
     *PROVISIONING_ROUTES,
     *ANALYSIS_ROUTES,
     *SUPERVISION_ROUTES,

@@ -1,11 +1,14 @@
-"""Advisers' hours on the page and on the command line: a visit is entered with its proof, voided with a reason, and in the month's report."""
+"""Advisers' hours on the page and on the command line: a visit is entered with its proof, voided with a reason, and in the month's report.
+
+A duty of yesterday at which nobody was is listed.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import os
 from collections.abc import AsyncIterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -34,6 +37,10 @@ async def product() -> AsyncIterator[RunningHotline]:
 
 async def test_a_visit_is_entered_voided_and_reported(product: RunningHotline, tmp_path: Path) -> None:
     today = datetime.now(SHANGHAI)
+    missed = today - timedelta(days=1)
+    duty = product.folder / "duty.csv"
+    duty.write_text(f"work_number,name,speciality,from,to\n8001,赵律师,婚姻家庭,{missed:%Y-%m-%d} 09:00,{missed:%Y-%m-%d} 11:00\n")
+    await product.cli("roster", "import", str(duty))
     async with browser_page() as page:
         await sign_in(product, page)
         await page.goto(f"{product.url}/devices?view=hours")
@@ -48,6 +55,10 @@ async def test_a_visit_is_entered_voided_and_reported(product: RunningHotline, t
         await page.get_by_test_id("work-enter").click()
         await expect(work).to_contain_text("走访 60 分钟 · 8001 · 签到表 12", timeout=15_000)
         await expect(row).to_contain_text("1.0")
+        await page.get_by_test_id("absence-month").fill(f"{missed:%Y-%m}")
+        await expect(page.get_by_test_id("absence-8001")).to_contain_text(f"{missed:%Y-%m-%d} 09:00–11:00", timeout=15_000)
+        await expect(page.get_by_test_id("absence-8001")).to_contain_text("未说明")
+        assert "未说明" in await product.cli("advisers", "absences", f"{missed:%Y-%m}")
         if folder := os.environ.get("IVR_SHOTS"):
             await page.screenshot(path=Path(folder) / "hours.png")
         assert await page.evaluate("document.documentElement.scrollWidth") <= 1366

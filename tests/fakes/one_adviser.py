@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 from ivr.domain.adviser_hours import Work, checked_work
 from ivr.domain.device import checked_reason
 from ivr.domain.errors import NotFound
-from ivr.ports.advisers import VillageHours, WorkEntry
+from ivr.ports.advisers import Absence, VillageHours, WorkEntry
 
 TODAY = date(2026, 11, 23)
 VILLAGE = "640105001-L01"
+T0 = datetime(2026, 11, 20, 0, 30, tzinfo=UTC)
 
 
 class OneAdviser:
@@ -36,6 +37,14 @@ class OneAdviser:
         checked_reason(reason)
         if number != 1:
             raise NotFound("There is no such entry.")
+
+    async def absences(self, start: date, end: date) -> list[Absence]:
+        return [Absence("8001", "王律师", T0, T0 + timedelta(hours=4), "", "")]
+
+    async def excuse(self, adviser: str, starts_at: datetime, reason: str, actor: str) -> None:
+        checked_reason(reason)
+        if (adviser, starts_at) != ("8001", T0):
+            raise NotFound("There is no such absence.")
 
     @staticmethod
     def _known(village: str) -> None:

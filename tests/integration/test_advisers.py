@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +10,7 @@ import pytest
 from ivr.domain.adviser_hours import Work
 from ivr.domain.device import DeviceFile
 from ivr.domain.errors import CallerFault, NotFound
+from ivr.domain.worktime import SHANGHAI
 from ivr.storage.advisers import PostgresAdvisers
 from ivr.storage.devices import PostgresDevices
 from ivr.storage.places import seed_places
@@ -110,3 +111,62 @@ async def test_hours_are_read_by_those_who_look_after_devices_and_entered_by_adm
         assert (await admin.post("/api/v1/adviser-work/99999999999999999999/void", json={"reason": "错"})).status == 404
         assert (await admin.post(f"/api/v1/adviser-work/{entry}/void", json={"reason": "错"})).status == 204
         assert (await (await reader.get("/api/v1/adviser-hours?year=2020")).json())["year"] == 2020
+
+
+AT = datetime(2026, 3, 2, 9, tzinfo=SHANGHAI)
+MARCH = (date(2026, 3, 1), date(2026, 4, 1))
+
+
+async def on_duty(pool: Pool, number: str, day: int, *, speciality: str = "labour", hours: int = 3) -> datetime:
+    starts = AT + timedelta(days=day)
+    await pool.execute("INSERT INTO duty VALUES ($1, $2, '王律师', $3, $4)", number, speciality, starts, starts + timedelta(hours=hours))
+    return starts
+
+
+async def test_an_absence_is_a_duty_without_a_trace_and_whoever_came_by_any_road_has_none(pool: Pool) -> None:
+    advisers = await desk(pool)
+    starts = [await on_duty(pool, "8001", day) for day in range(7)]
+    await on_duty(pool, "8001", 0, speciality="family")
+    await on_duty(pool, "8002", 0)  # on duty, and no village's adviser
+    seat = "INSERT INTO seat_time (interface, activity, began_at, seen_at, ended_at) VALUES ($1, $2, $3, $4, $4)"
+    hour = timedelta(hours=1)
+    await pool.execute(seat, "PJSIP/seat-three", "ready", starts[1] + hour, starts[1] + 2 * hour)
+    await pool.execute(seat, "PJSIP/seat-three", "paused", starts[2], starts[2] + 2 * hour)
+    await pool.execute(seat, "PJSIP/seat-three", "ready", starts[3] - 2 * hour, starts[3])
+    await pool.execute(seat, "PJSIP/seat-one", "ready", starts[3], starts[3] + hour)
+    await pool.execute(
+        "INSERT INTO call (linked_id, state, channel, arrived_at, answered_at, member_interface) VALUES ('t-1', 'ended', 'hotline', $1, $1, $2)",
+        starts[4] + hour, "PJSIP/seat-three",
+    )
+    work = "INSERT INTO adviser_work (village, adviser, kind, day, minutes, evidence, entered_by, voided_at) VALUES ($1, '8001', 'visit', $2, 60, 'x', 'a', $3)"
+    await pool.execute(work, VILLAGE, starts[5].date(), None)
+    await pool.execute(work, VILLAGE, starts[6].date(), AT)
+    found = await advisers.absences(*MARCH)
+    assert [(a.adviser, a.name, a.starts_at) for a in found] == [("8001", "王律师", starts[n]) for n in (0, 2, 3, 6)], "one for two specialities"
+    assert await advisers.absences(date(2026, 4, 1), date(2026, 5, 1)) == []
+    await pool.execute("INSERT INTO duty VALUES ('8001', 'labour', '王律师', now() - interval '1 hour', now() + interval '1 hour')")
+    today = await advisers.today()
+    assert await advisers.absences(today - timedelta(days=1), today + timedelta(days=2)) == [], "a duty that is not over is not missed"
+
+
+async def test_a_supervisor_excuses_an_absence_once_with_a_reason(web_database: WebDatabase) -> None:
+    async with site(web_database) as s, s.machine("supervisor") as chief, s.machine("administrator") as admin, s.machine("operator") as other:
+        await desk(s.pool)
+        starts, _ = await on_duty(s.pool, "8001", 0), await on_duty(s.pool, "8001", 1)
+        path = "/api/v1/adviser-absences"
+        told = await (await admin.get(f"{path}?month=2026-03")).json()
+        assert told["unexcused"] == {"8001": 2} and told["absences"][0]["day"] == "2026-03-02" and told["formula"]
+        assert (await other.get(path)).status == 403 and (await (await chief.get(path)).json())["absences"] == []
+        for wrong in ("2026-13", "2026-3", "x"):
+            assert (await chief.get(f"{path}?month={wrong}")).status == 400
+        wish = {"adviser": "8001", "starts_at": starts.isoformat(), "reason": "区里开庭，已换班"}
+        assert (await admin.post(path, json=wish)).status == 403, "who keeps the machines excuses nobody"
+        for change in ({"reason": ""}, {"reason": "x" * 201}, {"adviser": "x"}, {"starts_at": "2026-03-02T09:00:00"}, {"more": 1}):
+            assert (await chief.post(path, json=wish | change)).status == 400, change
+        for change in ({"adviser": "8003"}, {"starts_at": "2026-03-02T09:00:01+08:00"}, {"starts_at": "0001-01-01T00:00:00Z"}):
+            assert (await chief.post(path, json=wish | change)).status == 404, change
+        told = await (await chief.post(path, json=wish)).json()
+        assert told["unexcused"] == {"8001": 1} and (told["absences"][0]["excused"], told["absences"][0]["reason"]) == (True, wish["reason"])
+        assert (await chief.post(path, json=wish)).status == 400, "it is excused already"
+        row = await s.pool.fetchrow("SELECT object, detail::text AS detail FROM audit_event WHERE action = 'adviser_absence.excused'")
+        assert row["object"] == "8001" and "区里开庭" in row["detail"]

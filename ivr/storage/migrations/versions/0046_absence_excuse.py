@@ -1,0 +1,17 @@
+"""Duties at which nobody was seen, and who excused them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import op
+
+from ivr.storage.migrate import run_sql
+
+revision = "0046"
+down_revision = "0045"
+
+
+def upgrade() -> None:
+    """Forward only: a hotline's record is never migrated backwards."""
+    run_sql(op.get_bind(), Path(__file__).with_suffix(".sql"))
