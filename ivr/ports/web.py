@@ -38,7 +38,7 @@ from ivr.ports.supervision import SupervisionServices
 from ivr.ports.tasks import TaskDesk
 from ivr.ports.views import Views
 
-Topic = Literal["queue", "call", "order", "alarm", "seat", "risk", "task"]
+Topic = Literal["queue", "call", "order", "alarm", "seat", "risk", "task", "roster"]
 DatabaseState = Literal["away", "full", "read_only"]
 Track = Literal["caller", "operator", "both"]
 Tones = Mapping[Speaker, Sequence[tuple[float, float]]]

@@ -11,6 +11,7 @@ from ivr.domain.roster import Duty, RosterDiff, RosterFile, diff_roster
 from ivr.domain.shifts import Shift, StaleRoster, check_shift, read_id, roster_version, shifts_of
 from ivr.storage.audit import append_row
 from ivr.storage.database import transaction
+from ivr.storage.feed import append
 from ivr.storage.roster import DUTIES, PostgresRoster
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class PostgresShifts(PostgresRoster):
                 await append_row(connection, actor, "roster.import", f"{first}/{last}", {
                     "added": len(diff.added), "removed": len(diff.removed),
                 })
+                await append(connection, "roster", f"{first}/{last}")
         return diff, found
 
     async def add(self, shift: Shift, work_numbers: Collection[str], actor: str) -> None:
@@ -62,6 +64,7 @@ class PostgresShifts(PostgresRoster):
             check_shift(shift, work_numbers, await _beside(connection, shift))
             await _write(connection, shift)
             await append_row(connection, actor, "roster.shift_added", shift.id, _told(shift))
+            await append(connection, "roster", shift.id)
 
     async def change(self, shift_id: str, version: str, shift: Shift, work_numbers: Collection[str], actor: str) -> None:
         """See ivr.ports.roster.ShiftDesk."""
@@ -71,6 +74,7 @@ class PostgresShifts(PostgresRoster):
             check_shift(shift, work_numbers, await _beside(connection, shift))
             await _write(connection, shift)
             await append_row(connection, actor, "roster.shift_changed", shift_id, {"to": shift.id} | _told(shift))
+            await append(connection, "roster", shift_id)
 
     async def remove(self, shift_id: str, version: str, actor: str) -> None:
         """See ivr.ports.roster.ShiftDesk."""
@@ -78,6 +82,7 @@ class PostgresShifts(PostgresRoster):
             await connection.execute(_LOCK)
             shift = await _take_out(connection, shift_id, version)
             await append_row(connection, actor, "roster.shift_removed", shift_id, _told(shift))
+            await append(connection, "roster", shift_id)
 
 
 def _told(shift: Shift) -> dict[str, str | int | bool]:

@@ -23,6 +23,7 @@ from ivr.web.live_batch import Batch, Change, Key, frame
 from ivr.web.models import Alarm, LiveClock, LiveSnapshot, Wire
 from ivr.web.present import alarm, call_row, queue_status, work_order
 from ivr.web.risk import RiskChange
+from ivr.web.roster import RosterChange
 from ivr.web.supervision_models import SeatChange
 from ivr.web.tasks import TaskChange
 
@@ -329,6 +330,8 @@ class LiveHub:
             states["risk", risk] = (RiskChange(id=int(risk)),)
         for task in named.get("task", ()):
             states["task", task] = (TaskChange(id=task),)
+        for part in named.get("roster", ()):
+            states["roster", part] = (RosterChange(changed=part),)
         if "alarm" in named:
             for stored in await views.alarms_named(named["alarm"]):
                 states["alarm", stored.name] = (alarm(stored),)

@@ -19,12 +19,13 @@ from ivr.web.field_mask import MOST, PARAMETER, paths_of
 from ivr.web.openapi_examples import BODIES, PROBLEMS
 from ivr.web.problem_models import Problem
 from ivr.web.risk import RiskChange
+from ivr.web.roster import RosterChange
 from ivr.web.route import Route, problems_of
 from ivr.web.supervision_models import SeatChange
 from ivr.web.tasks import TaskChange
 
 _REF = "#/components/schemas/{model}"
-_STREAMED = (models.LiveSnapshot, models.Alarm, models.LiveClock, SeatChange, RiskChange, TaskChange)
+_STREAMED = (models.LiveSnapshot, models.Alarm, models.LiveClock, SeatChange, RiskChange, TaskChange, RosterChange)
 _PARTIAL = "Some"
 _MASK = {
     "name": PARAMETER, "in": "query", "required": False, "style": "form", "explode": False,
@@ -141,8 +142,8 @@ def _answer(status: int, kind: type[BaseModel] | str | None, masks: bool) -> dic
     elif kind == "text/event-stream":
         answer["description"] = (
             "Events: snapshot (LiveSnapshot), queue (QueueStatus), call (CallRow), order (WorkOrder), alarm (Alarm), "
-            "seat (SeatChange), risk (RiskChange), task (TaskChange), each with its number as id where it is stored; "
-            "clock (LiveClock) without."
+            "seat (SeatChange), risk (RiskChange), task (TaskChange), roster (RosterChange), each with its number as id where it "
+            "is stored; clock (LiveClock) without."
         )
         answer["content"] = {kind: {"schema": {"type": "string"}}}
     elif kind is not None:

@@ -40,6 +40,12 @@ _Person = Annotated[str, StringConstraints(pattern=r"^[0-9]{3,6}$")]
 _Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=40)]
 
 
+class RosterChange(Wire):
+    """On the live stream: the roster is different; ``changed`` is a shift's id or the days of a file, and is no content."""
+
+    changed: str
+
+
 class Shift(Wire):
     """One person's time on duty; ``version`` is what If-Match must hold, in quotes."""
 

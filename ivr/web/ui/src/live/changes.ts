@@ -33,6 +33,7 @@ export type Change =
   | { topic: 'seat'; value: { seat: string } }
   | { topic: 'risk'; value: { id: number } }
   | { topic: 'task'; value: { id: string } }
+  | { topic: 'roster'; value: { changed: string } }
 
 const standing = (a: Alarm): boolean => a.active
 
@@ -54,6 +55,7 @@ export function applyChange(view: LiveView, change: Change): void {
     case 'seat':
     case 'risk':
     case 'task':
+    case 'roster':
       return // told to who asks for more, not shown as it is
   }
   prune(view)

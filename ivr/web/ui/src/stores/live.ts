@@ -8,7 +8,7 @@ import {
 } from '../live/changes'
 import { freshness, REOPEN_AFTER_MS, ticksUntil, type StreamFacts } from '../live/freshness'
 
-const TOPICS = ['queue', 'call', 'order', 'alarm', 'seat', 'risk', 'task'] as const
+const TOPICS = ['queue', 'call', 'order', 'alarm', 'seat', 'risk', 'task', 'roster'] as const
 
 export const useLive = defineStore('live', () => {
   const view = shallowRef(emptyView())
