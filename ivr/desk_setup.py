@@ -7,15 +7,18 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ivr.domain.seat_state import SeatRules
+from ivr.domain.video_room import ADVISER, STATION
 from ivr.exchange_setup import credentials, database_url, seat_line, waiting_lines
 from ivr.pipeline.keep_seats import CommandCarrier, SeatKeeper
 from ivr.pipeline.watch_seats import LostSeatWatch
 from ivr.ports.desk import BrowserSeat, DeskServices, SeatControl, SeatLegs
+from ivr.ports.rooms import Third
 from ivr.settings import Settings
 from ivr.storage.database import connect
 from ivr.storage.desk import CHANNEL, PostgresCommands, PostgresSeats
 from ivr.storage.feed import PostgresFeed
 from ivr.storage.own_day import DeskSeat, PostgresOwnDays
+from ivr.storage.rooms import PostgresRooms
 
 if TYPE_CHECKING:
     from ivr.storage.database import Pool
@@ -70,4 +73,10 @@ async def desk_services(settings: Settings, pool: Pool) -> DeskServices:
     }
     port = settings.asterisk.wss_port if settings.web.tls != "off" else None
     phones = {s.name: DeskSeat(s.operator or s.name, "" if s.browser else s.work_number) for s in settings.seats}
-    return DeskServices(seats, PostgresSeats(pool), PostgresCommands(pool), port, days=PostgresOwnDays(pool, phones))
+    thirds = [Third(STATION, ""), Third(ADVISER, "")]
+    thirds += [Third(s.work_number, s.operator or s.name) for s in settings.seats if s.work_number]
+    thirds += [Third(d.extension, d.name) for d in settings.duty_numbers if d.extension and settings.trunks]
+    return DeskServices(
+        seats, PostgresSeats(pool), PostgresCommands(pool), port, days=PostgresOwnDays(pool, phones), rooms=PostgresRooms(pool),
+        thirds=thirds,
+    )

@@ -21,6 +21,7 @@ from ivr.domain.events import Fact, Source
 from ivr.domain.order_number import Channel
 from ivr.domain.parties import Parties
 from ivr.domain.recording_gaps import GapClock
+from ivr.domain.video_room import is_invitation
 from ivr.domain.voice_notice import furthest
 
 CallState = Literal["arrived", "queued", "talking", "ended"]
@@ -50,8 +51,9 @@ class Call:
     alone again, None as long as people talk or when nobody told; ``rating`` is 1 (very satisfied) to 5 (not at all).
     ``asked_about`` is the number of the order whose progress the caller heard last, ``appointment`` what the call did about
     one (ivr.domain.appointment.read_told).
-    ``transferred_to`` is the work number or extension of whom the caller was joined with last by a transfer or a three-way
-    call; ``member_interface`` stays the first who answered. ``nuisance`` is ``listed``, ``warning-1``, ``warning-2``, ``ended``.
+    ``transferred_to`` is the work number, extension or device of whom the caller was joined with last by a transfer, a three-way
+    call or in a video room; ``member_interface`` stays the first who answered. ``nuisance`` is ``listed``, ``warning-1``,
+    ``warning-2``, ``ended``.
     A call of a village's video phone (channel ``village_video``, also when a message was left) has the phone's name as ``device``
     and the ``village`` that this name tells; its number is nobody's. ``ladder`` is how the ladder went: ``step:why`` in order;
     ``ringback`` is ``<queue>:<number>`` when its line failed and the village's telephone is owed a call;
@@ -142,7 +144,7 @@ def fold(facts: Iterable[Fact], prefixes: Mapping[str, Mapping[str, str]]) -> Ca
     end: str | None = None
     clocks: dict[Source, float] = {}
     entered_at = entry.at
-    hung_up = False
+    hung_up = in_room = False
     left_first: HangupBy = ""
     for fact in ordered:
         # A clock that was set back must not make a negative wait. What was seen live has times of its own.
@@ -206,6 +208,12 @@ def fold(facts: Iterable[Fact], prefixes: Mapping[str, Mapping[str, str]]) -> Ca
                 call = replace(call, nuisance=extra)
                 left_first = "operator" if extra == "ended" else left_first
                 outcome = "self_service" if extra == "listed" else outcome
+            case "user:ROOM":
+                # The third's own leg is linked to no call: that it is there, the citizen's side tells. Others than the citizen
+                # ended a room that is over; one that the citizen leaves says nothing more.
+                in_room = extra != "over"
+                call = replace(call, transferred_to=extra) if in_room else call
+                left_first = "" if in_room else "operator"
             case "BRIDGE_ENTER":
                 parties.enter(fact)
                 if fact.data.get("name") == TRANSFER_TARGET:
@@ -235,7 +243,7 @@ def fold(facts: Iterable[Fact], prefixes: Mapping[str, Mapping[str, str]]) -> Ca
                 # caller with somebody else has not ended it.
                 parties.leave(fact)
                 ended_it = _hangup_by(str(fact.data.get("hangupsource", "")), entry_channel) == "operator"
-                if ended_it and not parties.others(fact.source):
+                if ended_it and not in_room and not parties.others(fact.source):
                     left_first = "operator"
             case "LINKEDID_END" | "INTERRUPTED" if end is None:
                 end = fact.kind
@@ -306,7 +314,7 @@ def _in_order(facts: Iterable[Fact]) -> list[Fact]:
 
 def _is_entry(fact: Fact) -> bool:
     return (
-        fact.kind == "CHAN_START" and fact.unique_id == fact.linked_id
+        fact.kind == "CHAN_START" and fact.unique_id == fact.linked_id and not is_invitation(fact.unique_id)
         and is_entry_context(str(fact.data.get("context", "")))
     )
 

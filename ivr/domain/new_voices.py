@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from ivr.domain.events import BridgeEntered, ChannelEnded, ExchangeSnapshot, LiveEvent
+from ivr.domain.video_room import is_invitation
 
 _MOST_KEPT = 10_000
+_NOBODY = ("Local/", "CBAnn/")
+"""Channels of Asterisk's own: who stands behind a Local one enters in its place, and a video room's announcer says nothing."""
 
 
 class NewVoices:
@@ -24,10 +27,12 @@ class NewVoices:
         After a restart it is not known who was heard before: whoever is there with the citizen is taken for the one.
         """
         match event:
+            case BridgeEntered() if is_invitation(event.unique_id):
+                pass  # in a video room everybody is heard as Asterisk mixes them: no telephone's packets, and no decoder
             case BridgeEntered() if event.unique_id == event.linked_id:
                 self._citizens[event.bridge] = event.linked_id
                 self._bound()
-            case BridgeEntered() if not event.channel.startswith("Local/"):
+            case BridgeEntered() if not event.channel.startswith(_NOBODY):
                 before = self._heard.setdefault(event.bridge, event.unique_id)
                 if before != event.unique_id:
                     self._heard[event.bridge] = event.unique_id
@@ -47,7 +52,7 @@ class NewVoices:
         self._heard = {b: who for b, who in self._heard.items() if b in self._citizens}
         there: dict[str, list[str]] = {}
         for one in snapshot.present:
-            if one.bridge in self._citizens and one.unique_id != one.linked_id and not one.channel.startswith("Local/"):
+            if one.bridge in self._citizens and one.unique_id != one.linked_id and not one.channel.startswith(_NOBODY):
                 there.setdefault(one.bridge, []).append(one.unique_id)
         changed = [bridge for bridge, voices in there.items() if self._heard.setdefault(bridge, voices[-1]) not in voices]
         self._heard |= {bridge: there[bridge][-1] for bridge in changed}

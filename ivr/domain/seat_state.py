@@ -25,6 +25,7 @@ from ivr.domain.events import (
     TalkBegan,
     TalkEnded,
 )
+from ivr.domain.video_room import is_invitation
 
 ChosenPause = Literal["break", "meal", "training", "meeting"]
 CHOSEN_PAUSES: tuple[ChosenPause, ...] = get_args(ChosenPause)
@@ -113,7 +114,7 @@ class SeatRules:
 
     def _note_joined(self, event: BridgeEntered) -> None:
         """Whichever of the two comes first; a supervisor's telephone on a call (``…-watch-…``) is nobody's conversation."""
-        if event.unique_id == event.linked_id:  # the citizen's own channel began the call
+        if event.unique_id == event.linked_id and not is_invitation(event.unique_id):  # the citizen's own channel began the call
             self._citizens_bridges[event.bridge] = None
             while len(self._citizens_bridges) > _MOST_BRIDGES:
                 del self._citizens_bridges[next(iter(self._citizens_bridges))]

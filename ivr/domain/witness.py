@@ -23,6 +23,7 @@ from ivr.domain.events import (
     LiveEvent,
     RecordingStarted,
 )
+from ivr.domain.video_room import is_invitation
 
 _REFUSED_BY_CAP = "34"  # Q.850: no circuit available; only the dialplan's cap on a line gives it to a caller
 _MOST_CALLS = 5_000
@@ -90,6 +91,7 @@ class LiveWitness:
         match event:
             case ChannelStarted(linked_id=linked_id) if (
                 event.unique_id == linked_id and linked_id not in self.calls and is_entry_context(event.context)
+                and not is_invitation(linked_id)
             ):
                 self._begin(event)
             case CallerJoined(queue, caller) if call := self.calls.get(caller.unique_id):

@@ -33,6 +33,7 @@ from ivr.ports.callbacks import OutgoingLine
 from ivr.privacy_setup import retention
 from ivr.quality_setup import quality_checker
 from ivr.question_setup import questions, spoken_choice
+from ivr.room_setup import room_keeper
 from ivr.settings import Settings
 from ivr.speech.spool import RecordingSpool
 from ivr.storage.accounts import PostgresAccounts
@@ -102,7 +103,10 @@ async def run_controller(settings: Settings) -> None:
         seats, lost_seats = seat_keeper(settings, exchange), lost_seat_watch(settings, exchange)
         recorder = AsteriskRecorder(client, console)
         renewer = RecordingRenewer(recorder)
-        watches, watch_hints = watch_keeper(settings, pool, AsteriskListeningPost(client, recorder))
+        post = AsteriskListeningPost(client, recorder)
+        watches, watch_hints = watch_keeper(settings, pool, post)
+        lines = outgoing_lines(settings)
+        rooms, room_hints = room_keeper(settings, pool, client, post, lines, exchange.room)
 
         times = SeatTimekeeper(PostgresSeatTimes(pool))
 
@@ -113,12 +117,13 @@ async def run_controller(settings: Settings) -> None:
             lost_seats.see(event)
             test_line.see(event)
             watches.see(event)
+            rooms.see(event)
             times.see(event)
             renewer.see(event)
 
         live = LiveTracker(exchange, PostgresQueueLive(pool), calls, titles, also=also)
         dialler = CallBackDialler(
-            PostgresCallbacks(pool, rules), exchange, lambda: live.board, calls.read_to_end, outgoing_lines(settings), instance,
+            PostgresCallbacks(pool, rules), exchange, lambda: live.board, calls.read_to_end, lines, instance,
             rules, ring_s=settings.callback.ring_s, in_hours=partial(may_call, settings),
             village_ring_s=settings.village.called_s, shown=settings.hotline.number,
         )
@@ -135,7 +140,7 @@ async def run_controller(settings: Settings) -> None:
             for ear in (*ears, *for_partners):
                 tasks.create_task(ear.run(), name=type(ear).__name__)
             commands = command_carrier(settings, pool, exchange, lost_seats.suspect)
-            for desk_part in (seats, lost_seats, *commands, watches, watch_hints):
+            for desk_part in (seats, lost_seats, *commands, watches, watch_hints, rooms, room_hints):
                 tasks.create_task(desk_part.run(), name=type(desk_part).__name__)
             answers = questions(settings, pool, spoken)
             for part in (client, calls, queue_log, live, renewer, collector, reconciler, dialler, waits, answers):

@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 from ivr.domain.errors import CallerFault, Unavailable
 from ivr.domain.roster import Duty
 from ivr.domain.seat_time import SeatTime
+from ivr.ports.rooms import RoomBook, Third
 
 CommandKind = Literal["pause", "resume"]
 
@@ -203,3 +204,5 @@ class DeskServices:
     websocket_port: int | None
     lease_s: float = 30.0
     days: OwnDays = field(kw_only=True)
+    rooms: RoomBook = field(kw_only=True)
+    thirds: Sequence[Third] = ()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ivr.domain.call import TRUNK_CONTEXT, VILLAGE_CONTEXT
 from ivr.domain.reconciliation import Books, CallFacts, Difference, TrackFacts
+from ivr.domain.video_room import is_invitation
 from ivr.storage.database import lock_call, transaction
 from ivr.storage.feed import append
 from ivr.storage.work_orders import WorkOrders
@@ -114,7 +115,8 @@ async def _ledger_calls(connection: Connection, since: datetime) -> tuple[frozen
         " AND b.data->>'uniqueid' = b.linked_id AND (starts_with(b.data->>'context', $2) OR b.data->>'context' = $3)",
         since, TRUNK_CONTEXT, VILLAGE_CONTEXT,
     )
-    return frozenset(r["linked_id"] for r in rows), frozenset(r["linked_id"] for r in rows if r["ended"])
+    began = {r["linked_id"]: r["ended"] for r in rows if not is_invitation(r["linked_id"])}
+    return frozenset(began), frozenset(linked_id for linked_id, ended in began.items() if ended)
 
 
 async def _orders_without_call(connection: Connection, since: datetime) -> tuple[str, ...]:

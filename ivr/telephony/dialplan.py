@@ -53,7 +53,7 @@ MODULES = (
     # applications
     "app_dial", "app_queue", "app_mixmonitor", "app_playback", "app_read", "app_record", "app_stack", "app_verbose",
     "app_audiosocket", "app_exec", "app_echo", "app_chanspy", "app_bridgeaddchan", "app_channelredirect", "app_softhangup",
-    "app_userevent", "app_cdr", "app_originate",
+    "app_userevent", "app_cdr", "app_originate", "app_confbridge",
     "cel_custom", "app_celgenuserevent",
     # functions
     "func_callerid", "func_channel", "func_cut", "func_db", "func_devstate", "func_env", "func_global", "func_groupcount",
@@ -77,7 +77,7 @@ _EMPTY = (
 _TEMPLATES = (
     "asterisk.conf", "modules.conf", "logger.conf", "cel.conf", "cel_custom.conf", "http.conf", "manager.conf",
     "rtp.conf", "indications.conf", "musiconhold.conf", "queues.conf", "pjsip.conf", "extensions.conf", "cdr.conf",
-    "features.conf",
+    "features.conf", "confbridge.conf",
 )
 
 

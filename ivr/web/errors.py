@@ -34,6 +34,7 @@ from ivr.ports.partners import AlreadyFiled, KeyReused
 from ivr.ports.privacy import NotMaskedYet
 from ivr.ports.quality import ReviewRefused
 from ivr.ports.risk import AlreadyDecided
+from ivr.ports.rooms import RoomRefused
 from ivr.ports.sessions import CodeNeeded, CodeRefused, CodeWrong, EnrolmentNeeded, FactorExists, FactorMissing
 from ivr.ports.supervision import SeatTalks, WatchRefused
 from ivr.ports.web import Busy, LockedOut, LoginRefused
@@ -123,6 +124,7 @@ STATUS: tuple[tuple[type[IvrError], HTTPStatus], ...] = (
     (WarningChanged, HTTPStatus.CONFLICT),
     (SeatLost, HTTPStatus.CONFLICT),
     (WatchRefused, HTTPStatus.CONFLICT),
+    (RoomRefused, HTTPStatus.CONFLICT),
     (AlreadyDecided, HTTPStatus.CONFLICT),
     (ReviewRefused, HTTPStatus.CONFLICT),
     (SheetRefused, HTTPStatus.BAD_REQUEST),

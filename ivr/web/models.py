@@ -188,8 +188,9 @@ class CallAnswer(CallRow):
     """One call with everything known about it; ``*_raw`` is as sent by the caller's side: never trust, show as text.
 
     ``menu_choice`` is the last key that meant something, as ``menu:key``; '' when none was pressed. ``rating`` is 1 (very
-    satisfied) to 5 (not at all), null when none was given. ``transferred_to`` is the work number or extension of whom a
-    transfer or three-way call brought last; ``nuisance`` is '', ``listed``, ``warning-1``, ``warning-2`` or ``ended``.
+    satisfied) to 5 (not at all), null when none was given. ``transferred_to`` is the work number, extension or device of whom
+    a transfer, three-way call or video room brought last; ``nuisance`` is '', ``listed``, ``warning-1``, ``warning-2`` or
+    ``ended``.
     ``language`` is the one the caller asked for, '' when none; ``language_by`` says how: ``key`` or ``record``.
     ``village`` (a place's code), ``device`` and ``ladder`` (``step:why`` in order) are of village video phones, '' otherwise.
     """

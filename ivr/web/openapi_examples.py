@@ -20,6 +20,7 @@ BODIES: Final[Mapping[str, Mapping[str, Any]]] = {
         "caller_name": "马建国", "caller_number": "13895112348", "urgent": False,
     },
     "SeatWish": {"seat": "one"},
+    "RoomWish": {"who": "station"},
     "PauseWish": {"pause": "meal"},
     "DeviceAct": {"reason": "终端丢失"},
     "WatchWish": {"seat": "one", "mode": "listen", "reason": "新人带教"},

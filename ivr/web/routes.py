@@ -47,6 +47,7 @@ from ivr.web.query import (
 )
 from ivr.web.retention import RETENTION_ROUTES
 from ivr.web.risk import RISK_ROUTES
+from ivr.web.rooms import ROOM_ROUTES
 from ivr.web.roster import ROSTER_ROUTES
 from ivr.web.route import Route
 from ivr.web.supervision_routes import SUPERVISION_ROUTES
@@ -368,6 +369,7 @@ ROUTES: tuple[Route, ...] = (
         headers={"Last-Event-ID": "the number seen last, to go on from there"},
     ),
     *DESK_ROUTES,
+    *ROOM_ROUTES,
     *OWN_DAY_ROUTES,
     *ROSTER_ROUTES,
     *TASK_ROUTES,

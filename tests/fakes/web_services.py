@@ -19,6 +19,7 @@ from ivr.domain.roster import Duty
 from ivr.domain.seat_time import SeatTime
 from ivr.domain.transcript import Word
 from ivr.ports.desk import BrowserSeat, CommandKind, DeskServices, OwnDay, Sat, SeatLease
+from ivr.ports.rooms import Third
 from ivr.ports.search import SearchFilter, SearchHit
 from ivr.ports.sessions import Origin
 from ivr.ports.views import (
@@ -50,6 +51,7 @@ from tests.fakes.one_partner import ONE_PARTNER
 from tests.fakes.one_picture import OnePicture
 from tests.fakes.one_privacy import ONE_PRIVACY
 from tests.fakes.one_quality import OneQuality
+from tests.fakes.one_room import OneRoomBook
 from tests.fakes.one_roster import ONE_ROSTER
 from tests.fakes.one_statistic import OneStatistic
 from tests.fakes.one_supervision import ONE_SUPERVISION, OneCorrection, OneRisk
@@ -244,7 +246,7 @@ class OneSeat:
         return None
 
 
-ONE_SEAT = DeskServices({"one": BrowserSeat("one", "王律师", "8001", ("hotline",), 30, "secret")}, OneSeat(), OneSeat(), 8089, days=OneSeat())
+ONE_SEAT = DeskServices({"one": BrowserSeat("one", "王律师", "8001", ("hotline",), 30, "secret")}, OneSeat(), OneSeat(), 8089, days=OneSeat(), rooms=OneRoomBook(), thirds=[Third("station", ""), Third("8002", "李律师")])
 
 
 def fake_services() -> WebServices:

@@ -26,6 +26,7 @@ from ivr.pipeline.provision_devices import Provisioner
 from ivr.ports.desk import BrowserSeat, DeskServices
 from ivr.ports.knowledge import KnowledgeServices
 from ivr.ports.partners import PartnerServices
+from ivr.ports.rooms import Third
 from ivr.ports.roster import RosterServices
 from ivr.ports.supervision import SupervisedSeat, SupervisionServices
 from ivr.ports.web import WebOptions, WebServices
@@ -50,6 +51,7 @@ from ivr.storage.pictures import PostgresPictures
 from ivr.storage.provisioning import PostgresProvisioning
 from ivr.storage.quality_reviews import PostgresQualityDesk
 from ivr.storage.risk import PostgresRisks
+from ivr.storage.rooms import PostgresRooms
 from ivr.storage.search import PostgresSearch
 from ivr.storage.second_factor import FactorVault
 from ivr.storage.sessions import PostgresSessions
@@ -136,6 +138,7 @@ async def site(
             statistics=PostgresStatistics(pool, Limits(), WorkTime(WorkingDays())),
             desk=DeskServices(
                 SEATS, PostgresSeats(pool), PostgresCommands(pool, within_s=1.0), 8089, days=PostgresOwnDays(pool, DESK_SEATS),
+                rooms=PostgresRooms(pool), thirds=[Third("station", ""), Third("8002", "李律师")],
             ),
             devices=PostgresDevices(pool),
             corrections=PostgresCorrections(pool),

@@ -40,7 +40,30 @@ ASKED = TALKS + """
  24.0  agency  BRIDGE_ENTER    bridge_id=B name=转接 num=9001
 """
 
+ROOM = TALKS + """
+ 20.0  one     BRIDGE_EXIT     bridge_id=A
+ 20.0  caller  BRIDGE_EXIT     bridge_id=A
+ 20.0  caller  QUEUE_LEFT      CONTINUE
+ 20.0  caller  ROOM            v-640105001-1
+ 23.0  caller  BRIDGE_ENTER    bridge_id=R
+ 23.1  one     BRIDGE_ENTER    bridge_id=R
+ 40.0  one     BRIDGE_EXIT     bridge_id=R
+ 40.0  one     HANGUP          by=one cause=16
+"""
+
 CASES: dict[str, tuple[str, str]] = {
+    "three sides, the lawyer leaves, the citizen ends it": (ROOM + """
+ 60.0  caller  BRIDGE_EXIT     bridge_id=R
+ 60.0  caller  HANGUP          by=caller cause=16
+ 60.0  caller  LINKEDID_END
+""", "outcome=answered answered_at=9.5 member_interface=PJSIP/seat-one transferred_to=v-640105001-1 talk_ended_at=60 hangup_by=caller"),
+    "three sides, the lawyer leaves, the third ends it": (ROOM + """
+ 60.0  caller  BRIDGE_EXIT     bridge_id=R
+ 60.0  caller  ROOM            over
+ 60.0  caller  RATING_ASKED    1
+ 68.0  caller  HANGUP          by=dialplan/builtin cause=16
+ 68.0  caller  LINKEDID_END
+""", "outcome=answered transferred_to=v-640105001-1 talk_ended_at=60 hangup_by=operator"),
     "transferred, and talked on": (BLIND + """
  25.0  three   TRANSFER_ANSWERED  8003
  25.0  three   BRIDGE_ENTER    bridge_id=C name=转接 num=8003

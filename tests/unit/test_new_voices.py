@@ -11,11 +11,12 @@ from ivr.domain.events import BridgeEntered, ChannelEnded, ExchangeSnapshot, Liv
 from ivr.domain.new_voices import NewVoices
 from ivr.pipeline.renew_recordings import RecordingRenewer
 
-CITIZEN, OPERATOR, COLLEAGUE, LOCAL = "t-1.0", "t-1.1", "t-1.2", "t-1.3"
+CITIZEN, OPERATOR, COLLEAGUE, LOCAL, ANNOUNCER, THIRD = "t-1.0", "t-1.1", "t-1.2", "t-1.3", "t-1.4", "t-room7-1.7"
+CHANNELS = {LOCAL: "Local/8003@consult-0;1", ANNOUNCER: "CBAnn/t-1.0-0;2"}
 
 
 def enters(who: str, bridge: str, linked_id: str = CITIZEN) -> BridgeEntered:
-    return BridgeEntered("Local/8003@consult-0;1" if who == LOCAL else "PJSIP/x", who, linked_id, bridge, 2, 1.0)
+    return BridgeEntered(CHANNELS.get(who, "PJSIP/x"), who, linked_id, bridge, 2, 1.0)
 
 
 def found(*who: str) -> ExchangeSnapshot:
@@ -34,6 +35,9 @@ TALK: list[LiveEvent] = [enters(OPERATOR, "a"), enters(CITIZEN, "a")]
     ([*TALK, enters(COLLEAGUE, "a"), enters(OPERATOR, "a")], [CITIZEN, CITIZEN]),
     # a transfer by the dialplan leads to another bridge, and the dialplan has renewed the recording
     ([*TALK, enters(LOCAL, "c"), enters(CITIZEN, "c"), enters(COLLEAGUE, "c")], []),
+    # a video room: its announcer is no voice, and who was asked in, with a linked id of its own, no citizen
+    ([enters(CITIZEN, "r"), enters(ANNOUNCER, "r"), enters(OPERATOR, "r"), enters(THIRD, "r", THIRD)], []),
+    ([enters(CITIZEN, "r"), enters(OPERATOR, "r"), enters(THIRD, "r", THIRD), enters(COLLEAGUE, "r")], [CITIZEN]),
     # two desk calls joined by REFER: the colleague's channel may still have the linked id of its own call
     ([*TALK, enters(COLLEAGUE, "a", "t-9.0")], [CITIZEN]),
     ([*TALK, ChannelEnded(CITIZEN, CITIZEN), enters(COLLEAGUE, "a")], []),

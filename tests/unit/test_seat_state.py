@@ -134,6 +134,9 @@ def test_who_is_joined_with_a_citizen_by_a_transfer_wraps_up_too() -> None:
     assert pages(joins(LEG, "consultation"), joins(CITIZEN), gone) == [], "a colleague who was only asked"
     assert pages(joins(LEG, "consultation"), joins(CITIZEN), joins(LEG), gone) == [PauseSeat(SEAT, WRAP_UP)]
     assert pages(joins("x-watch-7"), joins(CITIZEN), ChannelEnded("x-watch-7", CITIZEN)) == [], "a supervisor who listened"
+    third = BridgeEntered(f"{SEAT}-0000001f", "x-room7-1.7", "x-room7-1.7", "b", 3, 1.0)
+    left = ChannelEnded("x-room7-1.7", "x-room7-1.7")
+    assert pages(joins(CITIZEN), third, left) == [PauseSeat(SEAT, WRAP_UP)], "asked into a video room, with a linked id of its own"
     assert pages(joins(LEG, channel="PJSIP/seat-one-00000001"), joins(CITIZEN), gone) == []
 
 

@@ -105,6 +105,8 @@ export interface CallDetail extends Call {
   rating: number | null
   /** A village's phone told by its key that somebody helps who calls. */
   helper_present?: boolean
+  /** The village's phone that calls or is called; '' for a telephone. */
+  device?: string
   /** Pauses: where in the recording, and for how long; null: not on again. */
   recording_gaps?: Gap[]
   /** The operator's key said that the citizen asks for confidence. */

@@ -39,6 +39,8 @@ export const useDesk = defineStore('desk', () => {
   const shareRefused = ref(false)
   /** Counts the key for a picture: what it means is the video panel's. */
   const pictureKey = ref(0)
+  /** Three sides were joined in this call: the exchange takes no keys in a video room, and a hold would play music to it. */
+  const inRoom = ref(false)
   /** A supervisor who just asked to be on a call is rung, and answers by having asked. */
   let expectsWatchUntil = 0
   let phone: Softphone | null = null
@@ -221,7 +223,7 @@ export const useDesk = defineStore('desk', () => {
   }
 
   return {
-    seat, line, linkedId, registered, trouble, problem, busy, microphone, now, far, own, cameraRefused, shareRefused, pictureKey, take, again, leave, pause,
+    seat, line, linkedId, registered, trouble, problem, busy, microphone, now, far, own, cameraRefused, shareRefused, pictureKey, inRoom, take, again, leave, pause,
     watching: computed(() => isWatch(line.value)),
     expectWatch: () => { expectsWatchUntil = Date.now() + WATCH_RINGS_MS },
     answer: () => phone?.answer(),
@@ -229,9 +231,9 @@ export const useDesk = defineStore('desk', () => {
     share,
     picture: () => { pictureKey.value += 1 },
     hangUp: () => phone?.hangUp(),
-    hold: () => phone?.setHold(!line.value.held),
+    hold: () => { if (!inRoom.value) phone?.setHold(!line.value.held) },
     mute: () => phone?.setMute(!line.value.muted),
-    press: (keys: string) => phone?.press(keys),
+    press: (keys: string) => { if (!inRoom.value) phone?.press(keys) },
     echo: () => phone?.echo(),
   }
 })

@@ -1,0 +1,23 @@
+"""A book of rooms with one invitation, where everything asked for is done at once; for contract tests."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from ivr.ports.rooms import Invitation
+
+T0 = datetime(2026, 11, 23, 1, 30, tzinfo=UTC)
+INVITATION = Invitation(1, "one", "station", "shi", "joined", "", "b1-room1-1764000000.1", "b1-1764000000.1", T0, T0, None)
+
+
+class OneRoomBook:
+    """ivr.ports.rooms.RoomBook."""
+
+    async def invite(self, seat: str, who: str, asked_by: str) -> Invitation:
+        return INVITATION
+
+    async def latest(self, seat: str, asked_by: str) -> Invitation | None:
+        return INVITATION
+
+    async def dismiss(self, seat: str, by: str) -> None:
+        return None
