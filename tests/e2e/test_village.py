@@ -21,6 +21,7 @@ from tests.e2e.hotline import RunningHotline, running_hotline
 from tests.e2e.journeys import command, filled_order, state
 from tests.e2e.listening import hears_prompt
 from tests.e2e.test_enquiry import part_of, until_written
+from tests.e2e.test_hang_up_while_talking import playing
 from tests.e2e.test_menus import call_row, facts
 from tests.e2e.test_roster import ready
 from tests.e2e.video_phone import VideoPhone
@@ -176,6 +177,17 @@ async def test_an_adviser_who_does_not_come_and_nobody_else_there_leave_a_messag
     assert [text for kind, text in seen if kind == "LADDER"] == [
         "adviser:ring", "adviser:late", "duty:absent", "any:queue", "any:nobody", "message:left"]
     assert order["outcome"] == "message" and order["due_at"]
+
+
+async def test_a_village_hangs_up_as_it_is_told_that_its_picture_cannot_be_used(village: Village) -> None:
+    hotline = village.hotline
+    async with device_phone(hotline, PLAIN, village.secrets[PLAIN], video=False) as phone:
+        await phone.dial("1")
+        linked_id = await village.call()
+        await playing(hotline, "village-no-picture")
+        await phone.hang_up()
+        order = await village.one_order(linked_id, PLAIN, "640105001-L02")
+    assert order["outcome"] == "abandoned" and order["calls"] == [linked_id]
 
 
 async def test_key_three_reaches_the_towns_station(village: Village) -> None:

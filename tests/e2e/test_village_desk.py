@@ -19,6 +19,7 @@ from tests.e2e.desk import DeskHotline, desk_browser, desk_hotline, leaves, oper
 from tests.e2e.journeys import command, filled_order
 from tests.e2e.journeys import state as call_state
 from tests.e2e.listening import hears_prompt
+from tests.e2e.test_hang_up_while_talking import playing
 from tests.e2e.village import HEAD, frames, registered, secret_of, sees, village_call
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(600)]
@@ -172,6 +173,9 @@ async def test_a_village_is_answered_by_sound_and_a_card_then_seen_face_to_face(
         await page.keyboard.press("F2")
         await state(page, "talking")
         await asyncio.gather(sees(phone, shown), decodes(page))
+        await expect(page.get_by_test_id("picture")).to_be_enabled(timeout=15_000)
+        await page.keyboard.press("F1")
+        await playing(office, "village-picture-ask")
         await phone.hang_up()
         await state(page, "wrapUp")
         await client.until("both calls in one order", lambda: len(client.orders[str(order["number"])]["calls"]) == 2 or None)
