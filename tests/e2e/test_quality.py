@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Page, expect
 
 from ivr.demo.client import HotlineClient
 from ivr.domain.errors import Unavailable
 from ivr.quality_setup import shipped_scorecard
+from tests.e2e.call_backs import rows
 from tests.e2e.hotline import RunningHotline
 from tests.e2e.journeys import arrival, filled_order, state
 from tests.e2e.test_pages import browser_page
@@ -30,6 +31,35 @@ async def checked(client: HotlineClient, linked_id: str) -> dict[str, Any]:
                 return await client.get(f"/quality/calls/{linked_id}")
             except Unavailable:  # not there yet
                 await asyncio.sleep(0.3)
+
+
+async def open_as(hotline: RunningHotline, page: Page, name: str, role: str, display_name: str, linked_id: str) -> None:
+    """A new account's own look at the call under review."""
+    await hotline.cli("user", "add", name, "--role", role, "--display-name", display_name)
+    link = (await hotline.cli("user", "login-link", name)).strip()
+    await page.goto(f"{hotline.url}/quality?call={linked_id}&ticket={link.rpartition('ticket=')[2]}")
+
+
+async def appealed_and_decided(hotline: RunningHotline, linked_id: str, score: float) -> None:
+    """Whose call it is sees the mark, appeals once and cannot change it; another supervisor decides, and the operator reads why."""
+    async with browser_page() as mine, browser_page() as other:
+        await open_as(hotline, mine, "quality-wang", "operator", "王律师", linked_id)
+        await expect(mine.get_by_test_id("score")).to_have_text(re.compile(rf"^{score:g}(\.0)?$"), timeout=20_000)
+        await expect(mine.get_by_test_id("hand-in")).to_have_count(0)
+        await expect(mine.get_by_test_id("appeal")).to_be_disabled()
+        await mine.get_by_test_id("appeal-words").fill("问候在接通前说过了 <b>请再听</b>")
+        await mine.get_by_test_id("appeal").click()
+        await expect(mine.get_by_test_id("appealed")).to_contain_text("<b>请再听</b>", timeout=15_000)
+        await expect(mine.get_by_test_id("appeal")).to_have_count(0)
+        await expect(mine.get_by_test_id("keep")).to_have_count(0)
+        await open_as(hotline, other, "quality-li", "supervisor", "李班长", linked_id)
+        await expect(other.get_by_test_id("keep")).to_be_disabled(timeout=20_000)
+        await other.get_by_test_id("decide-reason").fill("录音里没有听到")
+        await other.get_by_test_id("keep").click()
+        await expect(other.get_by_test_id("keep")).to_have_count(0, timeout=15_000)
+        await mine.reload()
+        await expect(mine.get_by_test_id("appealed")).to_contain_text("录音里没有听到", timeout=20_000)
+        await expect(mine.get_by_test_id("score")).to_have_text(re.compile(rf"^{score:g}(\.0)?$"))
 
 
 async def test_a_call_is_checked_and_scored(hotline: RunningHotline, client: HotlineClient) -> None:
@@ -56,10 +86,9 @@ async def test_a_call_is_checked_and_scored(hotline: RunningHotline, client: Hot
     assert (name["verdict"], name["findings"][0]["words"]) == ("pass", "姓名")
     assert (results["greeting"]["verdict"], results["notice"]["verdict"], results["closing"]["verdict"]) == ("fail", "pass", "not_judged")
     assert told["check"]["measures"]["caller_s"] > told["check"]["measures"]["operator_s"] > 0
-    await hotline.cli("user", "add", "quality-ban", "--role", "supervisor", "--display-name", "班长")
-    link = (await hotline.cli("user", "login-link", "quality-ban")).strip()
+    await rows(hotline, "UPDATE quality_check SET operator = 'quality-wang' WHERE linked_id = $1", linked_id)
     async with browser_page() as page:
-        await page.goto(f"{hotline.url}/quality?call={linked_id}&ticket={link.rpartition('ticket=')[2]}")
+        await open_as(hotline, page, "quality-ban", "supervisor", "班长", linked_id)
         row = page.locator('[data-criterion="ask_name"]')
         await expect(row).to_contain_text("合格", timeout=20_000)
         assert "ticket" not in page.url
@@ -90,6 +119,7 @@ async def test_a_call_is_checked_and_scored(hotline: RunningHotline, client: Hot
     marks = (await client.get(f"/quality/calls/{linked_id}"))["marks"]
     assert [(m["scorer"], m["score"]) for m in marks] == [("quality-ban", shown)] and 0 < shown <= 100
     assert linked_id in [c["linked_id"] for c in (await client.get("/statistics/calls?figure=human_scored"))["calls"]]
+    await appealed_and_decided(hotline, linked_id, shown)
     (file := hotline.folder / "card.toml").write_text(shipped_scorecard().replace('"2026.1"', '"office.1"').replace("您贵姓", "您尊姓"))
     told = await hotline.cli("quality", "publish", str(file), "--dry-run")
     assert "有改动" in told and "没有发布" in told

@@ -209,9 +209,10 @@ async def test_a_call_that_never_was_is_found_out_and_costs_no_try(pool: Pool) -
 async def test_a_full_line_a_lost_link_and_a_citizen_on_the_line_cost_no_try(pool: Pool) -> None:
     phones, up = Telephones(pool), False
     phones.free = 2  # half of the line is for callers
+    phones.plan = [(BUSY, ENGAGED)]
     await resolved(pool, 1)
     await World(pool).call(2, ended=False)  # the same citizen is on the line with us
-    async with calling(pool, phones, tries=1, link_up=lambda: up):
+    async with calling(pool, phones, tries=2, link_up=lambda: up):
         await until(lambda: pool.fetchval("SELECT count(*) = 1 FROM outbox_delivery"))
         await asyncio.sleep(0.2)
         up = True
@@ -223,7 +224,7 @@ async def test_a_full_line_a_lost_link_and_a_citizen_on_the_line_cost_no_try(poo
         await World(pool).call(2)
         await pool.execute("UPDATE call SET state = 'ended'")
         await until(settled(pool))
-    assert len(phones.dialled) == 1
+    assert await results(pool) == ["busy", "heard"], "both tries were left"
 
 
 async def test_few_at_once_and_never_two_for_one_telephone(pool: Pool) -> None:
