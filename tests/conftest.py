@@ -8,7 +8,12 @@ import os
 import warnings
 from collections.abc import Generator
 
+import hypothesis
 import pytest
+
+# Whether examples are drawn fast says how busy the machine is, not whether the product is right.
+hypothesis.settings.register_profile("product", suppress_health_check=[hypothesis.HealthCheck.too_slow], deadline=None)
+hypothesis.settings.load_profile("product")
 
 os.environ["COLUMNS"] = "300"  # commands ask for the terminal's width when they are imported; no line of theirs is to be broken
 
