@@ -232,7 +232,7 @@ async def test_few_at_once_and_never_two_for_one_telephone(pool: Pool) -> None:
     phones.hold = True
     for n in range(1, 6):
         await resolved(pool, n, caller_number=f"1380000000{n}")
-    await resolved(pool, 6, caller_number="13800000001")
+    await resolved(pool, 6, caller_number="13800000005")
     async with calling(pool, phones, at_once=2):
         done = 0
         while done < 6:
@@ -255,3 +255,12 @@ async def test_a_confidential_order_is_told_to_nobody_and_a_refused_call_is_a_tr
     assert not phones.dialled and await results(pool) == ["not_placed", "not_placed"]
     assert await pool.fetchval("SELECT problem FROM outbox_delivery") == "未能拨出"
     assert (await shown(pool, number))[0] == "held"
+
+
+async def test_one_telephone_is_called_for_one_notice_at_a_time(pool: Pool) -> None:
+    store, number = PostgresVoiceNotices(pool), await resolved(pool, 1)
+    both = await asyncio.gather(*(store.begin(n, number, "order.resolved", "13800000009", "ivr") for n in (1, 2)))
+    assert sorted(map(bool, both)) == [False, True]
+    assert await store.begin(3, number, "order.resolved", "13800000008", "ivr")
+    await store.not_placed(max(both))
+    assert await store.begin(2, number, "order.resolved", "13800000009", "ivr")
