@@ -179,6 +179,20 @@ def rotate(device: str, reason: Reason) -> None:
     out.print(f"[green]✓[/green] 已更换 {device} 的密码；用 ivr devices provision {device} 查看，只显示一次")
 
 
+@devices_app.command("idle-page")
+def idle_page(device: str) -> None:
+    """Print the address of the page that a device's own browser shows while nobody calls; set it as its start page."""
+    with plain_errors():
+        settings = load_settings()
+
+    async def go() -> str:
+        async with bootstrap.patient_pool(settings, "cli", size=2) as pool:
+            return await (await provisioning_desk(settings, pool)).idle_address(device)
+
+    with plain_errors():
+        print(asyncio.run(go()))
+
+
 @devices_app.command("provision")
 def provision(
     device: str, reason: Annotated[str, typer.Option(help="Why, for those who read the record later.")] = "装机"

@@ -51,9 +51,15 @@ async def provisioning_desk(settings: Settings, pool: Pool) -> Provisioner:
     writer = PhoneFiles(
         await asyncio.to_thread(load_key, key_file(settings)), settings.asterisk.sip_host, settings.asterisk.sip_port
     )
-    return Provisioner(PostgresProvisioning(pool, settings.village.address_hours), writer, pages_for_devices(settings))
+    store = PostgresProvisioning(pool, settings.village.address_hours, seats_of_advisers(settings))
+    return Provisioner(store, writer, pages_for_devices(settings))
 
 
 def adviser_desk(settings: Settings, pool: Pool) -> PostgresAdvisers:
     """Advisers' hours; which seat is whose is the settings'."""
-    return PostgresAdvisers(pool, {f"PJSIP/seat-{s.name}": s.work_number for s in settings.seats if s.work_number})
+    return PostgresAdvisers(pool, seats_of_advisers(settings))
+
+
+def seats_of_advisers(settings: Settings) -> dict[str, str]:
+    """{member interface: work number of who sits there}."""
+    return {f"PJSIP/seat-{s.name}": s.work_number for s in settings.seats if s.work_number}

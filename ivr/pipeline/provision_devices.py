@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
 import secrets
 
 from ivr.domain.errors import NotFound
-from ivr.domain.provisioning import SOFT_CLIENT, dialect_asked, dialect_of, digest_of
+from ivr.domain.idle_page import IdleFacts
+from ivr.domain.provisioning import SOFT_CLIENT, TOKEN, dialect_asked, dialect_of, digest_of
 from ivr.ports.provisioning import ConfigurationFile, ConfigurationWriter, IssuedAddress, NoAddress, ProvisioningStore
 
 PATH = "/api/v1/provision"
+IDLE_PATH = "/api/v1/idle"
 
 
 class Provisioner:
@@ -41,3 +44,19 @@ class Provisioner:
             text = await asyncio.to_thread(self._writer.write, dialect, secret)
             return ConfigurationFile(text, dialect.media_type)
         raise NotFound("There is nothing at this address.")
+
+    async def idle_address(self, device: str) -> str:
+        """See the port."""
+        if not self._origin:
+            raise NoAddress("a device's own page is sent over HTTPS alone: set web.tls to files or local_ca")
+        found = await self._store.idle(device)
+        if found is None:
+            raise NotFound(f"There is no device {device[:40]} that may register; `ivr devices list` shows those there are.")
+        return f"{self._origin}{IDLE_PATH}/{device}/{self._writer.idle_token(found[0])}"
+
+    async def idle(self, device: str, token: str) -> IdleFacts:
+        """See the port."""
+        found = await self._store.idle(device) if self._origin and TOKEN.fullmatch(token) else None
+        if found is None or not hmac.compare_digest(self._writer.idle_token(found[0]).encode(), token.encode()):
+            raise NotFound("There is nothing at this address.")
+        return found[1]

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from ivr.domain.device import Device
 from ivr.domain.errors import CallerFault
+from ivr.domain.idle_page import IdleFacts
 from ivr.domain.provisioning import Dialect
 
 
@@ -62,6 +63,10 @@ class ProvisioningStore(Protocol):
         """Whose address this is, noted and audited; None for one that is not, or no longer."""
         ...
 
+    async def idle(self, device: str) -> tuple[DeviceSecret, IdleFacts] | None:
+        """What the own page of this device tells now; None for a device that is not there, or blocked."""
+        ...
+
 
 class ConfigurationWriter(Protocol):
     """Writes makers' files, and draws what a soft client's camera reads."""
@@ -70,6 +75,10 @@ class ConfigurationWriter(Protocol):
 
     def picture(self, text: str) -> str:
         """A QR code as SVG."""
+        ...
+
+    def idle_token(self, secret: DeviceSecret) -> str:
+        """What closes the device's own page: no part of its secret, and another one when that is rotated."""
         ...
 
 
@@ -82,4 +91,12 @@ class ProvisioningDesk(Protocol):
 
     async def file(self, token: str, file: str, remote: str) -> ConfigurationFile:
         """Raises NotFound for everything that is not this device's file behind an address in force, always alike."""
+        ...
+
+    async def idle_address(self, device: str) -> str:
+        """The address of the page for the device's own browser. Raises NotFound; NoAddress without HTTPS."""
+        ...
+
+    async def idle(self, device: str, token: str) -> IdleFacts:
+        """What that page tells now. Raises NotFound for everything that is no active device's own address, always alike."""
         ...

@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from ivr.domain.errors import BadSetting
 from ivr.domain.provisioning import Dialect
 from ivr.ports.provisioning import DeviceSecret
-from ivr.telephony.devices import secret_of, shown_name
+from ivr.telephony.devices import idle_token_of, secret_of, shown_name
 
 _PHONES = Path(__file__).with_name("phones")
 _EXPIRES_S = 120
@@ -44,6 +44,10 @@ class PhoneFiles:
         drawn = io.BytesIO()
         segno.make(text, error="m").save(drawn, kind="svg", scale=4, border=4, light="#fff", xmldecl=False)
         return drawn.getvalue().decode()
+
+    def idle_token(self, secret: DeviceSecret) -> str:
+        """See the port."""
+        return idle_token_of(self._key, secret.device.id, secret.salt)
 
 
 def terminal_picture(text: str) -> str:

@@ -29,6 +29,7 @@ from ivr.web.context import OPENAPI
 from ivr.web.corrections import CORRECTION_ROUTES
 from ivr.web.desk_routes import DESK_ROUTES
 from ivr.web.device_routes import DEVICE_ROUTES
+from ivr.web.idle_page import IDLE_ROUTES
 from ivr.web.knowledge import KNOWLEDGE_ROUTES
 from ivr.web.live_drafts import DRAFT_ROUTES
 from ivr.web.own_day import OWN_DAY_ROUTES
@@ -217,6 +218,7 @@ ROUTES: tuple[Route, ...] = (
     *ADVISER_ROUTES,
     *ABSENCE_ROUTES,
     *PROVISIONING_ROUTES,
+    *IDLE_ROUTES,
     *ANALYSIS_ROUTES,
     *SUPERVISION_ROUTES,
     *RISK_ROUTES,

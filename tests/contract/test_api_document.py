@@ -61,6 +61,7 @@ async def test_without_credentials_only_the_login_page_and_health_answer(tmp_pat
     open_routes = {
         ("GET", "/healthz"), ("POST", "/api/v1/session"), ("GET", "/"), ("GET", "/favicon.svg"), ("GET", "/assets/{name}"),
         ("GET", "/api/v1/provision/{token}/{file}"),  # closed by its token: tests/integration/test_web_provisioning.py
+        ("GET", "/api/v1/idle/{device}/{token}"),
         ("POST", "/api/v1/inbound/tasks"),  # closed by its signature: tests/integration/test_web_inbound.py
     }  # fmt: skip
     assert route.open is ((route.method, route.path) in open_routes)

@@ -18,7 +18,7 @@ from ivr.storage.places import seed_places
 from ivr.telephony.devices import secret_of
 from tests.integration.test_storage_devices import PLACES, TOWN, A, B
 from tests.integration.web_database import WebDatabase, web_database
-from tests.integration.web_site import ORIGIN, Site, site
+from tests.integration.web_site import ADVISER_SEATS, ORIGIN, Site, site
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(120)]
 __all__ = ["web_database"]
@@ -129,3 +129,42 @@ async def test_a_network_address_that_tries_tokens_is_told_to_wait(web_database:
         assert seen[:3] == [404, 404, 404] and 429 in seen[3:]
         async with phone.get("/healthz") as other:
             assert other.status == 200
+
+
+async def test_a_phones_own_page_tells_who_is_there_and_ends_with_the_secret(web_database: WebDatabase) -> None:
+    async with village(web_database) as (s, devices), s.machine("administrator") as admin, s.browser() as phone:
+        async with admin.get(f"/api/v1/devices/{A.id}/idle-page") as told:
+            address = path((await told.json())["address"])
+        assert await secret(s, A.id) not in address
+
+        async def page() -> str:
+            async with phone.get(address) as shown:
+                assert shown.status == 200 and shown.content_type == "text/html" and shown.headers["Cache-Control"] == "no-store"
+                assert "script-src 'self'" in shown.headers["Content-Security-Policy"]
+                return await shown.text()
+
+        assert "话机没有连上" in await page(), "the exchange has not reached it yet"
+        await s.pool.execute("UPDATE device SET reach = 'reachable' WHERE id = $1", A.id)
+        assert "驻村律师现在不在" in await page()
+        await s.pool.execute(
+            "INSERT INTO duty (work_number, speciality, name, starts_at, ends_at)"
+            " VALUES ($1, '1', '<b>马律师', now() - interval '1 hour', now() + interval '1 hour')", A.adviser,
+        )
+        await s.pool.execute(
+            "INSERT INTO seat_time (interface, activity, began_at, seen_at) VALUES ($1, 'ready', now(), now())", next(iter(ADVISER_SEATS))
+        )
+        assert "&lt;b&gt;马律师在" in await page()
+        await s.pool.execute("UPDATE seat_time SET seen_at = now() - interval '2 minutes', began_at = now() - interval '1 hour'")
+        assert "&lt;b&gt;马律师现在不在" in await page(), "a seat nobody looked at for two minutes is not believed"
+
+        folder, _, token = address.rpartition("/")
+        for wrong in (f"{folder}/{token[:-1]}_", f"{folder}/x", address.replace(A.id, B.id), address.replace(A.id, "v-nobody")):
+            assert await status(phone, wrong) == 404, wrong
+        await devices.block(A.id, "cli:test", "检修")
+        assert await status(phone, address) == 404
+        await devices.unblock(A.id, "cli:test", "修好")
+        assert await status(phone, address) == 200
+        await devices.rotate(A.id, "cli:test", "换人")
+        assert await status(phone, address) == 404
+        async with s.machine("operator") as operator, operator.get(f"/api/v1/devices/{A.id}/idle-page") as refused:
+            assert refused.status == 403

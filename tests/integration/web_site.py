@@ -66,6 +66,7 @@ from ivr.web.inbound_scheme import SignedScheme
 from tests.fakes.web_world import SHIPPED_INTAKE, FileArchive, TwoCodes
 from tests.integration.web_database import WebDatabase
 
+ADVISER_SEATS = {"PJSIP/seat-one": "8001"}
 ORIGIN = "https://pages.example:12348"
 PASSWORD = "correct horse battery"
 SECRETS = {"region": b"r" * 40, "court": b"c" * 40}
@@ -151,7 +152,7 @@ async def site(
             supervision=SupervisionServices(SUPERVISED, PostgresSupervision(pool, within_s=1.0)),
             analysis=analysis_services(Settings(), pool),
             advisers=PostgresAdvisers(pool, {}),
-            provisioning=Provisioner(PostgresProvisioning(pool, 72), PhoneFiles(b"k" * 32, "10.1.2.3", 5060), ORIGIN),
+            provisioning=Provisioner(PostgresProvisioning(pool, 72, ADVISER_SEATS), PhoneFiles(b"k" * 32, "10.1.2.3", 5060), ORIGIN),
             second_factors=accounts.second_factors,
             pictures=PostgresPictures(pool, PictureFiles(replace(OPTIONS, **options).recordings_dir)),
             privacy=privacy_services(Settings(), pool),

@@ -88,6 +88,7 @@ export const deviceApi = {
   all: (signal?: AbortSignal) => request<DeviceList>('GET', 'devices', undefined, signal),
   history: (device: string, signal?: AbortSignal) => request<DeviceHistory>('GET', `devices/${id(device)}/history`, undefined, signal),
   provision: (device: string, reason: string) => request<DeviceAddress>('POST', `devices/${id(device)}/provision`, { reason }),
+  idlePage: (device: string) => request<{ device: string; address: string }>('GET', `devices/${id(device)}/idle-page`),
   test: (device: string, reason: string) => request<{ device: string; test: number }>('POST', `devices/${id(device)}/test`, { reason }),
   act: (device: string, act: DeviceAct, reason: string) => request<DeviceList>('POST', `devices/${id(device)}/${act}`, { reason }),
 }

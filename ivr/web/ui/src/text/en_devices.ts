@@ -71,6 +71,8 @@ export const enDevices: Record<keyof typeof zhDevices, string> = {
   'devices.visits': 'Needs a look ({n})',
   'devices.tests': 'Self-tests',
   'devices.noTests': 'No self-test yet',
+  'devices.idlePage': 'Idle page',
+  'devices.idleAddress': 'Set as the start page of the phone’s browser:',
   'devices.testAsked': 'Self-test asked for: the phone shows 自检 and answers by itself for some seconds. The result appears below.',
   'devices.testByHand': 'by hand: {name}',
   'devices.noSelfTest': 'This device is not set to answer a self-test by itself (column self_test of the register)',

@@ -70,6 +70,8 @@ export const zhDevices = {
   'devices.visits': '维护清单（{n}）',
   'devices.tests': '自检',
   'devices.noTests': '还没有自检',
+  'devices.idlePage': '待机画面',
+  'devices.idleAddress': '设成话机浏览器的主页：',
   'devices.testAsked': '已排队自检：终端会显示“自检”，自动接听几秒。结果稍后出现在下面。',
   'devices.testByHand': '手动：{name}',
   'devices.noSelfTest': '这台终端没有设为自动接听自检；请管理员在终端表里设置',
