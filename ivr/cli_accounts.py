@@ -16,14 +16,25 @@ from ivr.domain.errors import NotFound
 from ivr.domain.roles import ROLES
 from ivr.domain.worktime import SHANGHAI
 from ivr.settings import load_settings
-from ivr.storage.accounts import PostgresAccounts, folded
+from ivr.storage.accounts import CLI_ACTOR, PostgresAccounts, folded
+from ivr.storage.user_accounts import PostgresUsers
 
 user_app = typer.Typer(help="People who may log in.", no_args_is_help=True)
 token_app = typer.Typer(help="Tokens for machines.", no_args_is_help=True)
 
 Roles = Annotated[list[str], typer.Option("--role", help=", ".join(ROLES))]
 T = TypeVar("T")
-CLI_ACTOR = "(command line)"
+
+
+def with_users(work: Callable[[PostgresUsers], Awaitable[T]]) -> T:
+    """Run one piece of work on the users of the configured database."""
+
+    async def go() -> T:
+        async with bootstrap.patient_pool(load_settings(), "cli", size=2) as pool:
+            return await work(PostgresUsers(pool))
+
+    with plain_errors():
+        return asyncio.run(go())
 
 
 def with_accounts(work: Callable[[PostgresAccounts], Awaitable[T]]) -> T:
@@ -80,10 +91,11 @@ def users() -> None:
 def second_factor(
     name: str,
     reset: Annotated[bool, typer.Option("--reset", help="Take it away, for who lost the telephone and the codes.")] = False,
+    reason: Annotated[str, typer.Option(help="Why, for those who read the record later.")] = "手机和恢复码丢失",
 ) -> None:
     """Show whether a person logs in with a code too; `--reset` takes that away, ends every session and is audited."""
     if reset:
-        with_accounts(lambda a: a.second_factors.reset(folded(name), CLI_ACTOR))
+        with_users(lambda u: u.reset_factor(folded(name), CLI_ACTOR, reason))
         out.print(f"[green]✓[/green] {name} 的两步登录已取消，原有登录已全部退出")
         return
     status = with_accounts(lambda a: a.second_factors.status(folded(name)))

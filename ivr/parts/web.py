@@ -37,6 +37,7 @@ from ivr.storage.search import PostgresSearch
 from ivr.storage.second_factor import FactorVault
 from ivr.storage.sessions import PostgresSessions
 from ivr.storage.shifts import PostgresShifts
+from ivr.storage.user_accounts import PostgresUsers
 from ivr.storage.views import PostgresViews
 from ivr.supervision_setup import supervision_services
 from ivr.telephony.devices import load_key
@@ -83,6 +84,7 @@ async def run_web(settings: Settings, stop: asyncio.Event) -> None:
             provisioning=await provisioning_desk(settings, pool),
             second_factors=accounts.second_factors,
             sessions=PostgresSessions(pool, policy.idle),
+            users=PostgresUsers(pool),
             pictures=PostgresPictures(pool, PictureFiles(settings.recordings_dir)),
             privacy=privacy_services(settings, pool),
         )

@@ -36,6 +36,7 @@ from ivr.ports.sessions import FactorState, Origin, SecondFactors, SessionList
 from ivr.ports.statistics import Statistics
 from ivr.ports.supervision import SupervisionServices
 from ivr.ports.tasks import TaskDesk
+from ivr.ports.user_accounts import UserDesk
 from ivr.ports.views import Views
 
 Topic = Literal["queue", "call", "order", "alarm", "seat", "risk", "task", "roster"]
@@ -264,6 +265,7 @@ class WebServices:
     composer: DraftComposer = field(kw_only=True)
     second_factors: SecondFactors
     sessions: SessionList
+    users: UserDesk = field(kw_only=True)
     privacy: PrivacyServices
     pictures: PictureDesk = field(kw_only=True)
 

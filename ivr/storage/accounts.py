@@ -24,11 +24,15 @@ from ivr.domain.errors import BadSetting, NotFound
 from ivr.domain.roles import ROLES
 from ivr.ports.sessions import CodeNeeded, Origin
 from ivr.ports.web import Busy, Identity, LoginRefused, OpenedSession
+from ivr.storage.audit import append_row
+from ivr.storage.database import transaction
 from ivr.storage.login_attempts import LoginAttempts
 from ivr.storage.second_factor import FactorVault, PostgresSecondFactors
+from ivr.storage.user_accounts import change_user
 from ivr.storage.views import connected
 
 TOKEN_PREFIX = "ivr_"
+CLI_ACTOR = "(command line)"
 _NAME = re.compile(r"[\w][\w.@-]{0,63}")
 _TOUCH_EVERY_S = 10
 _HASHERS = 2
@@ -260,43 +264,34 @@ class PostgresAccounts:
         """Create an account; without a password it can only log in by ticket. BadSetting when it exists."""
         name, wanted = _checked_name(name), _checked_roles(roles)
         hashed = None if password is None else await self._new_hash(password)
-        async with connected(self._pool) as connection:
+        async with transaction(self._pool) as connection:
             added = await connection.fetchval(
                 "INSERT INTO app_user (name, display_name, password_hash, roles) VALUES ($1, $2, $3, $4)"
-                " ON CONFLICT (name) DO NOTHING RETURNING id",
-                name,
-                display_name or name,
-                hashed,
-                wanted,
+                " ON CONFLICT (name) DO NOTHING RETURNING id", name, display_name or name, hashed, wanted,
             )
-        if added is None:
-            raise BadSetting(f"There is a user {name} already.")
+            if added is None:
+                raise BadSetting(f"There is a user {name} already.")
+            await append_row(connection, CLI_ACTOR, "user.added", name, {"roles": " ".join(wanted)})
 
     async def set_password(self, name: str, password: str | None) -> None:
         """Set or remove the password, end every session of the user and lift a lock-out."""
         hashed = None if password is None else await self._new_hash(password)
-        await self._change(name, "password_hash = $2", hashed)
+        await self._change(name, "password_hash = $2", hashed, "user.password_set")
         await self.attempts.forget(digest(folded(name)))
 
     async def set_roles(self, name: str, roles: Iterable[str]) -> None:
         """Replace the roles and end every session, so that what was open closes."""
-        await self._change(name, "roles = $2", _checked_roles(roles))
+        wanted = _checked_roles(roles)
+        await self._change(name, "roles = $2", wanted, "user.roles_set", roles=" ".join(wanted))
 
     async def set_disabled(self, name: str, disabled: bool) -> None:
         """Disable (and end every session) or enable again."""
-        await self._change(name, "disabled = $2", disabled)
+        await self._change(name, "disabled = $2", disabled, "user.disabled" if disabled else "user.enabled")
 
-    async def _change(self, name: str, assignment: str, value: object) -> None:
-        async with connected(self._pool) as connection, connection.transaction():
-            user_id = await connection.fetchval(
-                f"UPDATE app_user SET {assignment} WHERE name = $1 RETURNING id", folded(name), value
-            )
-            if user_id is None:
-                raise NotFound(f"There is no user {name}.")
-            await connection.execute(
-                "UPDATE app_session SET revoked_at = now() WHERE user_id = $1 AND revoked_at IS NULL", user_id
-            )
-            await connection.execute("DELETE FROM login_ticket WHERE user_id = $1 AND used_at IS NULL", user_id)
+    async def _change(self, name: str, assignment: str, value: object, action: str, **told: str) -> None:
+        async with transaction(self._pool) as connection:
+            await change_user(connection, folded(name), assignment, value)
+            await append_row(connection, CLI_ACTOR, action, folded(name), told)
 
     async def users(self) -> list[UserRow]:
         async with connected(self._pool) as connection:
@@ -309,16 +304,15 @@ class PostgresAccounts:
     async def issue_ticket(self, name: str, valid_for: timedelta = timedelta(minutes=15)) -> str:
         """A one-time login for this user; what is returned is shown once and stored nowhere."""
         secret = secrets.token_urlsafe(32)
-        async with connected(self._pool) as connection:
+        async with transaction(self._pool) as connection:
             issued = await connection.fetchval(
                 "INSERT INTO login_ticket (token_hash, user_id, expires_at)"
                 " SELECT $1, id, now() + $3::interval FROM app_user WHERE name = $2 AND NOT disabled RETURNING 1",
-                digest(secret),
-                folded(name),
-                valid_for,
+                digest(secret), folded(name), valid_for,
             )
-        if issued is None:
-            raise NotFound(f"There is no user {name} who may log in.")
+            if issued is None:
+                raise NotFound(f"There is no user {name} who may log in.")
+            await append_row(connection, CLI_ACTOR, "user.login_link", folded(name), {})
         return secret
 
     async def _new_hash(self, password: str) -> str:
@@ -332,27 +326,25 @@ class PostgresAccounts:
         """A token for a machine; what is returned is shown once and stored nowhere. Names are never given twice."""
         name, wanted = _checked_name(name), _checked_roles(roles)
         secret = TOKEN_PREFIX + secrets.token_urlsafe(32)
-        async with connected(self._pool) as connection:
+        async with transaction(self._pool) as connection:
             added = await connection.fetchval(
                 "INSERT INTO api_token (token_hash, name, roles, expires_at)"
                 " VALUES ($1, $2, $3, now() + $4::interval) ON CONFLICT (name) DO NOTHING RETURNING 1",
-                digest(secret),
-                name,
-                wanted,
-                valid_for,
+                digest(secret), name, wanted, valid_for,
             )
-        if added is None:
-            raise BadSetting(f"There is, or was, a token {name}. Choose another name.")
+            if added is None:
+                raise BadSetting(f"There is, or was, a token {name}. Choose another name.")
+            await append_row(connection, CLI_ACTOR, "token.created", name, {"roles": " ".join(wanted)})
         return secret
 
     async def revoke_token(self, name: str) -> None:
-        async with connected(self._pool) as connection:
+        async with transaction(self._pool) as connection:
             found = await connection.fetchval(
-                "UPDATE api_token SET revoked_at = coalesce(revoked_at, now()) WHERE name = $1 RETURNING 1",
-                folded(name),
+                "UPDATE api_token SET revoked_at = coalesce(revoked_at, now()) WHERE name = $1 RETURNING 1", folded(name)
             )
-        if found is None:
-            raise NotFound(f"There is no token {name}.")
+            if found is None:
+                raise NotFound(f"There is no token {name}.")
+            await append_row(connection, CLI_ACTOR, "token.revoked", folded(name), {})
 
     async def tokens(self) -> list[TokenRow]:
         async with connected(self._pool) as connection:

@@ -193,16 +193,6 @@ class PostgresSecondFactors:
             await append_row(connection, name, "second_factor.removed", name, {})
         await self._attempts.forget(key)
 
-    async def reset(self, name: str, by: str) -> None:
-        """Take the factor away without a code, for who lost it; ends every session. The command line only."""
-        async with transaction(self._pool) as connection:
-            user = await _user(connection, name)
-            await _delete(connection, user["id"])
-            await connection.execute(
-                "UPDATE app_session SET revoked_at = now() WHERE user_id = $1 AND revoked_at IS NULL", user["id"]
-            )
-            await append_row(connection, by, "second_factor.reset", user["name"], {})
-
 
 def _attempt_key(name: str) -> bytes:
     """Codes tried from within a session: counted apart from logins, so that a good password wipes none of them out."""

@@ -18,7 +18,7 @@ Permission = Literal[
     "desk.use", "seats.supervise", "risks.decide", "transcripts.correct", "warnings.sign", "devices.read", "devices.write",
     "quality.own", "quality.score", "tasks.read", "tasks.work", "knowledge.read", "knowledge.write", "roster.write",
     "sessions.revoke", "calls.unmask", "orders.unmask", "cases.export", "retention.read", "holds.write",
-    "absences.excuse",
+    "absences.excuse", "users.write",
 ]
 
 _READER: frozenset[Permission] = frozenset(
@@ -38,7 +38,7 @@ ACCESS: dict[str, frozenset[Permission]] = {
     },
     "administrator": _READER | {
         "recordings.play", "nuisance.read", "appointments.write", "deliveries.read", "devices.read", "devices.write",
-        "sessions.revoke", "retention.read", "holds.write", "tasks.read", "roster.write",
+        "sessions.revoke", "users.write", "retention.read", "holds.write", "tasks.read", "roster.write",
     },
     "dispatcher": _READER | {
         "deliveries.read", "orders.assign", "devices.read", "warnings.sign", "calls.unmask", "orders.unmask", "tasks.read",

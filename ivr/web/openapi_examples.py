@@ -10,6 +10,8 @@ BODIES: Final[Mapping[str, Mapping[str, Any]]] = {
     "TicketLogin": {"ticket": "8f3c…"},
     "CodeProof": {"code": "287082"},
     "RevocationWish": {"reason": "电脑遗失"},
+    "FactorReset": {"reason": "手机丢失"},
+    "AccessChange": {"disabled": True, "reason": "离职"},
     "NewBooking": {"time": 12, "number": "13895112348", "linked_id": "ivr-1-1764000000.42"},
     "OrderMove": {"move": "assign", "to": "8002", "unit": "", "reason": "劳动争议"},
     "OrderEdit": {

@@ -53,6 +53,7 @@ from ivr.web.roster import ROSTER_ROUTES
 from ivr.web.route import Route
 from ivr.web.supervision_routes import SUPERVISION_ROUTES
 from ivr.web.tasks import TASK_ROUTES
+from ivr.web.user_accounts import USER_ROUTES
 from ivr.web.veils import UNMASKING_ROUTES
 
 
@@ -107,6 +108,7 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route("DELETE", "/api/v1/session", auth.close_session, "Log out", {204: None}, enrolling=True),
     *ACCOUNT_ROUTES,
+    *USER_ROUTES,
     Route(
         "GET", "/api/v1/queues", resources.list_queues, "The queues as they are now", {200: models.QueueList},
         permission="queues.read",

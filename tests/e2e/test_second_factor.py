@@ -91,6 +91,13 @@ async def test_an_administrator_enrols_logs_in_with_a_code_and_ends_a_session() 
             await expect(row).to_have_count(0, timeout=PATIENCE_MS)
             await expect(other.get_by_test_id("login-submit")).to_be_visible(timeout=PATIENCE_MS)  # found out by its stream
 
+            person = page.locator('[data-user="wang"]')
+            await person.get_by_test_id("user-disable").click()
+            await person.get_by_test_id("user-reason").fill("离职")
+            await person.get_by_test_id("user-do").click()
+            await expect(person).to_contain_text("已停用", timeout=PATIENCE_MS)
+            await expect(page.locator('[data-user="root"]').get_by_role("button")).to_have_count(0)  # not to oneself
+
         told = await hotline.cli("user", "second-factor", "root")
         assert "剩 9 个恢复码" in told
         await hotline.cli("user", "second-factor", "root", "--reset")

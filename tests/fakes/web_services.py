@@ -40,7 +40,7 @@ from ivr.ports.views import (
     WorkOrderRecord,
 )
 from ivr.ports.web import DatabaseState, FeedBatch, Identity, LoginRefused, OpenedSession, WebOptions, WebServices
-from tests.fakes.one_account import OneFactor, OneSession
+from tests.fakes.one_account import OneFactor, OneSession, OneUser
 from tests.fakes.one_address import OneAddress
 from tests.fakes.one_adviser import OneAdviser
 from tests.fakes.one_analysis import ONE_ANALYSIS
@@ -254,7 +254,7 @@ def fake_services() -> WebServices:
         OneCall(), OneToken(), ListAudit(), QuietFeed(), FileArchive(), TwoCodes(), OneText(), ONE_PARTNER, OneTime(), OneStatistic(COUNTED),
         OneDesk(ORDER.number, T0), ONE_SEAT, OneDevice(), ONE_SUPERVISION, OneRisk(), OneCorrection(), ONE_ANALYSIS, OneAdviser(),
         OneAddress(), OneFactor(), OneSession(), ONE_PRIVACY, quality=OneQuality(), tasks=OneTask(ORDER.number),
-        knowledge=ONE_KNOWLEDGE, roster=ONE_ROSTER, composer=SHIPPED_INTAKE, pictures=OnePicture(),
+        knowledge=ONE_KNOWLEDGE, roster=ONE_ROSTER, composer=SHIPPED_INTAKE, pictures=OnePicture(), users=OneUser(),
     )
 
 

@@ -14,8 +14,8 @@ import pytest
 from ivr.domain.errors import Unavailable
 from ivr.domain.one_time_code import STEP_S, code_of
 from ivr.ports.sessions import CodeRefused
-from ivr.storage.accounts import PostgresAccounts
-from ivr.storage.second_factor import FactorVault, PostgresSecondFactors
+from ivr.storage.accounts import CLI_ACTOR, PostgresAccounts
+from ivr.storage.second_factor import FactorVault
 from tests.integration.web_database import WebDatabase, web_database
 from tests.integration.web_site import CHEAP, PASSWORD, Site, site
 
@@ -206,14 +206,55 @@ async def test_a_factor_is_taken_away_by_a_code_only_and_replaced_by_nobody_else
             assert (await again.get("/api/v1/queues")).status == 200
 
 
-async def test_a_reset_takes_the_factor_away_and_ends_every_session(web_database: WebDatabase) -> None:
-    async with guarded(web_database) as (s, clock), s.browser("wang") as client, s.browser() as again:
+async def test_an_administrator_takes_a_lost_factor_away_and_ends_an_access_but_never_their_own(web_database: WebDatabase) -> None:
+    async with guarded(web_database) as (s, clock), s.browser("wang") as client, s.browser() as again, s.browser("root") as root:
         await enrol(client, clock)
-        factors = PostgresSecondFactors(s.pool, FactorVault(), s.accounts.attempts)
-        await factors.reset("wang", "cli")
+        async with root.get("/api/v1/users") as response:
+            told = {one["name"]: one for one in (await response.json())["users"]}
+        assert told["wang"]["second_factor_since"] and told["wang"]["last_seen_at"] and not told["root"]["second_factor_since"]
+        lost = {"reason": "手机丢了"}
+        async with client.post("/api/v1/users/root/second-factor-reset", json=lost) as response:
+            assert response.status == 403, "an operator resets nobody"
+        async with root.post("/api/v1/users/root/access", json=lost | {"disabled": True}) as response:
+            assert response.status == 403, "nobody ends their own access"
+        async with root.post("/api/v1/users/nobody/second-factor-reset", json=lost) as response:
+            assert response.status == 404
+        async with root.post("/api/v1/users/wang/second-factor-reset", json={"reason": " "}) as response:
+            assert response.status == 400, "an act on somebody's account has a reason"
+        async with root.post("/api/v1/users/wang/second-factor-reset", json=lost) as response:
+            assert response.status == 204
         assert (await client.get("/api/v1/queues")).status == 401
         assert await login(again, name="wang", password=PASSWORD) == (200, "off")
-        assert await actions(s, "cli") == ["second_factor.reset"]
+        async with root.post("/api/v1/users/wang/second-factor-reset", json=lost) as response:
+            assert (response.status, (await response.json())["code"]) == (409, "second_factor_missing")
+        ticket = await s.accounts.issue_ticket("wang")
+        async with root.post("/api/v1/users/wang/access", json={"disabled": True, "reason": "离职"}) as response:
+            assert response.status == 204
+        assert (await again.get("/api/v1/queues")).status == 401
+        assert (await login(again, name="wang", password=PASSWORD))[0] == 401
+        assert (await login(again, ticket=ticket))[0] == 401, "a link given out before opens nothing any more"
+        async with root.post("/api/v1/users/wang/access", json={"disabled": False, "reason": "返岗"}) as response:
+            assert response.status == 204
+        assert await login(again, name="wang", password=PASSWORD) == (200, "off")
+        acts = await s.pool.fetch(
+            "SELECT action, detail->>'reason' AS reason FROM audit_event WHERE actor = 'root' AND object = 'wang' ORDER BY id"
+        )
+        assert [tuple(a) for a in acts] == [("second_factor.reset", "手机丢了"), ("user.disabled", "离职"), ("user.enabled", "返岗")]
+
+
+async def test_what_the_command_line_does_to_accounts_is_audited(web_database: WebDatabase) -> None:
+    async with guarded(web_database) as (s, _):
+        before = len(await actions(s, CLI_ACTOR))
+        await s.accounts.add_user("new", roles=["operator"])
+        await s.accounts.set_roles("new", ["supervisor"])
+        await s.accounts.set_disabled("new", True)
+        await s.accounts.set_disabled("new", False)
+        await s.accounts.issue_ticket("new")
+        await s.accounts.create_token("robot", ["operator"])
+        await s.accounts.revoke_token("robot")
+        assert (await actions(s, CLI_ACTOR))[before:] == [
+            "user.added", "user.roles_set", "user.disabled", "user.enabled", "user.login_link", "token.created", "token.revoked",
+        ]
 
 
 async def test_people_see_their_sessions_and_end_them_and_nobody_elses(web_database: WebDatabase) -> None:

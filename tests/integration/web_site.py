@@ -59,6 +59,7 @@ from ivr.storage.shifts import PostgresShifts
 from ivr.storage.statistics import PostgresStatistics
 from ivr.storage.supervision import PostgresSupervision
 from ivr.storage.tasks import PostgresTasks
+from ivr.storage.user_accounts import PostgresUsers
 from ivr.storage.views import PostgresViews
 from ivr.telephony.provisioning import PhoneFiles
 from ivr.web.app import create_app
@@ -157,6 +158,7 @@ async def site(
             pictures=PostgresPictures(pool, PictureFiles(replace(OPTIONS, **options).recordings_dir)),
             privacy=privacy_services(Settings(), pool),
             sessions=PostgresSessions(pool, (policy or LoginPolicy()).idle),
+            users=PostgresUsers(pool),
         )
         blocked = BlockBuster("ivr")  # a blocking call of ours inside the event loop raises
         blocked.functions["os.stat"].can_block_in("asyncpg/connect_utils.py", "_read_password_file")

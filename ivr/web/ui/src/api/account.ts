@@ -27,6 +27,18 @@ export interface OpenSession {
   mine: boolean
 }
 
+export interface User {
+  name: string
+  display_name: string
+  roles: string[]
+  disabled: boolean
+  has_password: boolean
+  second_factor_since: string | null
+  last_seen_at: string | null
+}
+
+export type UserAct = 'reset' | 'disable' | 'enable'
+
 type Sessions = { sessions: OpenSession[] }
 
 export const accountApi = {
@@ -37,5 +49,10 @@ export const accountApi = {
   mine: (signal?: AbortSignal) => request<Sessions>('GET', 'session/all', undefined, signal),
   endMine: (id: number) => request<void>('DELETE', `session/all/${id}`),
   everybodys: (signal?: AbortSignal) => request<Sessions>('GET', 'sessions', undefined, signal),
+  users: (signal?: AbortSignal) => request<{ users: User[] }>('GET', 'users', undefined, signal),
+  actOn: (name: string, act: UserAct, reason: string) =>
+    act === 'reset'
+      ? request<void>('POST', `users/${encodeURIComponent(name)}/second-factor-reset`, { reason })
+      : request<void>('POST', `users/${encodeURIComponent(name)}/access`, { disabled: act === 'disable', reason }),
   revoke: (id: number, reason: string) => request<void>('POST', `sessions/${id}/revocation`, { reason }),
 }
