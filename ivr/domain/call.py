@@ -119,7 +119,7 @@ def fold(facts: Iterable[Fact], prefixes: Mapping[str, Mapping[str, str]]) -> Ca
 
     ``facts`` share one linked id. ``prefixes`` holds, by trunk, the caller-id rules of ``normalise``.
     """
-    ordered = _in_order(facts)
+    ordered = in_order(facts)
     entry = next((f for f in ordered if _is_entry(f)), None)
     if entry is None:
         return None
@@ -151,6 +151,8 @@ def fold(facts: Iterable[Fact], prefixes: Mapping[str, Mapping[str, str]]) -> Ca
         at = clocks[fact.source] = max(clocks.get(fact.source, entry.at), fact.at)
         seen_live = fact.source == "controller"
         extra = str(fact.data.get("extra", ""))
+        if not (seen_live and (call.recording_name or call.recording_refused)):
+            gaps.see(fact.kind, at, citizens=fact.unique_id == entry.linked_id)
         match fact.kind:
             case "user:NOTICE":
                 call = replace(call, notice_version=extra)
@@ -158,11 +160,6 @@ def fold(facts: Iterable[Fact], prefixes: Mapping[str, Mapping[str, str]]) -> Ca
                 call = replace(call, recording_refused=True)
             case "user:RECORDING" if not (seen_live and (call.recording_name or call.recording_refused)):
                 call = replace(call, recording_name=extra)
-                gaps.begin(at)
-            case "user:RECORDING_PAUSED":
-                gaps.pause(at)
-            case "user:RECORDING_RESUMED":
-                gaps.resume(at)
             case "user:QUEUE_ENTERED" if call.queued_at is None or _moves_on(call, extra, at, entered_at, seen_live):
                 # Who moves on to another queue is counted there; the wait began in the first. Who asked how a matter
                 # stands and then wants a human was not served by the machine.
@@ -296,7 +293,7 @@ def _called_back(call: Call, facts: Iterable[Fact]) -> Call:
     )
 
 
-def _in_order(facts: Iterable[Fact]) -> list[Fact]:
+def in_order(facts: Iterable[Fact]) -> list[Fact]:
     """Each fact once, as Asterisk wrote them: by file and place in it, because its clock may be set back meanwhile.
 
     What the controller saw live comes after the ledger, and what it concluded, INTERRUPTED, comes last.

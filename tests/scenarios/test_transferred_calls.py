@@ -161,6 +161,13 @@ CASES: dict[str, tuple[str, str]] = {
  45.0  caller  HANGUP          by=caller cause=16
  45.0  caller  LINKEDID_END
 """, "outcome=answered recording_gaps=10.0+15.5,14.5+"),
+    "the wait for an answer is not in the recording, and moves no pause": (TALKS + """
+ 20.0  caller  RECORDING_PAUSED  key-8
+ 35.5  caller  RECORDING_RESUMED key-8
+ 45.0  caller  BRIDGE_EXIT     bridge_id=A
+ 45.0  caller  HANGUP          by=caller cause=16
+ 45.0  caller  LINKEDID_END
+""", "outcome=answered recording_gaps=10.5+15.5"),
     "the citizen asks for confidence": (TALKS + """
  20.0  caller  CONFIDENTIAL      key-6
  45.0  caller  HANGUP          by=caller cause=16
