@@ -25,17 +25,20 @@ SAID_CHARACTERS: Final = 3
 """An interruption begins this far into the other's stretch, lasts this long, and is more than 嗯 or 好的."""
 
 Span = tuple[float, float]
+_BOTH: Final[tuple[Speaker, Speaker]] = ("operator", "caller")
 
 
 @dataclass(frozen=True, slots=True)
 class Measures:
-    """``silence_share`` of the recording, ``talk_over_share`` of the time in which somebody speaks: both 0…1.
+    """``silence_share`` of what is judged, ``talk_over_share`` of the time in which somebody speaks there: both 0…1.
 
+    ``seconds`` is the recording, ``judged_s`` what is left of it without holds and others' stretches.
     ``silences`` are the gaps that count, the longest first; ``interruptions`` where the operator cut in on the caller.
     ``rate`` is the operator's characters a minute of speech, None with too little speech; confidences are means by character, 0…1.
     """
 
     seconds: float
+    judged_s: float
     silence_share: float
     silences: tuple[Span, ...]
     talk_over_share: float
@@ -48,20 +51,25 @@ class Measures:
     caller_confidence: float
 
 
-def measure(segments: Iterable[Segment], seconds: float) -> Measures:
-    """Measure a recording of ``seconds``; of no length, or without words, everything is 0."""
+def measure(segments: Iterable[Segment], seconds: float, left_out: Iterable[Span] = ()) -> Measures:
+    """Measure a recording of ``seconds``; of no length, or without words, everything is 0.
+
+    Time that is ``left_out`` is neither silence nor talk: what is said in it counts nowhere.
+    """
     seconds = seconds if math.isfinite(seconds) and seconds > 0 else 0.0
     held = list(segments)
-    operator_words, caller_words = words_of(held, "operator", seconds), words_of(held, "caller", seconds)
+    out = _joined([(max(0.0, a), min(seconds, b)) for a, b in left_out if max(0.0, a) < min(seconds, b)], 0.0)
+    judged_s = max(0.0, seconds - _length(out))
+    operator_words, caller_words = (_outside(words_of(held, who, seconds), out) for who in _BOTH)
     operator, caller = stretches(operator_words), stretches(caller_words)
     both = _joined([*operator, *caller], 0.0)
     spoken = _length(both)
-    silences = sorted(_gaps(both, seconds), key=lambda span: (span[0] - span[1], span[0]))
+    silences = sorted(_gaps(_joined([*both, *out], 0.0), seconds), key=lambda span: (span[0] - span[1], span[0]))
     overs = _overlaps(operator, caller)
     operator_s, characters = _length(operator), sum(_characters(w) for w in operator_words)
     return Measures(
-        seconds,
-        min(1.0, _length(silences) / seconds) if seconds else 0.0, tuple(silences),
+        seconds, judged_s,
+        min(1.0, _length(silences) / judged_s) if judged_s else 0.0, tuple(silences),
         min(1.0, _length(overs) / spoken) if spoken else 0.0, tuple(overs),
         tuple(_interruptions(operator, caller, operator_words)),
         60 * characters / operator_s if operator_s >= LEAST_SPOKEN_S else None, operator_s, _length(caller),
@@ -78,6 +86,11 @@ def words_of(segments: Iterable[Segment], speaker: Speaker, seconds: float) -> l
             if math.isfinite(word.start_s) and math.isfinite(word.end_s) and start < end:
                 found.append(Word(word.text, start, end, word.confidence))
     return sorted(found, key=lambda w: (w.start_s, w.end_s, w.text, w.confidence))
+
+
+def _outside(words: Sequence[Word], out: Sequence[Span]) -> list[Word]:
+    """Words whose middle lies in none of these spans."""
+    return [w for w in words if not any(a <= (w.start_s + w.end_s) / 2 < b for a, b in out)]
 
 
 def confidence(words: Sequence[Word]) -> float:

@@ -13,6 +13,7 @@ from typing import Final
 from ivr.domain.call_measures import Measures, confidence, measure, words_of
 from ivr.domain.phrases import PhraseIndex, is_denied
 from ivr.domain.scorecard import Criterion, Marked, Scorecard, Verdict, machine_marks
+from ivr.domain.seat_talks import Span, without
 from ivr.domain.transcript import Segment, Speaker, Word
 
 MOST_FINDINGS: Final = 20
@@ -26,12 +27,18 @@ class Talk:
     """A recorded conversation. ``seconds`` of each track that was heard to the end: one that could not be is not in it.
 
     ``notice_version`` is the recording notice the caller heard, '' for none; ``hangup_by`` is caller, operator or system.
+    ``holds`` are seconds in which the caller was on hold. ``own`` are those in which the judged seat was with the caller, None:
+    in all; whether it ``opened`` and ``closed`` the call decides who is asked for greeting and closing.
     """
 
     segments: Sequence[Segment]
     seconds: Mapping[Speaker, float]
     notice_version: str = ""
     hangup_by: str = ""
+    holds: Sequence[Span] = ()
+    own: Sequence[Span] | None = None
+    opened: bool = True
+    closed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +82,12 @@ class _Hit:
 
 def check_call(card: Scorecard, talk: Talk) -> Checked:
     """Every machine criterion of the card, judged or with the reason why not."""
-    measures = measure(talk.segments, max(talk.seconds.values(), default=0.0))
+    seconds = max(talk.seconds.values(), default=0.0)
+    left_out = list(talk.holds)
+    if (own := talk.own) is not None:
+        talk = replace(talk, segments=_own_words(talk.segments, own))
+        left_out += without([(0.0, seconds)], own)
+    measures = measure(talk.segments, seconds, left_out)
     results = tuple(_judge(card, c, talk, measures) for c in card.criteria if c.check)
     return Checked(results, measures, machine_marks(card, {r.code: r.verdict for r in results}))
 
@@ -87,8 +99,13 @@ def without_words(result: Result) -> Result:
 
 
 def _judge(card: Scorecard, criterion: Criterion, talk: Talk, measures: Measures) -> Result:
-    if measures.seconds < card.least_s:
-        return _open(criterion, f"录音只有 {measures.seconds:.0f} 秒，不足 {card.least_s:.0f} 秒")
+    if measures.judged_s < card.least_s:
+        told = "录音" if measures.judged_s == measures.seconds else "除去保持和别的坐席，录音"
+        return _open(criterion, f"{told}只有 {measures.judged_s:.0f} 秒，不足 {card.least_s:.0f} 秒")
+    if criterion.check == "greeting" and not talk.opened:
+        return _open(criterion, "电话转来时别的坐席已经接过")
+    if criterion.check == "closing" and not talk.closed:
+        return _open(criterion, "电话转给别人以后才结束")
     if "operator" not in talk.seconds:
         return _open(criterion, "坐席一侧的录音没有转写出来")
     if criterion.check == "notice":
@@ -175,6 +192,17 @@ def _listened(card: Scorecard, criterion: Criterion, talk: Talk, measures: Measu
     if criterion.check == "closing" and talk.hangup_by == "caller":
         return _open(criterion, "没有听到，但来电人先挂了机")
     return Result(criterion.code, "fail" if meant else "pass", None, "没有听到" if meant else "没有听到忌语")
+
+
+def _own_words(segments: Sequence[Segment], own: Sequence[Span]) -> list[Segment]:
+    """What both say while the judged seat is there; a phrase never runs over a time in which it was not."""
+    found = []
+    for segment in segments:
+        for start, end in own:
+            words = tuple(w for w in segment.words if start <= (w.start_s + w.end_s) / 2 < end)
+            if words:
+                found.append(replace(segment, words=words))
+    return found
 
 
 def _hits(phrases: Sequence[str], segments: Sequence[Segment]) -> list[_Hit]:

@@ -23,6 +23,7 @@ from ivr.partner_setup import VoiceRoad, partner_tasks
 from ivr.pipeline.call_back import CallBackDialler
 from ivr.pipeline.carry_records import RecordCarrier, languages_of, listed
 from ivr.pipeline.collect_recordings import RecordingCollector
+from ivr.pipeline.keep_holds import HoldKeeper
 from ivr.pipeline.keep_seat_times import SeatTimekeeper
 from ivr.pipeline.reconcile import Reconciler
 from ivr.pipeline.renew_recordings import RecordingRenewer
@@ -38,6 +39,7 @@ from ivr.settings import Settings
 from ivr.speech.spool import RecordingSpool
 from ivr.storage.accounts import PostgresAccounts
 from ivr.storage.alarms import PostgresAlarms
+from ivr.storage.call_holds import PostgresHolds
 from ivr.storage.callbacks import CallbackJobs, PostgresCallbacks
 from ivr.storage.caller_languages import PostgresCallerLanguages
 from ivr.storage.database import transaction
@@ -108,8 +110,7 @@ async def run_controller(settings: Settings) -> None:
         lines = outgoing_lines(settings)
         rooms, room_hints = room_keeper(settings, pool, client, post, lines, exchange.room)
 
-        times = SeatTimekeeper(PostgresSeatTimes(pool))
-
+        times, holds = SeatTimekeeper(PostgresSeatTimes(pool)), HoldKeeper(PostgresHolds(pool))
         tester, test_line = device_tester(settings, pool, client, lambda: live.board.link_up and not live.board.anybody_waits)
 
         def also(event: LiveEvent) -> None:
@@ -119,6 +120,7 @@ async def run_controller(settings: Settings) -> None:
             watches.see(event)
             rooms.see(event)
             times.see(event)
+            holds.see(event)
             renewer.see(event)
 
         live = LiveTracker(exchange, PostgresQueueLive(pool), calls, titles, also=also)
@@ -155,6 +157,7 @@ async def run_controller(settings: Settings) -> None:
                 tasks.create_task(VolumeWatch(volume, FolderProbe(Path(volume.folder)), alarms).run(), name=volume.name)
             tasks.create_task(rise_watch(settings, pool).run(), name="rises")
             tasks.create_task(times.run(), name="seat-times")
+            tasks.create_task(holds.run(), name="holds")
             tasks.create_task(retention(settings, pool).run(), name="retention")
             tasks.create_task(quality_checker(settings, pool).run(), name="quality")
             tasks.create_task(_sweep(pool, tracks), name="sweep")

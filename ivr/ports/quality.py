@@ -14,6 +14,7 @@ from ivr.domain.errors import CallerFault
 from ivr.domain.quality_check import Checked, Result, Talk
 from ivr.domain.quality_sample import Reason, Rule
 from ivr.domain.scorecard import MarkLine, Scorecard, SheetLine
+from ivr.domain.seat_talks import SeatTalk, Span
 from ivr.ports.views import PageMark
 
 ReviewState = Literal["open", "scored", "appealed", "decided"]
@@ -38,17 +39,33 @@ class PublishedCard:
 
 @dataclass(frozen=True, slots=True)
 class DueCall:
-    """A call to be checked with ``card``; ``upto`` is the newest row that asked for it."""
+    """A call to be checked with ``card``; ``upto`` is the newest row that asked for it. ``judged`` of ``seats`` is whose call it
+    is, None when the ledger tells of nobody: then it is the first's who answered."""
 
     linked_id: str
     upto: int
     card: Scorecard
     talk: Talk
+    judged: SeatTalk | None = None
+    seats: Sequence[SeatTalk] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OtherSeat:
+    """A seat that talked with the caller too; ``operator`` is the account, '' when nobody knows."""
+
+    seat: str
+    operator: str
+    operator_name: str
+    talked_s: float
 
 
 @dataclass(frozen=True, slots=True)
 class MachineCheck:
-    """What the machine found. ``score`` 0…100, None when nothing could be judged."""
+    """What the machine found. ``score`` 0…100, None when nothing could be judged.
+
+    ``holds`` of the judged seat and its ``stretches`` are seconds of the recording; no stretches: it is the whole recording.
+    """
 
     card_version: str
     results: Sequence[Result]
@@ -56,6 +73,9 @@ class MachineCheck:
     score: float | None
     fatal: bool
     checked_at: datetime
+    holds: Sequence[Span] = ()
+    stretches: Sequence[Span] = ()
+    others: Sequence[OtherSeat] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -89,7 +90,7 @@ class PostgresLedger:
         """See the port; decided under the call's lock, so that ledger and witness cannot both find the call untold."""
         async with transaction(self._pool) as connection:
             await lock_call(connection, linked_id)
-            stored = await _facts(connection, linked_id)
+            stored = await facts_of_call(connection, linked_id)
             before, after = fold(stored), fold([*stored, *facts])
             if after is None or after.state != "ended" or (before is not None and before.outcome == after.outcome):
                 return None
@@ -99,7 +100,7 @@ class PostgresLedger:
             return call
 
     async def _rebuild(self, connection: Connection, linked_id: str, fold: FoldCall) -> tuple[Call | None, list[str]]:
-        call = fold(await _facts(connection, linked_id))
+        call = fold(await facts_of_call(connection, linked_id))
         if call is None:
             return None, []
         await _write(connection, call)
@@ -115,12 +116,13 @@ class PostgresLedger:
         return call, list(dict.fromkeys(orders))
 
 
-async def _facts(connection: Connection, linked_id: str) -> list[Fact]:
+async def facts_of_call(connection: Connection, linked_id: str) -> list[Fact]:
+    """What Asterisk wrote of a call, and what was seen of it live; without its queue's own log."""
     rows = await connection.fetch(
-        "SELECT source, file_id, position, linked_id, kind, extract(epoch FROM at)::float8 AS at, data"
+        "SELECT source, file_id, position, linked_id, kind, extract(epoch FROM at)::float8 AS at, data::text AS data"
         " FROM call_fact WHERE linked_id = $1 AND source <> 'queue_log'", linked_id,
     )
-    return [Fact(**dict(r)) for r in rows]
+    return [Fact(**{**r, "data": json.loads(r["data"])}) for r in rows]
 
 
 async def _named(connection: Connection, linked_id: str, facts: Sequence[Fact]) -> list[Fact]:

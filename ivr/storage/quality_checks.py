@@ -10,17 +10,22 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from ivr.domain.quality_check import Checked, Finding, Result, Talk
 from ivr.domain.quality_sample import Reason, SampleRules, by_itself, by_share, joined, left_over
 from ivr.domain.recording import OPEN_STATES
+from ivr.domain.scorecard import Scorecard
+from ivr.domain.seat_talks import read_talks, within
 from ivr.domain.transcript import Segment, Word
 from ivr.domain.worktime import SHANGHAI
 from ivr.ports.quality import DueCall
+from ivr.storage.call_holds import holds_of
 from ivr.storage.database import transaction
 from ivr.storage.feed import append
+from ivr.storage.ledger import facts_of_call
 from ivr.storage.scorecards import card_in_force, card_of, seed_card
 
 if TYPE_CHECKING:
@@ -28,7 +33,7 @@ if TYPE_CHECKING:
 
 _NUMBERS_LOCK: Final = 0x1234_8A28  # advisory lock: calls of a month are numbered one after the other
 _LOST_AFTER: Final = timedelta(days=7)
-# Who sat at the seat when the call was answered: of a browser's seat the audit trail knows, of another the register of people.
+# Who sat at the seat when it began to talk with the caller: of a browser's seat the audit trail knows, of another the register.
 _OPERATOR: Final = """
     SELECT coalesce(
         (SELECT CASE WHEN e.action = 'desk.seat_taken' THEN e.actor END FROM audit_event e
@@ -60,7 +65,7 @@ class PostgresQualityQueue:
             )
             await connection.execute("DELETE FROM quality_due WHERE at < clock_timestamp() - $1::interval", _LOST_AFTER)
             rows = await connection.fetch(
-                "SELECT c.linked_id, max(d.id) AS upto, c.notice_version, c.hangup_by FROM quality_due d"
+                "SELECT c.linked_id, max(d.id) AS upto, c.notice_version, c.hangup_by, c.member_interface FROM quality_due d"
                 " JOIN call c ON c.linked_id = d.linked_id AND c.state = 'ended' AND c.answered_at IS NOT NULL"
                 " WHERE NOT EXISTS (SELECT FROM recording_track t WHERE t.linked_id = c.linked_id AND t.state = ANY ($2))"
                 # A recording is found some seconds after its call; one that never is leaves nothing to hear.
@@ -70,13 +75,13 @@ class PostgresQualityQueue:
             )
             found = []
             for row in rows:
-                had = await connection.fetchval(
-                    "SELECT card_version FROM quality_check WHERE linked_id = $1 ORDER BY checked_at DESC LIMIT 1", row["linked_id"]
+                had = await connection.fetchrow(
+                    "SELECT card_version, seat FROM quality_check WHERE linked_id = $1 ORDER BY checked_at DESC LIMIT 1",
+                    row["linked_id"],
                 )
-                published = await card_of(connection, had) if had else await card_in_force(connection)
+                published = await (card_of(connection, had["card_version"]) if had else card_in_force(connection))
                 if published is not None:
-                    talk = await _talk(connection, row)
-                    found.append(DueCall(row["linked_id"], row["upto"], published.card, talk))
+                    found.append(await _due(connection, row, published.card, had["seat"] if had else ""))
         return found
 
     async def keep(self, due: DueCall, checked: Checked) -> bool:
@@ -137,28 +142,46 @@ class PostgresQualityQueue:
     ) -> Any:
         results = results_text(checked.results)
         measures = json.dumps(_told(checked), ensure_ascii=False)
-        marks = checked.marks
+        marks, judged = checked.marks, due.judged
+        seat, since = call["member_interface"], call["answered_at"]
+        if judged is not None:
+            seat, since = judged.interface, _moment(judged.since)
+        others = [
+            {"seat": t.interface, "operator": await self._sat_at(connection, t.interface, _moment(t.since)), "talked_s": t.talked_s}
+            for t in due.seats if judged is not None and t.interface != judged.interface
+        ]
+        whole = judged is None or judged.spans is None or (len(due.seats) < 2 and len(judged.spans) < 2)
+        about = (
+            json.dumps(judged.holds if judged else []),
+            json.dumps([] if whole or judged is None else within(judged.spans or (), [(0.0, checked.measures.seconds)])),
+            json.dumps(others, ensure_ascii=False),
+        )
         again = await connection.fetchrow(
             "UPDATE quality_check SET score = $3, fatal = $4, longest_silence_s = $5, results = ($6::text)::jsonb,"
-            " measures = ($7::text)::jsonb, checked_at = clock_timestamp(), runs = runs + 1"
+            " measures = ($7::text)::jsonb, holds = ($8::text)::jsonb, stretches = ($9::text)::jsonb, others = ($10::text)::jsonb,"
+            " checked_at = clock_timestamp(), runs = runs + 1"
             " WHERE linked_id = $1 AND card_version = $2 RETURNING operator, seat, month, number",
-            due.linked_id, due.card.version, marks.score, marks.fatal, longest, results, measures,
+            due.linked_id, due.card.version, marks.score, marks.fatal, longest, results, measures, *about,
         )
         if again is not None:
             return again
-        seat = call["member_interface"]
-        operator = await connection.fetchval(
-            _OPERATOR, seat.removeprefix("PJSIP/seat-"), call["answered_at"], self._seats.get(seat, "")
-        )
+        operator = await self._sat_at(connection, seat, since)
         month = _month(call["arrived_at"])
         return await connection.fetchrow(
             "INSERT INTO quality_check (linked_id, card_version, arrived_at, operator, seat, month, number, score, fatal,"
-            " longest_silence_s, results, measures) SELECT $1, $2, $3, $4, $5, $6, 1 + coalesce((SELECT max(number)"
-            " FROM quality_check WHERE month = $6 AND operator = $4 AND ($4 <> '' OR seat = $5)), 0), $7, $8, $9,"
-            " ($10::text)::jsonb, ($11::text)::jsonb RETURNING operator, seat, month, number",
+            " longest_silence_s, results, measures, holds, stretches, others)"
+            " SELECT $1, $2, $3, $4, $5, $6, 1 + coalesce((SELECT max(number) FROM quality_check WHERE month = $6 AND operator = $4"
+            " AND ($4 <> '' OR seat = $5)), 0), $7, $8, $9,"
+            " ($10::text)::jsonb, ($11::text)::jsonb, ($12::text)::jsonb, ($13::text)::jsonb, ($14::text)::jsonb"
+            " RETURNING operator, seat, month, number",
             due.linked_id, due.card.version, call["arrived_at"], operator, seat, month, marks.score, marks.fatal, longest, results,
-            measures,
+            measures, *about,
         )
+
+    async def _sat_at(self, connection: Connection, seat: str, moment: datetime) -> str:
+        """The account of who had the seat at that moment, '' when nobody knows."""
+        found = await connection.fetchval(_OPERATOR, seat.removeprefix("PJSIP/seat-"), moment, self._seats.get(seat, ""))
+        return str(found)
 
 
 async def pick_call(connection: Connection, linked_id: str, reasons: Sequence[Reason]) -> bool:
@@ -191,6 +214,17 @@ def results_of(text: str) -> list[Result]:
     ]
 
 
+async def _due(connection: Connection, row: Any, card: Scorecard, known: str) -> DueCall:
+    """The call with the stretch of whose it is; ``known`` is the seat it was checked for before."""
+    linked_id = row["linked_id"]
+    told = read_talks(await facts_of_call(connection, linked_id), await holds_of(connection, linked_id))
+    judged = told.judged(row["member_interface"], known)
+    talk = replace(await _talk(connection, row), holds=told.holds)
+    if judged is not None:
+        talk = replace(talk, own=judged.spans, opened=judged.opened, closed=judged.closed)
+    return DueCall(linked_id, row["upto"], card, talk, judged, told.talks)
+
+
 async def _talk(connection: Connection, row: Any) -> Talk:
     """The words and tracks of the call's recording."""
     tracks = await connection.fetch(
@@ -220,6 +254,10 @@ def _told(checked: Checked) -> dict[str, float | None]:
         "interruptions": float(len(m.interruptions)), "rate": m.rate, "operator_s": m.operator_s, "caller_s": m.caller_s,
         "operator_confidence": m.operator_confidence, "caller_confidence": m.caller_confidence,
     }
+
+
+def _moment(at: float) -> datetime:
+    return datetime.fromtimestamp(at, UTC)
 
 
 def _month(moment: datetime) -> date:

@@ -18,6 +18,7 @@ from ivr.ports.quality import (
     AppealDecision,
     MachineCheck,
     Mark,
+    OtherSeat,
     PublishedCard,
     Review,
     ReviewCounts,
@@ -100,7 +101,8 @@ class PostgresQualityDesk:
             if found is None:
                 return None
             check = await connection.fetchrow(
-                "SELECT card_version, results::text AS results, measures::text AS measures, score, fatal, checked_at"
+                "SELECT card_version, results::text AS results, measures::text AS measures, score, fatal, checked_at,"
+                " holds::text AS holds, stretches::text AS stretches, others::text AS others"
                 " FROM quality_check WHERE linked_id = $1 ORDER BY checked_at DESC LIMIT 1", linked_id,
             )
             assert check is not None  # the row is made from it
@@ -108,8 +110,11 @@ class PostgresQualityDesk:
             version = marks[-1].card_version if marks else check["card_version"]
             published = await card_of(connection, version)
             appeal = await _appeal(connection, linked_id)
+            others = await _others(connection, check["others"])
         told = MachineCheck(**{
             **dict(check), "results": results_of(check["results"]), "measures": json.loads(check["measures"]),
+            "holds": [tuple(span) for span in json.loads(check["holds"])],
+            "stretches": [tuple(span) for span in json.loads(check["stretches"])], "others": others,
         })
         return Review(_row(found), told, published.card if published else None, marks, appeal)
 
@@ -229,6 +234,14 @@ async def _whose(connection: Connection, linked_id: str) -> str:
     if operator is None:
         raise NotFound("This call was not checked, and cannot be scored yet.")
     return str(operator)
+
+
+async def _others(connection: Connection, text: str) -> list[OtherSeat]:
+    """The other seats of a check, with the names of the accounts as they are now."""
+    told = json.loads(text)
+    rows = await connection.fetch("SELECT name, display_name FROM app_user WHERE name = ANY($1)", [one["operator"] for one in told])
+    names = {row["name"]: row["display_name"] for row in rows}
+    return [OtherSeat(operator_name=names.get(one["operator"]) or one["operator"], **one) for one in told]
 
 
 async def _marks(connection: Connection, linked_id: str) -> list[Mark]:

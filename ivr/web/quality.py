@@ -169,7 +169,8 @@ def _review(review: port.Review, identity: Identity) -> models.Review:
     return models.Review(
         call=_row(review.row), card=None if review.card is None else _card(review.card),
         check=None if review.check is None else models.MachineCheck(**{
-            **dataclasses.asdict(review.check), "measures": dict(review.check.measures),
+            **dataclasses.asdict(review.check), "measures": dict(review.check.measures), "holds": _spans(review.check.holds),
+            "stretches": _spans(review.check.stretches),
         }),
         marks=[models.Mark(**dataclasses.asdict(m)) for m in marks],
         appeal=None if appealed is None else models.Appeal(**dataclasses.asdict(appealed)), own=own,
@@ -177,6 +178,10 @@ def _review(review: port.Review, identity: Identity) -> models.Review:
         may_appeal=own and bool(marks) and appealed is None,
         may_decide=judge and appealed is not None and appealed.decision is None and identity.name not in {m.scorer for m in marks},
     )
+
+
+def _spans(spans: Sequence[tuple[float, float]]) -> list[models.RecordingSpan]:
+    return [models.RecordingSpan(start_s=start, end_s=end) for start, end in spans]
 
 
 _CALL = "/api/v1/quality/calls/{linked_id}"

@@ -141,8 +141,25 @@ class CheckResult(Wire):
     findings: list[CheckFinding]
 
 
+class RecordingSpan(Wire):
+    start_s: Seconds
+    end_s: Seconds
+
+
+class OtherSeat(Wire):
+    """A seat that talked with the caller too; ``operator`` '' when nobody knows who sat there. ``talked_s`` without holds."""
+
+    seat: str
+    operator: str
+    operator_name: str
+    talked_s: Seconds
+
+
 class MachineCheck(Wire):
-    """What the machine found. ``measures``: seconds, shares 0…1, characters a minute, times; null over nothing."""
+    """What the machine found. ``measures``: seconds, shares 0…1, characters a minute, times; null over nothing.
+
+    ``holds`` of the seat that is judged, and its ``stretches`` of a call several talked in (none: the whole recording).
+    """
 
     card_version: str
     score: float | None
@@ -150,6 +167,9 @@ class MachineCheck(Wire):
     checked_at: Moment
     results: list[CheckResult]
     measures: dict[str, float | None]
+    holds: list[RecordingSpan]
+    stretches: list[RecordingSpan]
+    others: list[OtherSeat]
 
 
 class MarkedLine(Wire):

@@ -14,6 +14,7 @@ from ivr.ports.quality import (
     AppealDecision,
     MachineCheck,
     Mark,
+    OtherSeat,
     PublishedCard,
     Review,
     ReviewCounts,
@@ -65,7 +66,10 @@ class OneQuality:
         if linked_id != LINKED_ID:
             return None
         result = Result("greeting", "pass", None, "第 1 秒说了“您好”", (Finding(1.0, 1.5, "operator", "您好"),))
-        check = MachineCheck("1", [result], {"seconds": 81.0, "rate": None}, 100.0, False, T0)
+        other = OtherSeat("PJSIP/seat-two", "li", "李律师", 31.0)
+        check = MachineCheck(
+            "1", [result], {"seconds": 81.0, "rate": None}, 100.0, False, T0, [(20.0, 32.0)], [(0.0, 50.0)], [other],
+        )
         mark = Mark(1, "1", "ban", [MarkLine("greeting", 40, None, "machine"), MarkLine("answer", 0, None, "human")], 40.0, False, "", T0)
         return Review(self.row, check, parse_scorecard(CARD), [mark], Appeal("wang", "讲过了", T0, None, "", None, ""))
 

@@ -301,3 +301,77 @@ async def test_who_sat_at_the_seat_is_known_from_the_trail_and_the_register(web_
         await check(s)
         rows = await s.pool.fetch("SELECT linked_id, operator FROM quality_check ORDER BY 1")
         assert [tuple(r) for r in rows] == [("t-0.1", ""), ("t-1.1", "wang"), ("t-2.1", "zhao"), ("t-3.1", "")]
+
+
+async def joined(s: Site, linked_id: str, *stretches: tuple[str, float, float], at: datetime = TODAY) -> None:
+    """What the ledger tells of a call that waited 5 s, whose seats were joined with it from second to second."""
+    citizen, end = (linked_id, "PJSIP/trunk-x-00000000"), stretches[-1][2]
+    told = [("user:RECORDING", citizen, -5.0), ("BRIDGE_ENTER", citizen, 0.0)]
+    for n, (seat, came, left) in enumerate(stretches, 1):
+        leg = (f"{linked_id}-{n}", f"PJSIP/seat-{seat}-{n:08x}")
+        told += [("BRIDGE_ENTER", leg, came), ("BRIDGE_EXIT", leg, left)]
+    told += [("BRIDGE_EXIT", citizen, end), ("LINKEDID_END", citizen, end)]
+    for position, (kind, (unique_id, channel), seconds) in enumerate(told):
+        data = {"uniqueid": unique_id, "channame": channel, "bridge_id": "A", "extra": "x"}
+        await s.pool.execute(
+            "INSERT INTO call_fact VALUES ('cel', $2, $1, $2, $3, $4, ($5::text)::jsonb)", position, linked_id, kind,
+            at + timedelta(seconds=seconds), json.dumps(data),
+        )
+
+
+async def test_a_hold_is_a_point_of_its_own_and_no_silence(web_database: WebDatabase) -> None:
+    async with site(web_database) as s:
+        await people(s, ban="supervisor")
+        await call(s, "t-1.1", seconds=60.0)
+        await joined(s, "t-1.1", ("east", 0.0, 60.0))
+        await check(s)
+        async with s.browser("ban") as ban:
+            before = (await ask(ban, "GET", f"{LIST}/t-1.1", status=200))["check"]
+            assert before["holds"] == [] and before["measures"]["silence_share"] > 0.8
+            for start, end in ((13.0, 30.0), (40.0, 58.5)):
+                await s.pool.execute(
+                    "INSERT INTO call_hold (linked_id, interface, began_at, ended_at) VALUES ('t-1.1', 'PJSIP/seat-east', $1, $2)",
+                    TODAY + timedelta(seconds=start), TODAY + timedelta(seconds=end),
+                )
+            assert await check(s) == 1, "what was written late is taken in"
+            after = (await ask(ban, "GET", f"{LIST}/t-1.1", status=200))["check"]
+        spans = [(h["start_s"], h["end_s"]) for h in after["holds"]]
+        assert spans == [pytest.approx((13.0, 30.0)), pytest.approx((40.0, 58.5))]
+        silent = (8 - 4.0) + (13 - 12 - 1) + (40 - 30)  # the rest of a second or two is no silence
+        assert after["measures"]["silence_share"] == pytest.approx(silent / (60 - 17 - 18.5))
+        assert (after["others"], after["stretches"]) == ([], [])
+
+
+async def test_a_transferred_call_is_the_seats_that_talked_longest(web_database: WebDatabase) -> None:
+    async with site(web_database) as s:
+        await people(s, ban="supervisor", wang="operator", li="operator")
+        await sits(s, "wang")
+        await sits(s, "li", "west")
+        words = ("您好", "这个", "不归我管", "我", "给您", "转", "一下")
+        await call(s, "t-1.1", words, seconds=60.0, rating=5)
+        await call(s, "t-2.1", words, seconds=60.0, rating=5, at=TODAY + timedelta(seconds=1))
+        await joined(s, "t-1.1", ("east", 0.0, 8.0), ("west", 8.0, 60.0))
+        await joined(s, "t-2.1", ("east", 0.0, 40.0), ("west", 41.0, 60.0), at=TODAY + timedelta(seconds=1))
+        await check(s)
+        async with s.browser("ban") as ban, s.browser("li") as li, s.browser("wang") as wang:
+            told = await ask(ban, "GET", f"{LIST}/t-1.1", status=200)
+            assert (told["call"]["operator"], told["call"]["seat"]) == ("li", "PJSIP/seat-west")
+            results = {r["code"]: r for r in told["check"]["results"]}
+            assert results["greeting"]["verdict"] == "not_judged" and results["forbidden"]["verdict"] != "fail", "it is another's word"
+            assert [(o["seat"], o["operator"], o["operator_name"]) for o in told["check"]["others"]] == [("PJSIP/seat-east", "wang", "wang")]
+            assert told["check"]["others"][0]["talked_s"] == pytest.approx(8.0)
+            assert [(x["start_s"], x["end_s"]) for x in told["check"]["stretches"]] == [pytest.approx((8.0, 60.0))]
+            listed = await ask(ban, "GET", f"{LIST}?operator=li", status=200)
+            assert [c["linked_id"] for c in listed["calls"]] == ["t-1.1"]
+            first = await ask(wang, "GET", f"{LIST}/t-2.1", status=200)
+            assert first["own"] and first["check"]["fatal"] and first["check"]["others"][0]["operator"] == "li"
+            assert {r["code"]: r["verdict"] for r in first["check"]["results"]}["closing"] == "not_judged"
+            await ask(wang, "GET", f"{LIST}/t-1.1", status=404)
+            assert [c["linked_id"] for c in (await ask(li, "GET", OWN, status=200))["calls"]] == ["t-1.1"]
+        # A later check is of the same seat, and a hold that is told late does not make the call another's.
+        await s.pool.execute(
+            "INSERT INTO call_hold (linked_id, interface, began_at, ended_at) VALUES ('t-1.1', 'PJSIP/seat-west', $1, $2)",
+            TODAY + timedelta(seconds=9), TODAY + timedelta(seconds=59),
+        )
+        await check(s)
+        assert await s.pool.fetchval("SELECT operator FROM quality_check WHERE linked_id = 't-1.1'") == "li"

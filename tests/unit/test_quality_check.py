@@ -110,6 +110,42 @@ def test_silence_is_told_with_its_place() -> None:
     assert judged(measured("silence_share", 0.49), *TALK).verdict == "fail"
 
 
+def test_hold_is_no_silence_and_no_time() -> None:
+    held = judged(measured("longest_silence", 2.5), *TALK, holds=((31.0, 47.0),))
+    assert [(f.start_s, f.end_s) for f in held.findings] == [(10.0, 20.0), (47.0, 50.0)]
+    share = judged(measured("silence_share", 0.5), *TALK, holds=((31.0, 47.0), (30.5, 40.0), (59.0, 99.0)))
+    assert share.measured == pytest.approx((10 + 3) / (60 - 16.5 - 1)), "20 s of silence left, one pause of half a second is none"
+    talks_on = said("caller", 32, "喂喂喂喂" * 5)
+    alone = judged(measured("talk_over_share", 0.5), *TALK, talks_on, said("operator", 32, "等等"), holds=((31.0, 47.0),))
+    assert alone.measured == 0, "who talks to the music talks to nobody"
+    assert judged(measured("longest_silence", 5), *TALK, holds=((0.0, 51.0),)).verdict == "not_judged"
+
+
+STRETCH = {"own": ((20.0, 50.0),), "opened": False, "closed": False}
+
+
+def test_a_seat_answers_for_its_own_stretch_alone() -> None:
+    first, second = said("operator", 1, "您好这个不归我管"), said("operator", 30, "请问您怎么称呼")
+    assert judged(FORBIDDEN, first, second).verdict == "fail" and judged(FORBIDDEN, first, second, **STRETCH).verdict == "pass"
+    assert judged(NAME, first, second, own=((0.0, 20.0),)).verdict == "fail"
+    assert judged(NAME, first, second, **STRETCH).findings[0].start_s == 30.75
+    assert judged(NAME, said("operator", 19, "怎么称呼"), **STRETCH).verdict == "not_judged", "half of it is another's"
+    own = judged(measured("longest_silence", 5), *TALK, said("operator", 49, "好"), **STRETCH)
+    assert [(f.start_s, f.end_s) for f in own.findings] == [(30.0, 49.0)]
+    own = judged(measured("longest_silence", 5), *TALK, own=((0.0, 35.0), (49.0, math.inf)))
+    assert (own.verdict, own.measured) == ("fail", 10.0)
+    assert judged(NAME, *TALK, own=((20.0, 29.0),)).verdict == "not_judged" and judged(NAME, *TALK, own=()).verdict == "not_judged"
+
+
+def test_greeting_and_closing_are_asked_of_who_opened_and_closed() -> None:
+    last = said("operator", 50, "那就这样吧好不好")
+    for criterion, seat in ((GREETING, {"opened": False}), (CLOSING, {"closed": False})):
+        assert judged(criterion, said("operator", 1, "请讲什么事情"), last, hangup_by="operator").verdict == "fail"
+        assert judged(criterion, said("operator", 1, "请讲什么事情"), last, hangup_by="operator", **seat).verdict == "not_judged"
+        other = {"opened", "closed"} - seat.keys()
+        assert judged(criterion, said("operator", 1, "请讲什么事情"), last, hangup_by="operator", **dict.fromkeys(other, False)).verdict == "fail"
+
+
 def test_breaths_and_pauses_are_no_silence() -> None:
     spoken = [said("operator", n * 2.4, "一二三四") for n in range(25)]  # a second of speech, 1.4 s of thought
     assert judged(measured("silence_share", 0.01), *spoken).measured == 0

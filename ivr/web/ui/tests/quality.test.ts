@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Criterion, Mark, Result } from '../src/quality/api'
 import { emptySheet, linesOf, missing, scoreOf } from '../src/quality/sheet'
+import { holdWords, otherWords } from '../src/quality/words'
 
 const c = (code: string, kind: 'machine' | 'human', weight: number): Criterion =>
   ({ code, title: code, kind, check: kind === 'machine' ? 'required' : '', weight, fatal: weight === 0 })
@@ -45,5 +46,18 @@ describe('score sheet', () => {
     expect(sheet['silence']).toEqual({ points: 10, passed: null, reason: '找合同', over: true })
     expect(sheet['greeting']!.over).toBe(false)
     expect(missing(CRITERIA, sheet)).toEqual([])
+  })
+})
+
+describe('what a sheet tells beside its criteria', () => {
+  it('tells how often and how long the caller was on hold', () => {
+    expect(holdWords([])).toBe('')
+    expect(holdWords([{ start_s: 13, end_s: 30.2 }, { start_s: 40, end_s: 58.5 }])).toBe('保持 2 次 共 36 秒')
+  })
+
+  it('names who else talked, by the seat where nobody knows', () => {
+    const other = (operator: string, operator_name: string) => ({ seat: 'PJSIP/seat-east', operator, operator_name, talked_s: 8.4 })
+    expect(otherWords([other('wang', '王律师'), other('li', ''), other('', '')], () => '东座')).toBe('王律师 8 秒、li 8 秒、座席 东座 8 秒')
+    expect(otherWords([], () => '')).toBe('')
   })
 })

@@ -26,6 +26,20 @@ export interface ReviewRow {
 export interface Criterion { code: string; title: string; kind: 'machine' | 'human'; check: string; weight: number; fatal: boolean }
 export interface Card { version: string; title: string; criteria: Criterion[] }
 export interface Finding { start_s: number; end_s: number; speaker: 'caller' | 'operator' | null; words: string }
+export interface Span { start_s: number; end_s: number }
+/** Another seat that talked with the caller; `operator` '' when nobody knows who sat there. */
+export interface OtherSeat { seat: string; operator: string; operator_name: string; talked_s: number }
+export interface Check {
+  card_version: string
+  score: number | null
+  fatal: boolean
+  checked_at: string
+  results: Result[]
+  measures: Record<string, number | null>
+  holds: Span[]
+  stretches: Span[]
+  others: OtherSeat[]
+}
 export interface Result { code: string; verdict: Verdict; measured: number | null; why: string; findings: Finding[] }
 export interface MarkLine { code: string; points: number | null; passed: boolean | null; by: 'machine' | 'human'; reason: string }
 export interface Mark { round: number; card_version: string; scorer: string; score: number; fatal: boolean; note: string; scored_at: string; lines: MarkLine[] }
@@ -33,7 +47,7 @@ export interface Appeal { appellant: string; words: string; at: string; decision
 export interface Review {
   call: ReviewRow
   card: Card | null
-  check: { card_version: string; score: number | null; fatal: boolean; checked_at: string; results: Result[]; measures: Record<string, number | null> } | null
+  check: Check | null
   marks: Mark[]
   appeal: Appeal | null
   own: boolean

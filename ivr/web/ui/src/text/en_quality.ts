@@ -65,5 +65,12 @@ export const enQuality: Record<keyof typeof zhQuality, string> = {
   'quality.wasChanged': '{who} decided: changed',
   'quality.notYours': 'Who scored this call, and whose call it is, cannot decide.',
   'quality.card': 'Scorecard {version}',
+  'quality.hold': 'Hold',
+  'quality.held': 'On hold {n} times, {seconds} s in all',
+  'quality.holdLeftOut': 'Not counted as silence',
+  'quality.stretch': 'Judged where {who} talked',
+  'quality.others': 'Talked too: {who}',
+  'quality.otherTalked': '{who} {seconds} s',
+  'quality.and': ', ',
   'quality.whole': 'Open this call',
 }

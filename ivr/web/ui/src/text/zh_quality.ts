@@ -64,5 +64,12 @@ export const zhQuality = {
   'quality.wasChanged': '{who} 裁定：改分',
   'quality.notYours': '评过这通的人和坐席本人不能裁定。',
   'quality.card': '评分卡 {version}',
+  'quality.hold': '保持',
+  'quality.held': '保持 {n} 次 共 {seconds} 秒',
+  'quality.holdLeftOut': '不计入静默',
+  'quality.stretch': '评的是 {who} 通话的部分',
+  'quality.others': '也通话：{who}',
+  'quality.otherTalked': '{who} {seconds} 秒',
+  'quality.and': '、',
   'quality.whole': '打开这通来电',
 }
