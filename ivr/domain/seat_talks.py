@@ -18,6 +18,7 @@ from ivr.domain.parties import Parties
 from ivr.domain.recording_gaps import GapClock
 
 Span = tuple[float, float]
+_ANNOUNCER: Final = "CBAnn/"  # a video room's own, which says nothing
 _TOGETHER_S: Final = 1.0
 """Who leaves within this of the end was there when the talk ended."""
 
@@ -76,7 +77,8 @@ def read_talks(facts: Iterable[Fact], holds: Sequence[HoldSpan] = ()) -> CallTal
             parties.leave(fact)
         elif fact.kind != "LINKEDID_END":
             continue
-        now = [] if fact.kind == "LINKEDID_END" else [interface_of(channel) for channel in parties.others(source).values()]
+        others = () if fact.kind == "LINKEDID_END" else tuple(parties.others(source).values())
+        now = [interface_of(channel) for channel in others if not channel.startswith(_ANNOUNCER)]
         for left in [one for one in there if one not in now]:
             stretches[left].append((there.pop(left), at))
         for came in now:

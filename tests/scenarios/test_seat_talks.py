@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -91,6 +92,12 @@ def test_holds_lie_where_they_are_heard() -> None:
     assert list(found.holds) == near([(5.5, 8.5), (10.5, 15.5), (20.5, 21.5), (49.5, 50.5)])
     assert list(found.talks[0].holds) == near([(5.5, 8.5), (10.5, 15.5), (49.5, 50.5)])
     assert talks(paused.replace("RECORDING  ", "ENTERED  "), hold(ONE, 15.0, 18.0)).holds == (), "and nowhere when nothing is recorded"
+
+
+def test_a_video_rooms_announcer_is_nobody() -> None:
+    facts = facts_of(TALKS + " 12.0  room  BRIDGE_ENTER bridge_id=A\n" + ENDS)
+    facts = [replace(f, data={**f.data, "channame": "CBAnn/r-00000001"}) if "seat-room" in str(f.data["channame"]) else f for f in facts]
+    assert [t.interface for t in read_talks(facts).talks] == [ONE]
 
 
 def test_a_call_of_a_killed_asterisk_ends_with_what_it_wrote_last() -> None:
