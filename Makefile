@@ -31,12 +31,11 @@ pages: setup ## build the pages
 check: setup-test ## style, types, layers, locks, container files
 	@scripts/check.sh
 
-# A real call mostly waits for its own words (a quarter of a core a worker), so three workers call where two compute.
 test: setup-test ## every test but the long faults; what computes, what calls and what breaks run apart from each other
 	@status=0; \
-	for part in "2 tests/unit tests/contract tests/scenarios tests/integration" "3 tests/e2e" \
-		"2 tests/faults --ignore=$(KILLED)" "2 $(KILLED)"; do \
-		.venv/bin/python -m pytest --dist loadfile -n $$part || status=1; \
+	for part in "tests/unit tests/contract tests/scenarios tests/integration" tests/e2e \
+		"tests/faults --ignore=$(KILLED)" $(KILLED); do \
+		.venv/bin/python -m pytest -n 2 --dist loadfile $$part || status=1; \
 	done; \
 	exit $$status
 

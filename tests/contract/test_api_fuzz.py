@@ -80,7 +80,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     loop.close()
 
 
-FULL = int(os.environ.get("FUZZ_EXAMPLES", "20"))
+FULL = int(os.environ.get("FUZZ_EXAMPLES", "12"))
 """Examples of each operation for who may do everything; each role alone gets a fifth of it."""
 
 
