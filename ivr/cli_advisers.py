@@ -117,8 +117,8 @@ def report(
         year = await advisers.between(date(first.year, 1, 1), after)
         told = village_report(
             await advisers.between(first, after), year, _phones(register),
-            await devices.test_counts(first, after), first=first, today=min(await advisers.today(), after),
-            made_at=register.now.astimezone(SHANGHAI),
+            await devices.test_counts(first, after), await advisers.absences(first, after),
+            first=first, today=min(await advisers.today(), after), made_at=register.now.astimezone(SHANGHAI),
         )
         return await asyncio.to_thread(write_report, told, kind)
 
