@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 from rich.table import Table
@@ -19,19 +19,23 @@ from ivr.settings import load_settings
 from ivr.storage.accounts import CLI_ACTOR, PostgresAccounts, folded
 from ivr.storage.user_accounts import PostgresUsers
 
+if TYPE_CHECKING:
+    from ivr.storage.database import Pool
+
 user_app = typer.Typer(help="People who may log in.", no_args_is_help=True)
 token_app = typer.Typer(help="Tokens for machines.", no_args_is_help=True)
 
 Roles = Annotated[list[str], typer.Option("--role", help=", ".join(ROLES))]
 T = TypeVar("T")
+D = TypeVar("D")
 
 
-def with_users(work: Callable[[PostgresUsers], Awaitable[T]]) -> T:
-    """Run one piece of work on the users of the configured database."""
+def with_desk(make: Callable[[Pool], D], work: Callable[[D], Awaitable[T]]) -> T:
+    """Run one piece of work on what ``make`` makes of the configured database."""
 
     async def go() -> T:
         async with bootstrap.patient_pool(load_settings(), "cli", size=2) as pool:
-            return await work(PostgresUsers(pool))
+            return await work(make(pool))
 
     with plain_errors():
         return asyncio.run(go())
@@ -39,13 +43,7 @@ def with_users(work: Callable[[PostgresUsers], Awaitable[T]]) -> T:
 
 def with_accounts(work: Callable[[PostgresAccounts], Awaitable[T]]) -> T:
     """Run one piece of work on the accounts of the configured database."""
-
-    async def go() -> T:
-        async with bootstrap.patient_pool(load_settings(), "cli", size=2) as pool:
-            return await work(PostgresAccounts(pool))
-
-    with plain_errors():
-        return asyncio.run(go())
+    return with_desk(PostgresAccounts, work)
 
 
 @user_app.command("add")
@@ -95,7 +93,7 @@ def second_factor(
 ) -> None:
     """Show whether a person logs in with a code too; `--reset` takes that away, ends every session and is audited."""
     if reset:
-        with_users(lambda u: u.reset_factor(folded(name), CLI_ACTOR, reason))
+        with_desk(PostgresUsers, lambda u: u.reset_factor(folded(name), CLI_ACTOR, reason))
         out.print(f"[green]✓[/green] {name} 的两步登录已取消，原有登录已全部退出")
         return
     status = with_accounts(lambda a: a.second_factors.status(folded(name)))
