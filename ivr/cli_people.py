@@ -31,10 +31,10 @@ def list_people() -> None:
     """Show everybody with unit, account, specialities and places."""
     with plain_errors():
         people = asyncio.run(_stored(load_settings()))
-    table = Table("工号", "姓名", "单位", "账号", "专长", "镇街村居", "")
+    table = Table("工号", "姓名", "单位", "账号", "专长", "镇街村居", "调解员电话", "")
     for p in people:
-        row = (p.work_number, p.name, p.unit, p.account, " ".join(p.specialities), " ".join(p.places), "" if p.enabled else "停用")
-        table.add_row(*map(Text, row))
+        held = (" ".join(p.specialities), " ".join(p.places), p.mediator_phone, "" if p.enabled else "停用")
+        table.add_row(*map(Text, (p.work_number, p.name, p.unit, p.account, *held)))
     out.print(table)
 
 
@@ -44,7 +44,8 @@ def export_people() -> None:
     with plain_errors():
         people = asyncio.run(_stored(load_settings()))
     rows = [
-        (p.work_number, p.name, p.unit, p.account, "|".join(p.specialities), "|".join(p.places), "yes" if p.enabled else "no")
+        (p.work_number, p.name, p.unit, p.account, "|".join(p.specialities), "|".join(p.places),
+         "yes" if p.enabled else "no", p.mediator_phone)
         for p in people
     ]
     print(csv_text(COLUMNS, rows), end="")
@@ -54,7 +55,7 @@ def export_people() -> None:
 def import_people(
     file: Path, dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, change nothing.")] = False
 ) -> None:
-    """Import a CSV (work_number, name, unit, account, specialities, places, enabled). With any bad row nothing changes."""
+    """Import a CSV (docs/reference/orders.md tells its columns). With any bad row nothing changes."""
     with plain_errors():
         diff = asyncio.run(_import(load_settings(), read_text(file), dry_run))
     told = (("新增", diff.added), ("修改", [after for _, after in diff.changed]), ("文件中没有，保留", diff.missing))

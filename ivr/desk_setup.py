@@ -18,6 +18,7 @@ from ivr.storage.database import connect
 from ivr.storage.desk import CHANNEL, PostgresCommands, PostgresSeats
 from ivr.storage.feed import PostgresFeed
 from ivr.storage.own_day import DeskSeat, PostgresOwnDays
+from ivr.storage.people import PostgresMediators
 from ivr.storage.rooms import PostgresRooms
 
 if TYPE_CHECKING:
@@ -78,5 +79,5 @@ async def desk_services(settings: Settings, pool: Pool) -> DeskServices:
     thirds += [Third(d.extension, d.name) for d in settings.duty_numbers if d.extension and settings.trunks]
     return DeskServices(
         seats, PostgresSeats(pool), PostgresCommands(pool), port, days=PostgresOwnDays(pool, phones), rooms=PostgresRooms(pool),
-        thirds=thirds,
+        thirds=thirds, mediators=PostgresMediators(pool) if settings.trunks else None,
     )

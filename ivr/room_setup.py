@@ -12,9 +12,10 @@ from ivr.ports.callbacks import OutgoingLine
 from ivr.settings import Settings
 from ivr.storage.database import connect
 from ivr.storage.feed import PostgresFeed
+from ivr.storage.people import PostgresMediators
 from ivr.storage.rooms import CHANNEL, PostgresRooms
 from ivr.telephony.ami import AmiClient
-from ivr.telephony.rooms import AsteriskRoomDoor, OutsideTelephone
+from ivr.telephony.rooms import AsteriskRoomDoor, Mediation, OutsideTelephone
 from ivr.telephony.supervision import AsteriskListeningPost
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def room_keeper(
     first = next(iter(lines.values()), None)
     outside = {d.extension: OutsideTelephone(d.number, first) for d in settings.duty_numbers if d.extension and first}
     door = AsteriskRoomDoor(
-        client, post, seats, outside, free, shown=settings.hotline.number, ring_s=settings.hotline.transfer_ring_s,
+        client, post, seats, outside, free, Mediation(PostgresMediators(pool).phone, first),
+        shown=settings.hotline.number, ring_s=settings.hotline.transfer_ring_s,
     )
     return RoomKeeper(PostgresRooms(pool, feed), door, settings.asterisk.name), CommandHints(feed)

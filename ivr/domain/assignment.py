@@ -9,11 +9,13 @@ import csv
 import io
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from ivr.domain.callback_number import is_dialable
 from ivr.domain.errors import CallerFault
 
-COLUMNS = ("work_number", "name", "unit", "account", "specialities", "places", "enabled")
+COLUMNS = ("work_number", "name", "unit", "account", "specialities", "places", "enabled", "mediator_phone")
+_OLDER = COLUMNS[:-1]
 _MOST_ROWS = 20_000
 _BETWEEN = re.compile(r"[\s、/;；|]+")
 _ENABLED = {"": True, "yes": True, "no": False, "是": True, "否": False}
@@ -21,7 +23,11 @@ _ENABLED = {"": True, "yes": True, "no": False, "是": True, "否": False}
 
 @dataclass(frozen=True, slots=True, order=True)
 class Person:
-    """One person who may hold orders. ``account`` is the login name ('' for none), codes are of matters and places."""
+    """One person who may hold orders. ``account`` is the login name ('' for none), codes are of matters and places.
+
+    ``mediator_phone`` makes a mediator: the one number under which a lawyer may ask this person into a village's call; '' for
+    everybody else.
+    """
 
     work_number: str
     name: str
@@ -30,6 +36,7 @@ class Person:
     specialities: tuple[str, ...] = ()
     places: tuple[str, ...] = ()
     enabled: bool = True
+    mediator_phone: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +49,14 @@ class BadRow:
 
 @dataclass(frozen=True, slots=True)
 class PeopleFile:
-    """What a file holds; with anything in ``bad`` nothing of it may be used."""
+    """What a file holds; with anything in ``bad`` nothing of it may be used.
+
+    ``tells_mediators`` is false for a file of the older columns, which leaves everybody's ``mediator_phone`` as it is.
+    """
 
     people: tuple[Person, ...]
     bad: tuple[BadRow, ...]
+    tells_mediators: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +75,7 @@ def parse_people(text: str, specialities: Mapping[str, str], places: Mapping[str
     rows = csv.reader(io.StringIO(text))
     try:
         head = [cell.strip() for cell in next(rows, [])]
-        if sorted(head) != sorted(COLUMNS):
+        if sorted(head) not in (sorted(COLUMNS), sorted(_OLDER)):
             raise CallerFault(f"the columns must be {','.join(COLUMNS)}, not {','.join(head)[:200]}")
         people: dict[str, Person] = {}
         accounts: dict[str, str] = {}
@@ -89,7 +100,7 @@ def parse_people(text: str, specialities: Mapping[str, str], places: Mapping[str
                 accounts.setdefault(person.account, person.work_number)
     except csv.Error as wrong:
         raise CallerFault(f"the file is no CSV: {wrong}") from wrong
-    return PeopleFile(tuple(people.values()) if not bad else (), tuple(bad))
+    return PeopleFile(tuple(people.values()) if not bad else (), tuple(bad), COLUMNS[-1] in head)
 
 
 def _person(row: Mapping[str, str], specialities: Mapping[str, str], places: Mapping[str, str]) -> tuple[Person, list[str]]:
@@ -108,9 +119,12 @@ def _person(row: Mapping[str, str], specialities: Mapping[str, str], places: Map
         codes[column] = tuple(dict.fromkeys(known[name] for name in names if name in known))
     if row["enabled"] not in _ENABLED:
         reasons.append(f"enabled 应为 yes 或 no，现在是 {row['enabled'][:20]}")
+    phone = row.get("mediator_phone", "")
+    if phone and not is_dialable(phone):
+        reasons.append(f"调解员电话应为手机号或带区号的座机号，只写数字，现在是 {phone[:20]}")
     return Person(
         row["work_number"], row["name"], row["unit"], row["account"], codes["specialities"], codes["places"],
-        _ENABLED.get(row["enabled"], True),
+        _ENABLED.get(row["enabled"], True), phone,
     ), reasons
 
 
@@ -118,6 +132,8 @@ def diff_people(existing: Sequence[Person], units: Collection[str], file: People
     """Compare the file with what is stored."""
     known = {p.work_number: p for p in existing}
     wanted = {p.work_number: p for p in file.people}
+    if not file.tells_mediators:
+        wanted = {n: replace(p, mediator_phone=known[n].mediator_phone) if n in known else p for n, p in wanted.items()}
     return PeopleDiff(
         tuple(p for n, p in wanted.items() if n not in known),
         tuple((known[n], p) for n, p in wanted.items() if n in known and known[n] != p),

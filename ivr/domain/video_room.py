@@ -18,11 +18,24 @@ conversation was over, ``failed`` anything else, ``unanswered`` no controller ca
 
 STATION: Final = "station"
 ADVISER: Final = "adviser"
-"""The village's own two; everybody else is a work number or an extension, as a transfer takes them."""
+"""The village's own two; a mediator is ``mediator:`` and a work number of the people's register; everybody else is a work number
+of a seat or an extension, as a transfer takes them."""
+
+_MEDIATOR: Final = "mediator:"
 
 _CHANNEL_ID = re.compile(r".+-room[0-9]+-[0-9]+\.[0-9]+", re.ASCII)
 _REFUSALS: Final = ("17", "21")
 _ABSENCES: Final = ("1", "3", "18", "20", "27", "34", "38")
+
+
+def mediator_key(work_number: str) -> str:
+    """How an invitation names a mediator: no seat's work number or extension can be taken for it."""
+    return _MEDIATOR + work_number
+
+
+def mediator_of(who: str) -> str:
+    """The work number of the mediator an invitation names; '' when it names somebody else."""
+    return who.removeprefix(_MEDIATOR) if who.startswith(_MEDIATOR) else ""
 
 
 def channel_id(instance: str, invitation: int, at: int) -> str:

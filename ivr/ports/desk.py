@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 from ivr.domain.errors import CallerFault, Unavailable
 from ivr.domain.roster import Duty
 from ivr.domain.seat_time import SeatTime
-from ivr.ports.rooms import RoomBook, Third
+from ivr.ports.rooms import Mediators, RoomBook, Third
 
 CommandKind = Literal["pause", "resume"]
 
@@ -206,3 +206,4 @@ class DeskServices:
     days: OwnDays = field(kw_only=True)
     rooms: RoomBook = field(kw_only=True)
     thirds: Sequence[Third] = ()
+    mediators: Mediators | None = None

@@ -31,10 +31,14 @@ class NobodyToAsk(CallerFault):
 
 @dataclass(frozen=True, slots=True)
 class Third:
-    """Somebody who can be asked in: ``station``, ``adviser``, a work number or an extension; ``title`` '' for the first two."""
+    """Somebody who can be asked in: ``station``, ``adviser``, a work number, an extension or a mediator.
+
+    ``title`` is '' for the first two; ``phone`` is a mediator's own, '' for all others.
+    """
 
     who: str
     title: str
+    phone: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,18 @@ class Guest:
     linked_id: str
     codecs: str
     line: str = ""
+
+
+class Mediators(Protocol):
+    """The people an office lists as mediators. Only their listed numbers are ever rung."""
+
+    async def listed(self) -> Sequence[Third]:
+        """Those who are there, by work number, at most 500."""
+        ...
+
+    async def phone(self, work_number: str) -> str:
+        """Dialable digits; '' for who is no mediator, or not there any more."""
+        ...
 
 
 class RoomBook(Protocol):

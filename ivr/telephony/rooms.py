@@ -6,8 +6,9 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
+from ivr.domain.callback_number import is_dialable
 from ivr.domain.device import village_of
-from ivr.domain.video_room import ADVISER, STATION
+from ivr.domain.video_room import ADVISER, STATION, mediator_of
 from ivr.ports.callbacks import OutgoingLine
 from ivr.ports.rooms import Guest, NobodyToAsk
 from ivr.telephony.ami import AmiClient
@@ -28,6 +29,14 @@ class OutsideTelephone:
     line: OutgoingLine
 
 
+@dataclass(frozen=True, slots=True)
+class Mediation:
+    """How mediators are rung: ``phone`` tells the number listed for a work number or ''; without a line there are none."""
+
+    phone: Callable[[str], Awaitable[str]]
+    line: OutgoingLine | None
+
+
 class AsteriskRoomDoor:
     """ivr.ports.rooms.RoomDoor over the controller's AMI link.
 
@@ -37,13 +46,15 @@ class AsteriskRoomDoor:
 
     def __init__(
         self, client: AmiClient, post: AsteriskListeningPost, seats: Mapping[str, tuple[str, str]],
-        outside: Mapping[str, OutsideTelephone], free: Callable[[OutgoingLine], Awaitable[int]], *, shown: str, ring_s: int,
+        outside: Mapping[str, OutsideTelephone], free: Callable[[OutgoingLine], Awaitable[int]], mediation: Mediation,
+        *, shown: str, ring_s: int,
     ) -> None:
         self._client = client
         self._post = post
         self._seats = seats
         self._outside = outside
         self._free = free
+        self._mediation = mediation
         self._shown = shown
         self._ring_s = ring_s
 
@@ -65,14 +76,22 @@ class AsteriskRoomDoor:
             return await self._ours(station, station, "", lawyer, linked_id)
         number = await self._variable("ADVISER", linked_id) if who == ADVISER else who
         if number in self._outside:
-            there = self._outside[number]
-            if await self._free(there.line) < 1:
-                raise NobodyToAsk("absent")
-            return Guest(f"PJSIP/{there.number}@trunk-{there.line.name}", number, lawyer, linked_id, "alaw,ulaw", there.line.name)
+            return await self._over_line(self._outside[number], number, lawyer, linked_id)
+        if mediator := mediator_of(number):
+            phone = await self._mediation.phone(mediator)
+            # Looked at once more where it becomes a dial string: whatever wrote the row, no free number leaves by a line.
+            if self._mediation.line is None or not is_dialable(phone):
+                raise NobodyToAsk("none")
+            return await self._over_line(OutsideTelephone(phone, self._mediation.line), mediator, lawyer, linked_id)
         if number not in self._seats or self._seats[number][0] == f"seat-{seat}":
             raise NobodyToAsk("none")
         endpoint, queue = self._seats[number]
         return await self._ours(endpoint, number, queue, lawyer, linked_id)
+
+    async def _over_line(self, there: OutsideTelephone, invited: str, lawyer: str, linked_id: str) -> Guest:
+        if await self._free(there.line) < 1:
+            raise NobodyToAsk("absent")
+        return Guest(f"PJSIP/{there.number}@trunk-{there.line.name}", invited, lawyer, linked_id, "alaw,ulaw", there.line.name)
 
     async def _ours(self, endpoint: str, invited: str, queue: str, lawyer: str, linked_id: str) -> Guest:
         state = await self._variable(f"DEVICE_STATE(PJSIP/{endpoint})")

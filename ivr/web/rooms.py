@@ -7,8 +7,8 @@ from pydantic import Field, TypeAdapter
 
 from ivr.domain.errors import Denied
 from ivr.domain.video_room import RoomProblem
-from ivr.ports.desk import SeatLost
-from ivr.ports.rooms import Invitation, InvitationState, RoomRefused
+from ivr.ports.desk import DeskServices, SeatLost
+from ivr.ports.rooms import Invitation, InvitationState, RoomRefused, Third
 from ivr.ports.web import Identity
 from ivr.web.context import IDENTITY, OPTIONS, SERVICES, answer
 from ivr.web.models import Moment, Wire
@@ -19,10 +19,11 @@ _ROOM = "/api/v1/desk/room"
 
 
 class RoomThird(Wire):
-    """Who can be asked in: ``station`` and ``adviser`` of the village that calls, or a work number or extension with its name."""
+    """Who can be asked in: ``station`` and ``adviser`` of the village that calls, a work number or extension, or a mediator."""
 
     who: str
     title: str
+    phone: str = Field(description="a mediator's, who is rung there; '' for all others")
 
 
 class RoomInvitation(Wire):
@@ -61,7 +62,8 @@ async def show_room(request: web.Request) -> web.Response:
     lease = await desk.leases.held(me.name, me.credential)
     last = None if lease is None else await desk.rooms.latest(lease.seat, me.name)
     return answer(RoomView(
-        thirds=[RoomThird(who=one.who, title=one.title) for one in desk.thirds], last=_shown(last) if last else None,
+        thirds=[RoomThird(who=one.who, title=one.title, phone=one.phone) for one in await _thirds(desk)],
+        last=_shown(last) if last else None,
     ))
 
 
@@ -70,7 +72,7 @@ async def invite(request: web.Request) -> web.Response:
     read_query(request, NoQuery)
     wish = await read_body(request, _WISH, request.app[OPTIONS].body_limit_bytes)
     me, desk = _person(request), request.app[SERVICES].desk
-    if wish.who not in {one.who for one in desk.thirds}:
+    if wish.who not in {one.who for one in await _thirds(desk)}:
         raise RoomRefused("There is nobody like that to ask into a call.")
     return answer(_shown(await desk.rooms.invite(await _seat(request, me), wish.who, me.name)), status=201)
 
@@ -81,6 +83,10 @@ async def dismiss(request: web.Request) -> web.Response:
     me = _person(request)
     await request.app[SERVICES].desk.rooms.dismiss(await _seat(request, me), me.name)
     return web.Response(status=204)
+
+
+async def _thirds(desk: DeskServices) -> list[Third]:
+    return [*desk.thirds, *(await desk.mediators.listed() if desk.mediators else ())]
 
 
 async def _seat(request: web.Request, me: Identity) -> str:

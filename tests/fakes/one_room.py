@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from ivr.ports.rooms import Invitation
+from ivr.ports.rooms import Invitation, Third
 
 T0 = datetime(2026, 11, 23, 1, 30, tzinfo=UTC)
 INVITATION = Invitation(1, "one", "station", "shi", "joined", "", "b1-room1-1764000000.1", "b1-1764000000.1", T0, T0, None)
+
+
+class OneMediator:
+    """ivr.ports.rooms.Mediators."""
+
+    async def listed(self) -> list[Third]:
+        return [Third("mediator:7003", "孙调解（调解中心）", "13909510003")]
+
+    async def phone(self, work_number: str) -> str:
+        return "13909510003" if work_number == "7003" else ""
 
 
 class OneRoomBook:

@@ -51,7 +51,7 @@ from tests.fakes.one_partner import ONE_PARTNER
 from tests.fakes.one_picture import OnePicture
 from tests.fakes.one_privacy import ONE_PRIVACY
 from tests.fakes.one_quality import OneQuality
-from tests.fakes.one_room import OneRoomBook
+from tests.fakes.one_room import OneMediator, OneRoomBook
 from tests.fakes.one_roster import ONE_ROSTER
 from tests.fakes.one_statistic import OneStatistic
 from tests.fakes.one_supervision import ONE_SUPERVISION, OneCorrection, OneRisk
@@ -246,7 +246,7 @@ class OneSeat:
         return None
 
 
-ONE_SEAT = DeskServices({"one": BrowserSeat("one", "王律师", "8001", ("hotline",), 30, "secret")}, OneSeat(), OneSeat(), 8089, days=OneSeat(), rooms=OneRoomBook(), thirds=[Third("station", ""), Third("8002", "李律师")])
+ONE_SEAT = DeskServices({"one": BrowserSeat("one", "王律师", "8001", ("hotline",), 30, "secret")}, OneSeat(), OneSeat(), 8089, days=OneSeat(), rooms=OneRoomBook(), thirds=[Third("station", ""), Third("8002", "李律师")], mediators=OneMediator())
 
 
 def fake_services() -> WebServices:

@@ -14,7 +14,7 @@ from ivr.cli import app
 from ivr.storage.migrate import migrate
 
 NUMBER = "6401051261123000018"
-HEAD = "work_number,name,unit,account,specialities,places,enabled\n"
+HEAD = "work_number,name,unit,account,specialities,places,enabled,mediator_phone\n"
 
 
 async def run(*arguments: str) -> Result:
@@ -49,19 +49,19 @@ async def people(tmp_path: Path, rows: str, *options: str) -> Result:
 
 
 async def test_people_are_tried_first_and_every_bad_row_is_shown(database: str, tmp_path: Path) -> None:
-    good = "7001,赵律师,司法所,zhao,劳动争议|family,康庄社区,\n7002,钱律师,司法所,,,640105001,no\n"
+    good = "7001,赵律师,司法所,zhao,劳动争议|family,康庄社区,,\n7002,钱律师,司法所,,,640105001,no,13909510003\n"
     tried = await people(tmp_path, good, "--dry-run")
     assert tried.exit_code == 0 and "新增 2" in tried.output and "试运行" in tried.output
     assert "赵律师" not in (await run("people", "list")).output, "a dry run changes nothing"
-    bad = await people(tmp_path, good + "7001,孙,所,,,,\n70,=cmd,,a b,看相,火星,maybe\nx,y\n7009,周,所,zhao,,,\n")
+    bad = await people(tmp_path, good + "7001,孙,所,,,,,\n70,=cmd,,a b,看相,火星,maybe,110\nx,y\n7009,周,所,zhao,,,,\n")
     assert bad.exit_code == 1
     for line, word in ((4, "重复"), (5, "3 至 6 位"), (5, "姓名"), (5, "单位"), (5, "账号"), (5, "没有专长 看相"), (5, "没有镇街或村居 火星"),
-                       (5, "enabled"), (6, "有 2 列"), (7, "已属于 7001")):  # fmt: skip
+                       (5, "enabled"), (5, "调解员电话"), (6, "有 2 列"), (7, "已属于 7001")):  # fmt: skip
         assert any(f"第 {line} 行" in told and word in told for told in bad.output.splitlines()), (line, word, bad.output)
     assert "赵律师" not in (await run("people", "list")).output
     assert (await people(tmp_path, good)).exit_code == 0
     listed = (await run("people", "list")).output
-    assert "赵律师" in listed and "labour family" in listed and "640105001-L01" in listed and "停用" in listed
+    assert "赵律师" in listed and "labour family" in listed and "640105001-L01" in listed and "13909510003" in listed and "停用" in listed
     exported = (await run("people", "export")).stdout
     again = await people(tmp_path, "".join(exported.lstrip("\ufeff").splitlines(keepends=True)[1:]))
     assert again.exit_code == 0 and "不变 2" in again.output
@@ -71,7 +71,7 @@ async def test_people_are_tried_first_and_every_bad_row_is_shown(database: str, 
 
 
 async def test_an_order_is_listed_shown_and_moved(database: str, tmp_path: Path) -> None:
-    await people(tmp_path, "7001,赵律师,司法所,zhao,,,\n")
+    await people(tmp_path, "7001,赵律师,司法所,zhao,,,,\n")
     assert NUMBER in (await run("orders", "list", "--state", "draft")).output
     refused = await run("orders", "move", NUMBER, "archive")
     assert refused.exit_code == 1 and "现在可以" in refused.output and "指派 (assign)" in refused.output

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import aiohttp
+import asyncpg
 import pytest
 
+from ivr.domain.assignment import PeopleFile, Person
+from ivr.storage.people import PostgresMediators, PostgresPeople
 from ivr.storage.rooms import PostgresRooms
 from tests.integration.test_web_desk import SEAT, Exchange, people
 from tests.integration.web_database import WebDatabase, web_database
@@ -16,6 +20,7 @@ from tests.integration.web_site import site
 __all__ = ["web_database"]
 pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(120)]
 ROOM = "/api/v1/desk/room"
+TWO = [{"who": "station", "title": "", "phone": ""}, {"who": "8002", "title": "李律师", "phone": ""}]
 
 
 async def ask(client: aiohttp.ClientSession, method: str, status: int, body: Any = None) -> Any:
@@ -31,7 +36,7 @@ async def test_a_third_side_is_asked_in_told_of_and_let_go(web_database: WebData
         inbox = PostgresRooms(s.pool)
         async with s.browser("wang") as wang, s.browser("li") as li, s.browser("guan") as guan:
             await ask(guan, "GET", 403)
-            assert await ask(wang, "GET", 200) == {"thirds": [{"who": "station", "title": ""}, {"who": "8002", "title": "李律师"}], "last": None}
+            assert await ask(wang, "GET", 200) == {"thirds": TWO, "last": None}
             assert (await ask(wang, "POST", 409, {"who": "station"}))["code"] == "seat_lost", "a call belongs to who sits there"
             for client, seat in ((wang, "east"), (li, "west")):
                 async with client.post(SEAT, json={"seat": seat}) as response:
@@ -69,6 +74,29 @@ async def test_a_third_side_is_asked_in_told_of_and_let_go(web_database: WebData
             assert await inbox.take() is None, "taken back before anybody began it"
         rows = await s.pool.fetch("SELECT actor, action, object FROM audit_event WHERE action LIKE 'room.%' ORDER BY id")
         assert [tuple(row) for row in rows] == [("wang", f"room.{act}", "east") for act in ("invited", "dismissed", "invited", "invited", "dismissed")]
+
+
+async def test_mediators_are_who_the_office_lists_with_a_number_and_nobody_else(web_database: WebDatabase) -> None:
+    async with site(web_database) as s, Exchange(s):
+        await people(s, wang="operator")
+        register, mediators = PostgresPeople(s.pool), PostgresMediators(s.pool)
+        sun = Person("7003", "孙调解", "调解中心", mediator_phone="13909510003")
+        await register.apply(PeopleFile((sun, Person("7004", "周律师", "司法所")), ()))
+        async with s.browser("wang") as wang:
+            assert (await ask(wang, "GET", 200))["thirds"] == [*TWO, {"who": "mediator:7003", "title": "孙调解（调解中心）", "phone": "13909510003"}]
+            async with wang.post(SEAT, json={"seat": "east"}) as response:
+                assert response.status == 200
+            for nobody in ("mediator:7004", "mediator:13909510003", "13909510003", "7003", "mediator:"):
+                assert (await ask(wang, "POST", 409, {"who": nobody}))["code"] == "room_refused"
+            assert (await ask(wang, "POST", 201, {"who": "mediator:7003"}))["who"] == "mediator:7003"
+            assert [await mediators.phone(who) for who in ("7003", "7004", "7009")] == ["13909510003", "", ""]
+            # Who has left in between is not rung, though asked for, and is asked for no more.
+            await register.apply(PeopleFile((replace(sun, enabled=False),), ()))
+            assert await mediators.phone("7003") == "" and (await ask(wang, "GET", 200))["thirds"] == TWO
+            await ask(wang, "DELETE", 204)
+            await ask(wang, "POST", 409, {"who": "mediator:7003"})
+        with pytest.raises(asyncpg.CheckViolationError):
+            await s.pool.execute("UPDATE person SET mediator_phone = '10086' WHERE work_number = '7003'")
 
 
 async def test_without_a_controller_the_page_is_told_and_may_ask_again(web_database: WebDatabase) -> None:

@@ -46,6 +46,7 @@ from ivr.storage.knowledge import PostgresKnowledge
 from ivr.storage.order_life import PostgresOrderDesk
 from ivr.storage.outbox import PostgresOutbox
 from ivr.storage.own_day import DeskSeat, PostgresOwnDays
+from ivr.storage.people import PostgresMediators
 from ivr.storage.picture_files import PictureFiles
 from ivr.storage.pictures import PostgresPictures
 from ivr.storage.provisioning import PostgresProvisioning
@@ -140,7 +141,7 @@ async def site(
             statistics=PostgresStatistics(pool, Limits(), WorkTime(WorkingDays())),
             desk=DeskServices(
                 SEATS, PostgresSeats(pool), PostgresCommands(pool, within_s=1.0), 8089, days=PostgresOwnDays(pool, DESK_SEATS),
-                rooms=PostgresRooms(pool), thirds=[Third("station", ""), Third("8002", "李律师")],
+                rooms=PostgresRooms(pool), thirds=[Third("station", ""), Third("8002", "李律师")], mediators=PostgresMediators(pool),
             ),
             devices=PostgresDevices(pool),
             corrections=PostgresCorrections(pool),

@@ -53,10 +53,25 @@ def test_any_text_is_a_file_or_a_clear_refusal(text: str) -> None:
 
 def test_what_an_import_would_change() -> None:
     before = [Person("7001", "甲", "一所"), Person("7002", "乙", "一所")]
-    read = parse_people(",".join(COLUMNS) + "\n7001,甲,二所,,,,\n7003,丙,一所,,,,\n", {}, {})
+    read = parse_people(",".join(COLUMNS) + "\n7001,甲,二所,,,,,\n7003,丙,一所,,,,,\n", {}, {})
     diff = diff_people(before, ["一所"], read)
     assert [p.work_number for p in diff.added] == ["7003"] and diff.changed[0][1].unit == "二所"
     assert (diff.new_units, diff.unchanged, diff.missing) == (("二所",), 0, (before[1],))
+
+
+def test_a_file_of_the_older_columns_leaves_mediators_as_they_are() -> None:
+    before = [Person("7001", "甲", "所", mediator_phone="13909510003")]
+    older, row = ",".join(COLUMNS[:-1]) + "\n", "7001,甲,所,,,,"
+    assert diff_people(before, ["所"], parse_people(f"{older}{row}\n", {}, {})).unchanged == 1
+    newer = parse_people(",".join(COLUMNS) + f"\n{row},\n", {}, {})
+    assert diff_people(before, ["所"], newer).changed[0][1].mediator_phone == "", "who is told to be none is none"
+    assert not parse_people(f"{older}{row},13909510003\n", {}, {}).people
+
+
+@pytest.mark.parametrize("phone", ["10086", "110", "13909510003&x", "+8613909510003", "139 0951 0003", "0013909510003", "9001"])
+def test_only_a_whole_number_is_a_mediators(phone: str) -> None:
+    read = parse_people(",".join(COLUMNS) + f"\n7001,甲,所,,,,,{phone}\n", {}, {})
+    assert read.people == () and "调解员电话" in read.bad[0].reason
 
 
 def test_a_term_of_no_category_is_refused() -> None:

@@ -19,7 +19,7 @@ from ivr.pipeline.keep_rooms import RoomKeeper
 from ivr.ports.callbacks import OutgoingLine
 from ivr.ports.rooms import Guest, Invitation, NobodyToAsk
 from ivr.telephony.ami import AmiClient
-from ivr.telephony.rooms import AsteriskRoomDoor, OutsideTelephone
+from ivr.telephony.rooms import AsteriskRoomDoor, Mediation, OutsideTelephone
 from ivr.telephony.supervision import AsteriskListeningPost
 
 CALL, LAWYER, DEVICE, STATION = "t-1-1764000000.1", "PJSIP/seat-web-00000001", "v-640105001-L01-1", "v-640105001-1"
@@ -55,15 +55,18 @@ class Post:
         return (LAWYER, CALL) if self.talks and interface == "PJSIP/seat-web" else None
 
 
-def door(ami: Ami, *, talks: bool = True, free: int = 1) -> AsteriskRoomDoor:
+def door(ami: Ami, *, talks: bool = True, free: int = 1, lines: bool = True) -> AsteriskRoomDoor:
     async def room(line: OutgoingLine) -> int:
         return free
+
+    async def phone(work_number: str) -> str:
+        return {"7003": "13909510003", "8002": "13909510004", "7004": "13909510004&PJSIP/x"}.get(work_number, "")
 
     line = OutgoingLine("carrier", "12348", 2)
     return AsteriskRoomDoor(
         cast(AmiClient, ami), cast(AsteriskListeningPost, Post(talks)),
         {"8003": ("seat-web", "lawyer-8003"), "8002": ("seat-two", "lawyer-8002")}, {"9001": OutsideTelephone("0951600001", line)}, room,
-        shown="12348", ring_s=20,
+        Mediation(phone, line if lines else None), shown="12348", ring_s=20,
     )
 
 
@@ -75,6 +78,9 @@ def door(ami: Ami, *, talks: bool = True, free: int = 1) -> AsteriskRoomDoor:
     ("8002", {}, ("PJSIP/seat-two", "8002", "opus,alaw,ulaw,vp8", "")),
     ("adviser", {"ADVISER": "8002"}, ("PJSIP/seat-two", "8002", "opus,alaw,ulaw,vp8", "")),
     ("9001", {}, ("PJSIP/0951600001@trunk-carrier", "9001", "alaw,ulaw", "carrier")),
+    ("mediator:7003", {}, ("PJSIP/13909510003@trunk-carrier", "7003", "alaw,ulaw", "carrier")),
+    # a seat and a mediator of one work number are told apart
+    ("mediator:8002", {}, ("PJSIP/13909510004@trunk-carrier", "8002", "alaw,ulaw", "carrier")),
 ])
 async def test_whom_the_exchange_rings_and_what_is_offered(who: str, changed: dict[str, str], guest: tuple[str, str, str, str]) -> None:
     ami = Ami(**changed)
@@ -92,6 +98,8 @@ async def test_whom_the_exchange_rings_and_what_is_offered(who: str, changed: di
     ("station", {"STATION": DEVICE}, {}, "none"), ("station", {f"DEVICE_STATE(PJSIP/{STATION})": "UNAVAILABLE"}, {}, "absent"),
     ("station", {f"DEVICE_STATE(PJSIP/{STATION})": "INUSE"}, {}, "busy"), ("adviser", {}, {}, "none"), ("adviser", {"ADVISER": ""}, {}, "none"),
     ("8002", {"QUEUE_MEMBER(lawyer-8002,paused,PJSIP/seat-two)": "1"}, {}, "paused"), ("10086", {}, {}, "none"), ("9001", {}, {"free": 0}, "absent"),
+    ("mediator:7003", {}, {"free": 0}, "absent"), ("mediator:7003", {}, {"lines": False}, "none"), ("mediator:7009", {}, {}, "none"), ("mediator:", {}, {}, "none"),
+    ("mediator:7004", {}, {}, "none"), ("7003", {}, {}, "none"), ("13909510003", {}, {}, "none"), ("mediator:13909510003", {}, {}, "none"),
     ("station", {f"CONFBRIDGE_INFO(parties,{CALL})": "3"}, {}, "in_room"),
 ])
 async def test_why_there_is_nobody_to_ask(who: str, changed: dict[str, str], more: dict[str, Any], problem: str) -> None:

@@ -4,6 +4,8 @@ import { request } from '../api/client'
 export interface Third {
   who: string
   title: string
+  /** A mediator's own telephone; empty for all others. */
+  phone: string
 }
 
 export interface Invitation {

@@ -64,6 +64,7 @@ export const enDesk: Record<keyof typeof zhDesk, string> = {
   'desk.roomKeys': 'With three sides there is no hold, transfer, pause of recording or picture of a document; when you hang up the other two go on.',
   'desk.third.station': 'Town station',
   'desk.third.adviser': 'The village’s adviser',
+  'desk.third.mediator': 'Mediator {who} {phone}',
   'desk.roomProblem.no_call': 'There is no call of a village now',
   'desk.roomProblem.in_room': 'Three are joined already',
   'desk.roomProblem.none': 'The village has none, or it is you',
