@@ -31,12 +31,13 @@ pages: setup ## build the pages
 check: setup-test ## style, types, layers, locks, container files
 	@scripts/check.sh
 
-test: setup-test ## every test but the long faults; what computes, what calls and what breaks run apart from each other
-	@status=0; \
-	for part in "tests/unit tests/contract tests/scenarios tests/integration" tests/e2e \
-		"tests/faults --ignore=$(KILLED)" $(KILLED); do \
-		.venv/bin/python -m pytest -n 2 --dist loadfile $$part || status=1; \
-	done; \
+test: setup-test ## every test but the long faults; what computes, what listens and what breaks run apart from each other
+	@status=0; run() { .venv/bin/python -m pytest --dist loadfile "$$@" || status=1; }; \
+	run -n 2 tests/unit tests/contract tests/scenarios tests/integration; \
+	run -n 4 -m "not browser" tests/e2e; \
+	run -n 2 -m browser tests/e2e; \
+	run -n 2 tests/faults --ignore=$(KILLED); \
+	run -n 2 $(KILLED); \
 	exit $$status
 
 setup-bench: ## make this machine ready to measure it against its peers

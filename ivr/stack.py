@@ -166,11 +166,14 @@ class Stack:
         return f"http{'s' if web.tls != 'off' else ''}://{host}:{web.port}"
 
     async def start(self) -> None:
-        """Start all parts in order; on any failure what was started is stopped again, and what was adopted goes on."""
+        """Start all parts in order; on any failure what was started is stopped again, and what was adopted goes on.
+
+        Cancelled, it ends what was adopted too: who ends the product while it starts wants no process left, as at any other time.
+        """
         try:
             await self._start()
-        except BaseException:
-            if self._asterisk and self._adopted:
+        except BaseException as failed:
+            if self._asterisk and self._adopted and not isinstance(failed, asyncio.CancelledError):
                 await self._let_asterisk_go_on(self._asterisk)
             await self.stop()
             raise

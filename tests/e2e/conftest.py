@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from types import ModuleType
 
 import pytest
 import pytest_asyncio
@@ -29,3 +30,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "/e2e/" in str(item.path):
             item.add_marker(pytest.mark.e2e)
+            if isinstance(item, pytest.Function) and drives_a_browser(item.module):
+                item.add_marker(pytest.mark.browser)
+
+
+def drives_a_browser(module: ModuleType) -> bool:
+    """Whether a module of tests uses Playwright: its tests compute all the time, while those with telephones alone mostly listen."""
+    return any(str(getattr(value, "__module__", "")).startswith("playwright") for value in vars(module).values())

@@ -124,15 +124,20 @@ class RunningHotline:
         """The spool."""
         return self.folder / "recordings"
 
-    async def start(self, within_s: float = 60) -> None:
-        """Start and wait until it is healthy."""
-        if self._prepared and not (self.folder / "state").exists():
-            await copy_prepared_database(self.folder / "state")
+    def launch(self) -> subprocess.Popen[bytes]:
+        """Begin to start it."""
         with (self.folder / "run.out").open("ab") as out:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "ivr.cli", "run"], env=self.environment, cwd=PROJECT_ROOT, stdin=subprocess.DEVNULL,
                 stdout=out, stderr=out, start_new_session=True,
             )
+        return self.process
+
+    async def start(self, within_s: float = 60) -> None:
+        """Start and wait until it is healthy."""
+        if self._prepared and not (self.folder / "state").exists():
+            await copy_prepared_database(self.folder / "state")
+        self.process = self.launch()
         async with asyncio.timeout(within_s), aiohttp.ClientSession() as client:
             while True:
                 if self.process.poll() is not None:
@@ -230,7 +235,7 @@ async def running_hotline(more: str = "", *, environment: Mapping[str, str] | No
     finally:
         left = await running.stop()
         running.remove()
-    assert left == []
+    assert left == [], f"left behind: {left}"
 
 
 def database_owner_exists() -> bool:

@@ -125,6 +125,14 @@ async def test_a_start_that_fails_leaves_the_orphaned_asterisk_serving(product: 
     del product.environment["IVR_DATABASE_URL"]
     await product.start()
     assert asterisk_pid(product) == before
+    # Ended while it takes over, it ends what it took: nobody is left to serve.
+    await kill(product)
+    (product.folder / "run.out").write_text("")
+    product.launch()
+    async with asyncio.timeout(30):
+        while "已接管" not in (product.folder / "run.out").read_text():
+            await asyncio.sleep(0.01)
+    assert await product.stop() == []
 
 
 async def test_what_a_killed_demonstration_left_is_ended_before_its_folder_is_emptied(product: RunningHotline) -> None:

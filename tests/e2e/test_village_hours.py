@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from openpyxl import load_workbook
+from openpyxl.worksheet.worksheet import Worksheet
 from playwright.async_api import expect
 
 from ivr.domain.worktime import SHANGHAI
@@ -69,8 +70,15 @@ async def test_a_visit_is_entered_voided_and_reported(product: RunningHotline, t
         await work.get_by_role("button", name="作废").first.click()
         await expect(work).to_contain_text("已作废：记错村", timeout=15_000)
         await expect(row).to_contain_text("1.5")
-    file = tmp_path / "villages.xlsx"
-    await product.cli("advisers", "report", f"{today:%Y-%m}", "--output", str(file))
-    month, _ = (await asyncio.to_thread(load_workbook, file)).worksheets
+    month, _, _ = await report(product, today, tmp_path)
     told = next(row for row in ([c.value for c in row] for row in month.iter_rows()) if "康庄社区" in row)
     assert told[2:8] == ["8001", 0, 0, 0, 90, 0] and str(told[8]).startswith("不可用")
+    _, _, absences = await report(product, missed, tmp_path)
+    assert any("8001" in row and "未说明" in row for row in ([c.value for c in row] for row in absences.iter_rows()))
+
+
+async def report(product: RunningHotline, day: datetime, folder: Path) -> list[Worksheet]:
+    """The sheets of the villages' report of a day's month."""
+    file = folder / "villages.xlsx"
+    await product.cli("advisers", "report", f"{day:%Y-%m}", "--output", str(file))
+    return list((await asyncio.to_thread(load_workbook, file)).worksheets)
