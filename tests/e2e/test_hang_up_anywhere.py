@@ -100,7 +100,7 @@ ELSEWHERE = {
             "consultation", "legal-aid", "mediation", "notary", "appraisal", "arbitration", "complaint", "progress", "message",
         )),
     },
-    "the ladder of a village's phone (test_village)": {
+    "the ladder of a village's phone, and the call-back when its line fails (test_village)": {
         "village-adviser", "village-any", "village-duty", "village-helper", "village-nobody", "village-not-there", "village-station",
         "village-no-picture", "village-no-picture-there", "callback-hello-line", "callback-operator-line",
     },

@@ -15,6 +15,7 @@ import pytest_asyncio
 
 from ivr import bootstrap
 from ivr.demo.client import HotlineClient
+from ivr.demo.phone import ScriptedPhone
 from ivr.domain.worktime import SHANGHAI
 from tests.e2e.call_backs import called, citizen_of, heard, incoming, job
 from tests.e2e.hotline import RunningHotline, running_hotline
@@ -155,10 +156,36 @@ async def test_an_absent_adviser_leads_to_the_duty_lawyer_and_a_busy_one_to_any_
             await hears_prompt(hotline, phone, "louder/village-no-picture-there", within_s=30)
             await phone.hang_up()
             await village.one_order(second, DEVICE, "640105001-L01")
+            await hangs_up_as_it_hears_that_the_other_side_has_no_picture(village, phone, operator)
     seen = await facts(hotline, second, lambda seen: True)
     assert [text for kind, text in seen if kind == "LADDER"] == ["adviser:busy", "duty:absent", "any:queue", "picture:there"]
     call = await call_row(client, second)
     assert (call["queue"], call["operator"], call["outcome"]) == ("hotline", "PJSIP/seat-one", "answered")
+
+
+async def hangs_up_as_it_hears_that_the_other_side_has_no_picture(village: Village, phone: ScriptedPhone, operator: ScriptedPhone) -> None:
+    hotline, rung = village.hotline, incoming(operator)
+    await village.client.queue_until(lambda q: q["queue"] == "hotline" and q["members"]["available"] == 1)
+    await phone.dial("1")
+    await called(operator, rung + 1, 60)
+    linked_id = await village.call()
+    await operator.answer()
+    await playing(hotline, "village-no-picture-there")
+    await phone.hang_up()
+    await village.one_order(linked_id, DEVICE, "640105001-L01")
+    assert (await call_row(village.client, linked_id))["outcome"] == "answered"
+    await nothing_left(hotline, DEVICE, "village-whisper", "seat-one")
+
+
+async def nothing_left(hotline: RunningHotline, *names: str, within_s: float = 20) -> None:
+    """Until no channel has any of these in its name, and Asterisk told of no fault."""
+    async with asyncio.timeout(within_s):
+        while True:
+            channels = await command(hotline, "core show channels concise")
+            if not any(name in channels for name in names):
+                break
+            await asyncio.sleep(0.1)
+    assert not [x for x in hotline.asterisk_log.splitlines() if ("ERROR" in x or "pbx" in x) and "trunk-carrier" not in x]
 
 
 async def test_an_adviser_who_does_not_come_and_nobody_else_there_leave_a_message_of_the_village(village: Village) -> None:
@@ -238,6 +265,43 @@ async def test_a_phone_of_another_codec_is_served_by_sound_and_when_its_line_fai
     (line,) = [line for line in told.splitlines() if line.startswith(PLAIN)]
     assert "终端没有提供 H.264 或 VP8 图像" in line and "线路断了 1 次" in line
     await a_lawyer_calls_back(village, str(order["number"]))
+
+
+@pytest.mark.parametrize(("prompt", "number"), [("callback-hello-line", "13895110039"), ("callback-operator-line", "13895110040")])
+async def test_who_is_called_back_for_a_failed_line_hangs_up_at_this_word(village: Village, prompt: str, number: str) -> None:
+    """The first is said to the villager who picks up, the second to the operator who does. One number each: one that was not served
+    is called once more only after a while."""
+    hotline, client = village.hotline, village.client
+    (hotline.folder / "devices.csv").write_text(HEAD.strip() + f",telephone\n{PLAIN},西花园社区,,,,,,{number}\n")
+    await hotline.cli("devices", "import", str(hotline.folder / "devices.csv"))
+
+    async def known() -> bool:
+        return number in await command(hotline, f"pjsip show endpoint {PLAIN}")
+
+    await eventually(known)
+    async with hotline.operator("one", answers_itself=True), citizen_of(hotline, number) as telephone:
+        await client.queue_until(lambda q: q["queue"] == "hotline" and q["members"]["available"] == 1)
+        async with VideoPhone(hotline.sip, PLAIN, village.secrets[PLAIN], "H263") as phone:
+
+            async def registers() -> bool:
+                return await phone.register() == 200
+
+            await eventually(registers)
+            before = set(client.calls)
+            assert await phone.call("1") == 200
+            linked_id = await village.call()
+            await called(telephone, 1, 60)
+            await telephone.answer()
+            await playing(hotline, prompt)
+            await telephone.hang_up()
+        again = await client.until("the call-back", lambda: next(
+            (c for c in client.calls.values() if c["channel"] == "callback" and c["linked_id"] not in before), None))
+        order = await village.one_order(linked_id, PLAIN, "640105001-L02")
+        await client.until("both calls in one order, and in no other", lambda: [
+            sorted(o["calls"]) for o in client.orders.values() if {linked_id, again["linked_id"]} & set(o["calls"])
+        ] == [sorted([linked_id, again["linked_id"]])] or None)
+        assert order["number"] in client.orders
+        await nothing_left(hotline, "PJSIP/")
 
 
 async def a_lawyer_calls_back(village: Village, number: str) -> None:
