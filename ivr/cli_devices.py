@@ -223,5 +223,6 @@ def provision(
         return
     print(f"address  {issued.address}")
     print(f"app      {issued.soft_client}")
+    print(f"page     {issued.idle_page}")
     print(f"until    {moment(issued.expires_at)}")
     print(terminal_picture(issued.soft_client))

@@ -9,7 +9,7 @@ import secrets
 from ivr.domain.errors import NotFound
 from ivr.domain.idle_page import IdleFacts
 from ivr.domain.provisioning import SOFT_CLIENT, TOKEN, dialect_asked, dialect_of, digest_of
-from ivr.ports.provisioning import ConfigurationFile, ConfigurationWriter, IssuedAddress, NoAddress, ProvisioningStore
+from ivr.ports.provisioning import ConfigurationFile, ConfigurationWriter, DeviceSecret, IssuedAddress, NoAddress, ProvisioningStore
 
 PATH = "/api/v1/provision"
 IDLE_PATH = "/api/v1/idle"
@@ -35,13 +35,13 @@ class Provisioner:
         asked = dialect_of(secret.device.model).asked
         soft_client = f"{folder}/{SOFT_CLIENT.asked}"
         qr = await asyncio.to_thread(self._writer.picture, soft_client)
-        return IssuedAddress(secret, f"{folder}/{asked}".rstrip("/"), soft_client, qr, expires_at)
+        return IssuedAddress(secret, f"{folder}/{asked}".rstrip("/"), soft_client, qr, expires_at, self._idle_page(secret))
 
     async def file(self, token: str, file: str, remote: str) -> ConfigurationFile:
         """See the port."""
         digest, dialect = digest_of(token), dialect_asked(file)
         if self._origin and digest and dialect and (secret := await self._store.fetched(digest, file, remote)):
-            text = await asyncio.to_thread(self._writer.write, dialect, secret)
+            text = await asyncio.to_thread(self._writer.write, dialect, secret, self._idle_page(secret))
             return ConfigurationFile(text, dialect.media_type)
         raise NotFound("There is nothing at this address.")
 
@@ -52,7 +52,7 @@ class Provisioner:
         found = await self._store.idle(device)
         if found is None:
             raise NotFound(f"There is no device {device[:40]} that may register; `ivr devices list` shows those there are.")
-        return f"{self._origin}{IDLE_PATH}/{device}/{self._writer.idle_token(found[0])}"
+        return self._idle_page(found[0])
 
     async def idle(self, device: str, token: str) -> IdleFacts:
         """See the port."""
@@ -60,3 +60,6 @@ class Provisioner:
         if found is None or not hmac.compare_digest(self._writer.idle_token(found[0]).encode(), token.encode()):
             raise NotFound("There is nothing at this address.")
         return found[1]
+
+    def _idle_page(self, secret: DeviceSecret) -> str:
+        return f"{self._origin}{IDLE_PATH}/{secret.device.id}/{self._writer.idle_token(secret)}"

@@ -31,7 +31,8 @@ class DeviceSecret:
 class IssuedAddress:
     """An address as it is shown, once. ``address`` is what the device's own model is told, ``soft_client`` what an app is.
 
-    ``qr`` is the picture of ``soft_client`` as SVG. Both hold the same token, until ``expires_at``.
+    ``qr`` is the picture of ``soft_client`` as SVG. Both hold the same token, until ``expires_at``. ``idle_page``, for the device's
+    browser, stands until its secret is rotated or the device blocked, and holds a token of its own.
     """
 
     secret: DeviceSecret
@@ -39,6 +40,7 @@ class IssuedAddress:
     soft_client: str
     qr: str
     expires_at: datetime
+    idle_page: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,9 @@ class ProvisioningStore(Protocol):
 class ConfigurationWriter(Protocol):
     """Writes makers' files, and draws what a soft client's camera reads."""
 
-    def write(self, dialect: Dialect, secret: DeviceSecret) -> str: ...
+    def write(self, dialect: Dialect, secret: DeviceSecret, idle_page: str) -> str:
+        """The file of this dialect; ``idle_page`` stands in it where the maker has a place for a web page's address."""
+        ...
 
     def picture(self, text: str) -> str:
         """A QR code as SVG."""

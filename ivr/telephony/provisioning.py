@@ -30,13 +30,13 @@ class PhoneFiles:
             autoescape=lambda name: bool(name and ".xml" in name),
         )
 
-    def write(self, dialect: Dialect, secret: DeviceSecret) -> str:
-        """The file of this dialect. Blocking for a moment: the template is read."""
+    def write(self, dialect: Dialect, secret: DeviceSecret, idle_page: str) -> str:
+        """See the port. Blocking for a moment: the template is read."""
         suffix = "xml" if dialect.media_type.endswith("xml") else "txt"
         device = secret.device
         return self._environment.get_template(f"{dialect.name}.{suffix}.j2").render(
             id=device.id, name=shown_name(secret.village_name, device.id), sip=self._sip,
-            secret=secret_of(self._key, device.id, secret.salt), self_test=device.self_test,
+            secret=secret_of(self._key, device.id, secret.salt), self_test=device.self_test, idle_page=idle_page,
         )
 
     def picture(self, text: str) -> str:

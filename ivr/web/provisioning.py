@@ -37,6 +37,7 @@ class ProvisioningAnswer(BaseModel):
     soft_client: str = Field(description="what an app is told")
     qr: str = Field(description="the picture of soft_client, as a data: URI of an SVG")
     expires_at: Moment
+    idle_page: str = Field(description="the start page of the phone's browser; it stands until the secret is rotated")
 
 
 async def issue(request: web.Request) -> web.Response:
@@ -50,7 +51,7 @@ async def issue(request: web.Request) -> web.Response:
     picture = base64.b64encode(made.qr.encode()).decode()
     return answer(ProvisioningAnswer(
         device=device, address=made.address, soft_client=made.soft_client, qr=f"data:image/svg+xml;base64,{picture}",
-        expires_at=made.expires_at.astimezone(SHANGHAI),
+        expires_at=made.expires_at.astimezone(SHANGHAI), idle_page=made.idle_page,
     ))
 
 

@@ -50,7 +50,7 @@ async def registers(office: RunningHotline, device: str, secret: str, status: in
 
 
 async def test_the_command_line_shows_an_address_once_and_the_phone_registers_with_what_it_fetches_there(office: RunningHotline) -> None:
-    shown = dict(line.split(None, 1) for line in (await office.cli("devices", "provision", MAKERS)).splitlines()[:8])
+    shown = dict(line.split(None, 1) for line in (await office.cli("devices", "provision", MAKERS)).splitlines()[:9])
     assert shown["address"].startswith(f"{office.url}/api/v1/provision/") and shown["app"] == f"{shown['address']}/linphone.xml"
     config = {e.tag: e.text for e in ElementTree.fromstring((await fetched(office, f"{shown['address']}/cfg000b82aabbcc.xml")).encode()).iter()}
     assert (config["P47"], config["P35"], config["P34"]) == (shown["server"], MAKERS, shown["secret"])
@@ -85,6 +85,8 @@ async def test_an_administrator_makes_an_address_on_the_page_and_blocking_the_ph
         address = await page.get_by_test_id("device-address-phone").inner_text()
         lines = dict(line.split(" ", 1) for line in (await fetched(office, address)).splitlines())
         assert lines["user"] == PLAIN
+        assert lines["browser_start_page"] == await page.get_by_test_id("device-address-page").inner_text()
+        assert "按一下键，找律师" in (rest := await fetched(office, lines["browser_start_page"])) or "话机没有连上" in rest
         await registers(office, PLAIN, lines["secret"])
         await page.get_by_test_id("device-reason").fill("终端丢失")
         await page.get_by_test_id("device-block").click()

@@ -19,7 +19,7 @@ class OneAddress:
         if device != DEVICE.id:
             raise NotFound("There is no such device.")
         folder = f"https://127.0.0.1:12348/api/v1/provision/{TOKEN}"
-        return IssuedAddress(DeviceSecret(DEVICE, "salt", "康庄社区"), folder, f"{folder}/linphone.xml", "<svg/>", T0)
+        return IssuedAddress(DeviceSecret(DEVICE, "salt", "康庄社区"), folder, f"{folder}/linphone.xml", "<svg/>", T0, await self.idle_address(device))
 
     async def file(self, token: str, file: str, remote: str) -> ConfigurationFile:
         if (token, file) != (TOKEN, "phone.txt"):

@@ -168,3 +168,21 @@ async def test_a_phones_own_page_tells_who_is_there_and_ends_with_the_secret(web
         assert await status(phone, address) == 404
         async with s.machine("operator") as operator, operator.get(f"/api/v1/devices/{A.id}/idle-page") as refused:
             assert refused.status == 403
+
+
+async def test_a_configuration_leads_to_the_page_at_rest_which_ends_with_the_secret_and_the_device(web_database: WebDatabase) -> None:
+    async with village(web_database) as (s, devices), s.machine("administrator") as admin, s.browser() as phone:
+        for ends in ("block", "rotate"):
+            await devices.rotate(A.id, "cli:test", "新装")
+            told = await issued(s, A.id)
+            async with phone.get(path(told["soft_client"]).replace("linphone.xml", "phone.txt")) as found:
+                lines = dict(line.split(" ", 1) for line in (await found.text()).splitlines())
+            assert lines["browser_start_page"] == told["idle_page"]
+            async with admin.get(f"/api/v1/devices/{A.id}/idle-page") as asked:
+                assert (await asked.json())["address"] == told["idle_page"]
+            assert told["address"].rsplit("/", 1)[-1] not in told["idle_page"], "who reads the screen's address fetches no configuration"
+            assert await status(phone, path(told["idle_page"])) == 200
+            await getattr(devices, ends)(A.id, "cli:test", "丢失")
+            assert [await status(phone, path(told[kind])) for kind in ("idle_page", "soft_client")] == [404, 404]
+            if ends == "block":
+                await devices.unblock(A.id, "cli:test", "找到")

@@ -10,7 +10,7 @@ import pytest
 
 from ivr.device_setup import pages_for_devices
 from ivr.domain.device import Device
-from ivr.domain.errors import NotFound
+from ivr.domain.errors import BadSetting, NotFound
 from ivr.domain.provisioning import DIALECTS, dialect_asked, dialect_of, digest_of
 from ivr.pipeline.provision_devices import Provisioner
 from ivr.ports.provisioning import DeviceSecret, NoAddress
@@ -18,6 +18,7 @@ from ivr.settings import Settings
 from ivr.telephony.provisioning import PhoneFiles, terminal_picture
 
 DEVICE = Device("v-640105001-L01-1", "640105001-L01", "640105001")
+PAGE = f"https://fl.example:12348/api/v1/idle/{DEVICE.id}/" + "t" * 43
 
 
 @pytest.mark.parametrize(
@@ -45,11 +46,11 @@ def test_a_token_is_43_characters_of_base64_and_anything_else_is_not_looked_up()
 def test_no_village_breaks_a_file(village: str) -> None:
     files = PhoneFiles(b"k" * 32, "10.1.2.3", 5060)
     for dialect in DIALECTS:
-        text = files.write(dialect, DeviceSecret(DEVICE, "salt", village))
+        text = files.write(dialect, DeviceSecret(DEVICE, "salt", village), PAGE)
         if dialect.media_type == "application/xml":
             ElementTree.fromstring(text.encode())
         else:
-            assert text.count("\n") == files.write(dialect, DeviceSecret(DEVICE, "salt", "康庄社区")).count("\n")
+            assert text.count("\n") == files.write(dialect, DeviceSecret(DEVICE, "salt", "康庄社区"), PAGE).count("\n")
         assert text.count(DEVICE.id) >= 1 and "{{" not in text
 
 
@@ -91,5 +92,14 @@ def test_a_terminal_shows_a_picture_of_an_address() -> None:
 def test_only_a_phone_that_is_tested_may_answer_when_a_call_asks_for_it(model: str, yes: str, no: str) -> None:
     writer = PhoneFiles(bytes(32), "10.0.0.1", 5060)
     for tested, there, absent in ((True, yes, no), (False, no, yes)):
-        text = writer.write(dialect_of(model), DeviceSecret(replace(DEVICE, self_test=tested), "salt", "康庄社区"))
+        text = writer.write(dialect_of(model), DeviceSecret(replace(DEVICE, self_test=tested), "salt", "康庄社区"), PAGE)
         assert there in text and absent not in text
+
+
+def test_the_page_at_rest_is_told_where_a_web_page_has_a_place_and_to_no_key_that_wants_a_makers_own_xml() -> None:
+    writer, secret = PhoneFiles(bytes(32), "10.0.0.1", 5060), DeviceSecret(DEVICE, "salt", "康庄社区")
+    told = {dialect.name for dialect in DIALECTS if PAGE in writer.write(dialect, secret, PAGE)}
+    assert told == {"generic"}, "docs/reference/devices.md says why no other"
+    assert dict(line.split(" ", 1) for line in writer.write(dialect_of(""), secret, PAGE).splitlines())["browser_start_page"] == PAGE
+    with pytest.raises(BadSetting):
+        writer.write(dialect_of(""), secret, PAGE + "\nsecret x")

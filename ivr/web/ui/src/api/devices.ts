@@ -78,6 +78,8 @@ export interface DeviceAddress {
   soft_client: string
   qr: string
   expires_at: string
+  /** For the browser of a phone that has one. */
+  idle_page: string
 }
 
 export type DeviceAct = 'block' | 'unblock' | 'rotate'
