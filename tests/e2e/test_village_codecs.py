@@ -1,31 +1,49 @@
-"""H.264 between a village and its town's station goes through byte by byte; where the two share no video they talk by sound."""
+"""H.264 between a village and its town's station goes through byte by byte, in a room of three too; where two share no video they talk by sound."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 import pytest_asyncio
 
+from ivr.bootstrap import patient_pool
+from ivr.exchange_setup import credentials
+from ivr.storage.rooms import PostgresRooms
 from tests.e2e.hotline import RunningHotline, running_hotline
 from tests.e2e.video_phone import VideoPhone
 from tests.e2e.village import HEAD, eventually, secret_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(240)]
 
-DEVICE, OTHER, STATION = "v-640105001-L01-1", "v-640105001-L01-2", "v-640105001-1"
+DEVICE, OTHER, ADVISED, STATION = "v-640105001-L01-1", "v-640105001-L01-2", "v-640105001-L02-1", "v-640105001-1"
+MORE = """
+[village]
+prompts = "normal"
+
+[[seats]]
+name = "three"
+operator = "赵律师"
+work_number = "8001"
+"""
 FMTP = "profile-level-id=42e01f;packetization-mode=1"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def product() -> AsyncIterator[RunningHotline]:
-    async with running_hotline('\n[village]\nprompts = "normal"\n') as running:
-        rows = f"{DEVICE},康庄社区,,,,,\n{OTHER},康庄社区,,,,,\n{STATION},640105001,,,,,\n"
+    async with running_hotline(MORE) as running:
+        rows = f"{DEVICE},康庄社区,,,,,\n{OTHER},康庄社区,,,,,\n{ADVISED},西花园社区,,8001,,,\n{STATION},640105001,,,,,\n"
         (running.folder / "devices.csv").write_text(HEAD + rows)
         await running.cli("devices", "import", str(running.folder / "devices.csv"))
         yield running
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def secrets(product: RunningHotline) -> dict[str, str]:
+    return {name: await secret_of(product, name) for name in (DEVICE, OTHER, ADVISED, STATION)}
 
 
 async def reaches(sender: VideoPhone, hearer: VideoPhone, medium: str, payload: bytes) -> None:
@@ -36,8 +54,7 @@ async def reaches(sender: VideoPhone, hearer: VideoPhone, medium: str, payload: 
             await asyncio.sleep(0.05)
 
 
-async def test_h264_passes_unchanged_and_without_a_shared_codec_sound_remains(product: RunningHotline) -> None:
-    secrets = {name: await secret_of(product, name) for name in (DEVICE, OTHER, STATION)}
+async def test_h264_passes_unchanged_and_without_a_shared_codec_sound_remains(product: RunningHotline, secrets: dict[str, str]) -> None:
     for device, codec, fmtp in ((DEVICE, "H264", FMTP), (OTHER, "VP8", "")):
         async with VideoPhone(product.sip, STATION, secrets[STATION], "H264", FMTP) as station, VideoPhone(
             product.sip, device, secrets[device], codec, fmtp
@@ -66,3 +83,56 @@ async def test_h264_passes_unchanged_and_without_a_shared_codec_sound_remains(pr
                 await asyncio.gather(reaches(phone, station, "audio", last), reaches(station, phone, "audio", last[::-1]))
             await product.cli("devices", "block", device, "--reason", "测试结束")
     assert "ERROR" not in product.asterisk_log
+
+
+async def test_a_room_of_three_speaks_the_villages_codec_alone(product: RunningHotline, secrets: dict[str, str]) -> None:
+    seat = credentials(product.settings).endpoints["seat-three"]
+    async with VideoPhone(product.sip, ADVISED, secrets[ADVISED], "H264", FMTP) as phone, VideoPhone(
+        product.sip, "seat-three", seat, "H264", FMTP
+    ) as lawyer, VideoPhone(product.sip, STATION, secrets[STATION], "H264", FMTP) as station:
+
+        async def register() -> bool:
+            return {await one.register() for one in (phone, lawyer, station)} == {200}
+
+        await eventually(register)
+        assert await phone.call("1") == 200
+        async with asyncio.timeout(60):
+            await lawyer.rung.wait()
+        tone = os.urandom(160)
+        await asyncio.gather(reaches(phone, lawyer, "audio", tone), reaches(lawyer, phone, "audio", tone[::-1]))
+        await asyncio.gather(reaches(phone, lawyer, "video", b"\x65" + tone), reaches(lawyer, phone, "video", b"\x65" + tone[::-1]))
+        async with patient_pool(product.settings, "tests", size=1) as pool:
+            await PostgresRooms(pool).invite("three", "station", "tests")
+        async with asyncio.timeout(60):
+            await station.rung.wait()
+        offered = station.invite[station.invite.index("m=video") :]
+        assert "H264/90000" in offered and "VP8" not in offered, offered
+        for speaker, others in ((phone, (lawyer, station)), (station, (phone, lawyer))):
+            frame = b"\x65" + os.urandom(900)
+            async with talking(speaker, frame):
+                await eventually(lambda others=others, frame=frame: is_there(others, frame), within_s=60)  # type: ignore[misc]
+    assert "ERROR" not in product.asterisk_log
+
+
+async def is_there(phones: tuple[VideoPhone, ...], frame: bytes) -> bool:
+    """All of them were shown it, byte by byte."""
+    return all(frame in phone.heard("video") for phone in phones)
+
+
+@asynccontextmanager
+async def talking(phone: VideoPhone, frame: bytes) -> AsyncIterator[None]:
+    """It speaks (noise, as loud as can be) and shows one picture again and again: a room shows who speaks."""
+
+    async def speak() -> None:
+        while True:
+            phone.send("audio", os.urandom(160))
+            phone.send("video", frame)
+            await asyncio.sleep(0.02)
+
+    speaking = asyncio.create_task(speak())
+    try:
+        yield
+    finally:
+        speaking.cancel()
+        with suppress(asyncio.CancelledError):
+            await speaking

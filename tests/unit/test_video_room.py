@@ -90,6 +90,8 @@ async def test_whom_the_exchange_rings_and_what_is_offered(who: str, changed: di
     (asked,) = ami.originated
     assert (asked["Context"], asked["Channel"], asked["Codecs"]) == ("room-third", guest[0], guest[2])
     assert {f"ENTRY={CALL}", f"LAWYER={LAWYER}", f"INVITED={guest[1]}"} <= set(asked["Variable"])
+    pictures = [v.partition("=")[2] for v in asked["Variable"] if v.startswith("PJSIP_MEDIA_OFFER(video)=")]
+    assert pictures == [codec for codec in guest[2].split(",") if codec in ("h264", "vp8")], "the village's codec, and no other"
     assert "answer-after" not in str(asked)
 
 
