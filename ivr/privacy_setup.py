@@ -21,8 +21,9 @@ def retention_terms(settings: Settings) -> Terms:
     """How long each kind is kept."""
     privacy = settings.privacy
     return Terms({
-        "recording": privacy.recording_days, "video": privacy.video_days, "picture": privacy.picture_days,
-        "transcript": privacy.transcript_days, "order": privacy.order_days, "log": privacy.log_days,
+        "recording": privacy.recording_days, "video": privacy.video_days, "film": privacy.film_days,
+        "picture": privacy.picture_days, "transcript": privacy.transcript_days,
+        "order": privacy.order_days, "log": privacy.log_days,
     })
 
 

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 
 from ivr.desk_setup import CommandHints
 from ivr.exchange_setup import database_url, seat_line
+from ivr.pipeline.keep_films import FilmKeeper
 from ivr.pipeline.keep_rooms import RoomKeeper
 from ivr.ports.callbacks import OutgoingLine
 from ivr.settings import Settings
+from ivr.speech.film_spool import RoomFilmSpool
 from ivr.storage.database import connect
 from ivr.storage.feed import PostgresFeed
+from ivr.storage.films import PostgresFilmBook
 from ivr.storage.people import PostgresMediators
 from ivr.storage.rooms import CHANNEL, PostgresRooms
 from ivr.telephony.ami import AmiClient
@@ -36,6 +39,19 @@ def room_keeper(
     outside = {d.extension: OutsideTelephone(d.number, first) for d in settings.duty_numbers if d.extension and first}
     door = AsteriskRoomDoor(
         client, post, seats, outside, free, Mediation(PostgresMediators(pool).phone, first),
-        shown=settings.hotline.number, ring_s=settings.hotline.transfer_ring_s,
+        shown=settings.hotline.number, ring_s=settings.hotline.transfer_ring_s, films=settings.village.film,
     )
-    return RoomKeeper(PostgresRooms(pool, feed), door, settings.asterisk.name), CommandHints(feed)
+    keeper = RoomKeeper(PostgresRooms(pool, feed), door, settings.asterisk.name, disk=film_spool(settings).problem)
+    return keeper, CommandHints(feed)
+
+
+def film_spool(settings: Settings) -> RoomFilmSpool:
+    """Where rooms' pictures lie, and how much of them may."""
+    return RoomFilmSpool(
+        settings.recordings_dir, reserve_bytes=settings.disk_reserve_mb << 20, bound_bytes=settings.village.film_disk_mb << 20
+    )
+
+
+def film_keeper(settings: Settings, pool: Pool) -> FilmKeeper:
+    """What makes a playable file of them; it runs whether or not more is recorded, for what was."""
+    return FilmKeeper(film_spool(settings), PostgresFilmBook(pool))

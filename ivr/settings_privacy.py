@@ -14,6 +14,9 @@ class PrivacySettings(BaseModel):
 
     recording_days: int = Field(0, ge=0, le=36500, description="Days recordings are kept after the call; 0: for ever")
     video_days: int = Field(0, ge=0, le=36500, description="The same for the recordings of village video calls")
+    film_days: int = Field(
+        0, ge=0, le=36500, description="Days recorded pictures of rooms of three sides are kept (village.film); 0: for ever"
+    )
     picture_days: int = Field(
         0, ge=0, le=36500, description="Days pictures of documents are kept that were taken in village video calls; 0: for ever"
     )

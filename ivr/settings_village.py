@@ -37,3 +37,10 @@ class VillageSettings(BaseModel):
     )
     self_test_minutes: int = Field(180, ge=1, le=720, description="The devices' self-tests are spread evenly over so many minutes")
     self_tests_at_once: int = Field(2, ge=1, le=8, description="Self-tests under way at the same time")
+    film: bool = Field(
+        False, description="Record the picture of rooms of three sides, whose villager and third are told so first; off: never any"
+    )
+    film_minutes: int = Field(120, ge=1, le=240, description="Longest recording of one room's picture; the room itself goes on")
+    film_disk_mb: int = Field(
+        20_000, ge=100, le=10_000_000, description="Most that all recorded pictures take of the recordings disk; then none begins"
+    )

@@ -34,6 +34,7 @@ class PhoneAccount:
     answers_itself: bool = False
     video: bool = False
     camera: bool = True  # a covered one sends no picture where one was agreed
+    picture: str = "320x240"  # what the camera sends, in pixels
 
     def line(self) -> str:
         """baresip's account line."""
@@ -250,7 +251,7 @@ class ScriptedPhone:
             lines += [
                 f"video_source {'fakevideo,camera' if self._account.camera else 'vidbridge,covered'}",
                 "video_display fakevideo,screen",
-                "video_size 320x240", "video_bitrate 200000", "video_fps 10",
+                f"video_size {self._account.picture}", "video_bitrate 200000", "video_fps 10",
             ]
         (self._folder / "config").write_text("\n".join(lines) + "\n")
         accounts = self._folder / "accounts"

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, get_args
 
-Kind = Literal["recording", "video", "picture", "transcript", "order", "log"]
+Kind = Literal["recording", "video", "film", "picture", "transcript", "order", "log"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 TITLES: Mapping[Kind, str] = {
-    "recording": "录音", "video": "村居视频通话的录音", "picture": "视频中拍下的材料", "transcript": "转写", "order": "工单内容",
+    "recording": "录音", "video": "村居视频通话的录音", "film": "三方视频的录像",
+    "picture": "视频中拍下的材料", "transcript": "转写", "order": "工单内容",
     "log": "通话账本明细",
 }
 ORDER_OVER = ("closed", "archived", "voided")

@@ -34,7 +34,7 @@ from ivr.ports.callbacks import OutgoingLine
 from ivr.privacy_setup import retention
 from ivr.quality_setup import quality_checker
 from ivr.question_setup import questions, spoken_choice
-from ivr.room_setup import room_keeper
+from ivr.room_setup import film_keeper, room_keeper
 from ivr.settings import Settings
 from ivr.speech.spool import RecordingSpool
 from ivr.storage.accounts import PostgresAccounts
@@ -158,6 +158,7 @@ async def run_controller(settings: Settings) -> None:
             tasks.create_task(rise_watch(settings, pool).run(), name="rises")
             tasks.create_task(times.run(), name="seat-times")
             tasks.create_task(holds.run(), name="holds")
+            tasks.create_task(film_keeper(settings, pool).run(), name="films")
             tasks.create_task(retention(settings, pool).run(), name="retention")
             tasks.create_task(quality_checker(settings, pool).run(), name="quality")
             tasks.create_task(_sweep(pool, tracks), name="sweep")

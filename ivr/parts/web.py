@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from ivr.analysis_setup import analysis_services
@@ -21,6 +22,7 @@ from ivr.ports.web import WebOptions, WebServices
 from ivr.privacy_setup import privacy_services
 from ivr.settings import PROJECT_ROOT, Settings
 from ivr.speech.archive import RecordingArchive
+from ivr.speech.film_spool import open_film
 from ivr.storage.accounts import LoginPolicy, PostgresAccounts
 from ivr.storage.appointments import PostgresAppointments
 from ivr.storage.audit import PostgresAudit
@@ -28,6 +30,7 @@ from ivr.storage.checklists import PostgresChecklists
 from ivr.storage.corrections import PostgresCorrections
 from ivr.storage.database import connect
 from ivr.storage.feed import PostgresFeed
+from ivr.storage.films import PostgresFilms
 from ivr.storage.knowledge import PostgresKnowledge, seed_articles
 from ivr.storage.picture_files import PictureFiles
 from ivr.storage.pictures import PostgresPictures
@@ -85,6 +88,7 @@ async def run_web(settings: Settings, stop: asyncio.Event) -> None:
             second_factors=accounts.second_factors,
             sessions=PostgresSessions(pool, policy.idle),
             users=PostgresUsers(pool),
+            films=PostgresFilms(pool, partial(open_film, settings.recordings_dir)),
             pictures=PostgresPictures(pool, PictureFiles(settings.recordings_dir)),
             privacy=privacy_services(settings, pool),
         )

@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import structlog
 
 from ivr.domain.errors import IvrError, Unavailable
 from ivr.domain.events import BridgeEntered, ChannelEnded, LiveEvent, OriginateFinished
+from ivr.domain.room_film import FilmProblem, FilmState
 from ivr.domain.video_room import RoomProblem, channel_id, is_invitation, why_ended
-from ivr.ports.rooms import Invitation, NobodyToAsk, RoomDoor, RoomInbox
+from ivr.ports.rooms import Guest, Invitation, NobodyToAsk, RoomDoor, RoomInbox
 
 log = structlog.get_logger(__name__)
 
 _LOOK_EVERY_S = 1.0
 _MOST_EVENTS = 1000
+_LOOKS_FOR_FILM = 15
 
 
 class RoomKeeper:
     """Two tasks in one, like ivr.pipeline.supervise.WatchKeeper: events make it prompt, what was missed is asked each second."""
 
-    def __init__(self, inbox: RoomInbox, door: RoomDoor, instance: str, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, inbox: RoomInbox, door: RoomDoor, instance: str, now: Callable[[], float] = time.time,
+        disk: Callable[[], Awaitable[FilmProblem]] | None = None,
+    ) -> None:
         self._inbox = inbox
         self._door = door
         self._instance = instance
@@ -30,6 +36,8 @@ class RoomKeeper:
         self._events: asyncio.Queue[LiveEvent] = asyncio.Queue(_MOST_EVENTS)
         self._answered: set[str] = set()
         self._beginning: set[int] = set()
+        self._disk = disk
+        self._unfilmed: dict[int, int] = {}
 
     def see(self, event: LiveEvent) -> None:
         """Take one live event; never waits."""
@@ -61,10 +69,11 @@ class RoomKeeper:
     async def _begin(self, asked: Invitation) -> None:
         problem: RoomProblem = "failed"
         try:
-            guest = await self._door.find(asked.seat, asked.who)
+            guest = await self._filmed_or_not(await self._door.find(asked.seat, asked.who))
             third = channel_id(self._instance, asked.id, int(self._now()))
             # Written down first: an answer that comes at once finds its row.
-            await self._inbox.begun(asked.id, third, guest.linked_id)
+            film: FilmState = "asked" if guest.film else "none" if guest.film_problem else ""
+            await self._inbox.begun(asked.id, third, guest.linked_id, film, guest.film_problem)
             await self._door.ring(guest, third)
             log.info("room_asked", seat=asked.seat, who=asked.who, linked_id=guest.linked_id)
             return
@@ -73,6 +82,17 @@ class RoomKeeper:
         except (IvrError, TimeoutError) as failed:
             log.warning("room_not_asked", seat=asked.seat, reason=str(failed))
         await self._inbox.settle(asked.id, problem)
+
+    async def _filmed_or_not(self, guest: Guest) -> Guest:
+        """Whether the disk takes another film; a disk that does not answer takes none, and somebody is asked in all the same."""
+        if not guest.film or self._disk is None:
+            return replace(guest, film="")
+        try:
+            problem = await self._disk()
+        except OSError as away:
+            log.warning("film_disk", reason=str(away))
+            problem = "no_space"
+        return replace(guest, film="", film_problem=problem) if problem else guest
 
     async def _follow(self) -> None:
         while True:
@@ -83,7 +103,7 @@ class RoomKeeper:
                 event = None
             try:
                 await (self._look() if event is None else self._apply(event))
-            except (IvrError, TimeoutError) as failed:
+            except (IvrError, OSError, TimeoutError) as failed:
                 log.warning("rooms_not_followed", reason=str(failed))
 
     async def _apply(self, event: LiveEvent) -> None:
@@ -104,11 +124,34 @@ class RoomKeeper:
         for asked in await self._inbox.unsettled():
             if asked.id in self._beginning or not asked.channel_id:
                 continue
+            if asked.joined_at is not None and asked.film in ("asked", "on", "stopping"):
+                await self._look_at_film(asked)
+            if asked.state == "over":
+                continue
             over = asked.state == "ringing" and not await self._door.is_up(asked.linked_id)
             if over or asked.state == "ending":
                 await self._door.hang_up(asked.channel_id)
             if not await self._door.is_up(asked.channel_id):
                 await self._inbox.settle(asked.id, "gone" if over else "late")
+
+    async def _look_at_film(self, asked: Invitation) -> None:
+        """Stop what is to stop; a recording that never began, or ended with its room, is told once."""
+        films = await self._door.films(asked.linked_id)
+        if not films:
+            looks = self._unfilmed[asked.id] = self._unfilmed.get(asked.id, 0) + 1
+            if asked.film != "asked" or looks >= _LOOKS_FOR_FILM:
+                del self._unfilmed[asked.id]
+                await self._inbox.filmed(asked.id, "over", "failed" if asked.film == "asked" else "")
+            return
+        self._unfilmed.pop(asked.id, None)
+        problem = await self._disk() if self._disk is not None and asked.film != "stopping" else ""
+        if asked.film == "stopping" or problem:
+            await self._door.stop_film(asked.linked_id)
+            if problem:
+                log.warning("film_stopped", linked_id=asked.linked_id, problem=problem)
+                await self._inbox.filmed(asked.id, "over", problem)
+        elif asked.film == "asked":
+            await self._inbox.filmed(asked.id, "on")
 
     async def _of(self, third: str) -> list[Invitation]:
         return [asked for asked in await self._inbox.unsettled() if asked.channel_id == third]

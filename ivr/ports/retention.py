@@ -107,5 +107,5 @@ class Shredder(Protocol):
         ...
 
     async def remove(self, paths: Sequence[str]) -> None:
-        """Remove sound files, with the marks of their recording, and pictures; what is gone already is no fault."""
+        """Remove sound files, with the marks of their recording, films and pictures; what is gone already is no fault."""
         ...

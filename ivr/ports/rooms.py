@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Literal, Protocol
 
 from ivr.domain.errors import CallerFault
+from ivr.domain.room_film import FilmProblem, FilmState
 from ivr.domain.video_room import RoomProblem
 
 InvitationState = Literal["waiting", "calling", "ringing", "joined", "ending", "over"]
@@ -56,6 +57,8 @@ class Invitation:
     asked_at: datetime
     joined_at: datetime | None
     over_at: datetime | None
+    film: FilmState = ""
+    film_problem: FilmProblem = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,8 @@ class Guest:
     """Whom the exchange will ring for an invitation. ``address`` is a dial string of its own making, never of a caller's.
 
     ``line`` is the trunk of an outside telephone, '' for a phone of ours; ``codecs`` what is offered, with the one codec of
-    pictures that the village's phone uses, or none.
+    pictures that the village's phone uses, or none. ``film`` is that codec when the room's picture can be recorded, '' with the
+    reason in ``film_problem`` when it cannot.
     """
 
     address: str
@@ -72,6 +76,8 @@ class Guest:
     linked_id: str
     codecs: str
     line: str = ""
+    film: str = ""
+    film_problem: FilmProblem = ""
 
 
 class Mediators(Protocol):
@@ -101,6 +107,10 @@ class RoomBook(Protocol):
         """Stop ringing, or let the third go; NotFound when nobody is asked in."""
         ...
 
+    async def stop_film(self, seat: str, by: str) -> None:
+        """Record the room's picture no longer; NotFound when it is not being recorded."""
+        ...
+
 
 class RoomInbox(Protocol):
     """The controller's end."""
@@ -111,7 +121,13 @@ class RoomInbox(Protocol):
         """The oldest that waits and may still be begun; it is ``calling`` now."""
         ...
 
-    async def begun(self, invitation: int, channel_id: str, linked_id: str) -> None: ...
+    async def begun(
+        self, invitation: int, channel_id: str, linked_id: str, film: FilmState = "", film_problem: FilmProblem = ""
+    ) -> None: ...
+
+    async def filmed(self, invitation: int, film: FilmState, problem: FilmProblem = "") -> None:
+        """What became of the room's picture; a reason that is there already stays."""
+        ...
 
     async def joined(self, invitation: int) -> None: ...
 
@@ -120,7 +136,7 @@ class RoomInbox(Protocol):
         ...
 
     async def unsettled(self) -> Sequence[Invitation]:
-        """Those that have a channel, or will."""
+        """Those that have a channel, or will, and those whose room's picture is still being recorded."""
         ...
 
 
@@ -138,3 +154,11 @@ class RoomDoor(Protocol):
     async def hang_up(self, channel_id: str) -> None: ...
 
     async def is_up(self, channel_id: str) -> bool: ...
+
+    async def films(self, linked_id: str) -> bool:
+        """Whether the room's picture is being recorded now."""
+        ...
+
+    async def stop_film(self, linked_id: str) -> None:
+        """End the recording of the picture; the room goes on."""
+        ...

@@ -22,6 +22,7 @@ from ivr.ports.appointments import AppointmentDesk
 from ivr.ports.corrections import Corrections
 from ivr.ports.desk import DeskServices
 from ivr.ports.devices import DeviceDesk
+from ivr.ports.films import FilmDesk
 from ivr.ports.knowledge import KnowledgeServices
 from ivr.ports.orders import OrderDesk
 from ivr.ports.partners import PartnerServices
@@ -268,6 +269,7 @@ class WebServices:
     users: UserDesk = field(kw_only=True)
     privacy: PrivacyServices
     pictures: PictureDesk = field(kw_only=True)
+    films: FilmDesk = field(kw_only=True)
 
 
 @dataclass(frozen=True)

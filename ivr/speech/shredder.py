@@ -1,4 +1,4 @@
-"""Files of recordings, and pictures taken in calls, whose time is over: their digests, and their end."""
+"""Files of recordings, films of rooms, and pictures taken in calls, whose time is over: their digests, and their end."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from ivr.domain.errors import AudioUnreadable
 from ivr.domain.picture import is_picture_path
 from ivr.domain.recording import RecordingName
+from ivr.domain.room_film import is_film_path
 from ivr.ports.retention import FileDigest
 from ivr.speech.audio import open_sound
 from ivr.speech.day_folders import DONE, TAKEN
@@ -51,7 +52,7 @@ class RecordingShredder:
     def _remove(self, paths: Sequence[str]) -> None:
         for path in filter(_is_ours, paths):
             (self._folder / path).unlink(missing_ok=True)
-            if is_picture_path(path):
+            if is_picture_path(path) or is_film_path(path):
                 with suppress(OSError):
                     (self._folder / path).parent.rmdir()
                 continue
@@ -64,4 +65,4 @@ class RecordingShredder:
 
 
 def _is_ours(path: str) -> bool:
-    return is_picture_path(path) or RecordingName.parse(path.rpartition("-")[0]) is not None
+    return is_picture_path(path) or is_film_path(path) or RecordingName.parse(path.rpartition("-")[0]) is not None

@@ -40,6 +40,10 @@ _SOUND = f"""
 _DUE: dict[Kind, str] = {
     "recording": _SOUND.format(video="false"),
     "video": _SOUND.format(video="true"),
+    "film": f"""
+    SELECT f.path AS name, c.linked_id, o.number, f.began_at AS born_at, ARRAY[f.path] AS paths
+      {_OF_CALL} JOIN room_film f ON f.linked_id = c.linked_id
+     WHERE c.state = 'ended' AND f.began_at < $1 AND f.deleted_at IS NULL AND f.path > $2 AND {_FREE}""",
     "picture": f"""
     SELECT p.path AS name, c.linked_id, o.number, p.taken_at AS born_at, ARRAY[p.path] AS paths
       {_OF_CALL} JOIN picture p ON p.linked_id = c.linked_id
@@ -60,7 +64,9 @@ _DUE: dict[Kind, str] = {
        AND NOT EXISTS (SELECT FROM work_order_call x JOIN recording_track t ON t.linked_id = x.linked_id
                         WHERE x.order_id = o.id AND t.deleted_at IS NULL)
        AND NOT EXISTS (SELECT FROM work_order_call x JOIN picture p ON p.linked_id = x.linked_id
-                        WHERE x.order_id = o.id AND p.deleted_at IS NULL)""",
+                        WHERE x.order_id = o.id AND p.deleted_at IS NULL)
+       AND NOT EXISTS (SELECT FROM work_order_call x JOIN room_film f ON f.linked_id = x.linked_id
+                        WHERE x.order_id = o.id AND f.path <> '' AND f.deleted_at IS NULL)""",
 }
 
 
@@ -95,8 +101,8 @@ class PostgresRetention:
                 return False
             if due.kind in ("recording", "video"):
                 gone = await _mark_files(connection, due, files)
-            elif due.kind == "picture":
-                gone = await _mark_files(connection, due, files, "picture")
+            elif due.kind in ("picture", "film"):
+                gone = await _mark_files(connection, due, files, "picture" if due.kind == "picture" else "room_film")
             elif due.kind == "transcript":
                 gone = await _delete_transcript(connection, due)
             elif due.kind == "log":
@@ -122,6 +128,7 @@ class PostgresRetention:
         async with transaction(self._pool) as connection:
             rows = await connection.fetch(
                 "SELECT path FROM recording_track WHERE deleted_at >= $1 UNION ALL"
+                " SELECT path FROM room_film WHERE deleted_at >= $1 UNION ALL"
                 # The same picture may have been kept again since: then its file is another one's.
                 " SELECT p.path FROM picture p WHERE p.deleted_at >= $1"
                 " AND NOT EXISTS (SELECT FROM picture k WHERE k.path = p.path AND k.deleted_at IS NULL) ORDER BY path", since,

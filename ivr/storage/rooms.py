@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 
 from ivr.domain.errors import NotFound, Unavailable
+from ivr.domain.room_film import FilmProblem, FilmState
 from ivr.domain.video_room import RoomProblem
 from ivr.ports.rooms import Invitation, RoomRefused
 from ivr.storage.audit import append_row
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 CHANNEL = "ivr_room"
 _STUCK = timedelta(seconds=30)
 _UP = "('calling', 'ringing', 'joined', 'ending')"
-_ROW = "id, seat, who, asked_by, state, problem, channel_id, linked_id, asked_at, joined_at, over_at"
+_FILMED = "('asked', 'on', 'stopping')"
+_ROW = "id, seat, who, asked_by, state, problem, channel_id, linked_id, asked_at, joined_at, over_at, film, film_problem"
 
 
 class PostgresRooms:
@@ -75,6 +77,20 @@ class PostgresRooms:
             await append(connection, "seat", seat)
             await connection.execute(f"NOTIFY {CHANNEL}")
 
+    async def stop_film(self, seat: str, by: str) -> None:
+        """See the port; the third may have left, and the room goes on."""
+        async with transaction(self._pool) as connection:
+            row = await connection.fetchrow(
+                "UPDATE room_invitation SET film = 'stopping', film_problem = 'stopped'"
+                " WHERE id = (SELECT max(id) FROM room_invitation WHERE seat = $1 AND linked_id <> '')"
+                " AND film IN ('asked', 'on', 'stopping') RETURNING id, linked_id", seat,
+            )
+            if row is None:
+                raise NotFound("No picture is being recorded.")
+            await append_row(connection, by, "room.film_stopped", row["linked_id"], {"invitation": row["id"], "seat": seat})
+            await append(connection, "seat", seat)
+            await connection.execute(f"NOTIFY {CHANNEL}")
+
     # --- the controller's end -----------------------------------------------------------------------------------
 
     async def wait_hint(self, timeout_s: float) -> bool:
@@ -92,11 +108,20 @@ class PostgresRooms:
             )
         return None if row is None else Invitation(**row)
 
-    async def begun(self, invitation: int, channel_id: str, linked_id: str) -> None:
+    async def begun(
+        self, invitation: int, channel_id: str, linked_id: str, film: FilmState = "", film_problem: FilmProblem = ""
+    ) -> None:
         """See the port; one that was taken back meanwhile stays so, and has a channel to hang up."""
         await self._set(
-            invitation, "state = CASE WHEN state = 'calling' THEN 'ringing' ELSE state END, channel_id = $2, linked_id = $3",
-            channel_id, linked_id,
+            invitation, "state = CASE WHEN state = 'calling' THEN 'ringing' ELSE state END, channel_id = $2, linked_id = $3,"
+            " film = $4, film_problem = $5", channel_id, linked_id, film, film_problem,
+        )
+
+    async def filmed(self, invitation: int, film: FilmState, problem: FilmProblem = "") -> None:
+        """See the port."""
+        await self._set(
+            invitation, "film = $2, film_problem = CASE WHEN film_problem = '' THEN $3 ELSE film_problem END", film, problem,
+            of=f"{_UP} OR film IN {_FILMED}",
         )
 
     async def joined(self, invitation: int) -> None:
@@ -107,7 +132,8 @@ class PostgresRooms:
         """See the port; what was taken back, or had come, failed by nothing."""
         await self._set(
             invitation, "problem = CASE WHEN state IN ('ending', 'joined') THEN '' ELSE $2 END, state = 'over',"
-            " over_at = clock_timestamp()", problem,
+            " over_at = clock_timestamp(), film = CASE WHEN film = 'asked' AND joined_at IS NULL THEN 'none' ELSE film END",
+            problem,
         )
 
     async def unsettled(self) -> Sequence[Invitation]:
@@ -115,14 +141,15 @@ class PostgresRooms:
         async with transaction(self._pool) as connection:
             await _sweep(connection)
             rows = await connection.fetch(
-                f"SELECT {_ROW} FROM room_invitation WHERE state IN {_UP} ORDER BY id"
+                f"SELECT {_ROW} FROM room_invitation WHERE state IN {_UP}"
+                f" OR film IN {_FILMED} AND asked_at > clock_timestamp() - interval '1 day' ORDER BY id"
             )
         return [Invitation(**row) for row in rows]
 
     async def _set(self, invitation: int, assignment: str, *values: str, of: str = _UP) -> None:
         async with transaction(self._pool) as connection:
             seat = await connection.fetchval(
-                f"UPDATE room_invitation SET {assignment} WHERE id = $1 AND state IN {of} RETURNING seat", invitation, *values
+                f"UPDATE room_invitation SET {assignment} WHERE id = $1 AND (state IN {of}) RETURNING seat", invitation, *values
             )
             if seat is not None:
                 await append(connection, "seat", seat)

@@ -50,6 +50,7 @@ MODULES = (
     # codecs and formats
     "codec_ulaw", "codec_alaw", "codec_a_mu", "codec_g722", "codec_resample", "codec_opus_open_source",
     "res_format_attr_opus", "res_format_attr_h264", "res_format_attr_vp8", "format_wav", "format_pcm", "format_sln",
+    "format_h264", "format_vp8",
     # applications
     "app_dial", "app_queue", "app_mixmonitor", "app_playback", "app_read", "app_record", "app_stack", "app_verbose",
     "app_audiosocket", "app_exec", "app_echo", "app_chanspy", "app_bridgeaddchan", "app_channelredirect", "app_softhangup",
@@ -63,6 +64,7 @@ MODULES = (
 
 VILLAGE_DEFAULTS: Mapping[str, int | str] = {
     "adviser_s": 40, "duty_s": 40, "station_s": 40, "wait_limit_s": 180, "ahead_s": 120, "calls_per_device": 1, "prompts": "louder",
+    "film": False, "film_minutes": 120,
 }
 
 # Arrivals are told apart by tenths of a second since 2026; what is left of 32 bits lasts until 2032, and then wraps into

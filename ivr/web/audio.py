@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Protocol
 
 import structlog
 from aiohttp import web
@@ -16,7 +17,7 @@ from aiohttp import web
 from ivr.domain.errors import IvrError, NotFound
 from ivr.domain.transcript import Speaker
 from ivr.ports.views import RecordingTrack
-from ivr.ports.web import SoundView, Tones, Track
+from ivr.ports.web import Tones, Track
 from ivr.web.audit_once import AUDIT_ONCE
 from ivr.web.context import IDENTITY, OPTIONS, SERVICES, answer
 from ivr.web.errors import problem
@@ -33,6 +34,12 @@ _log = structlog.get_logger(__name__)
 
 class Unsatisfiable(Exception):
     """The range lies wholly outside the sound: 416."""
+
+
+class Readable(Protocol):
+    """Something of known length that is read piecewise."""
+
+    async def read(self, offset: int, length: int) -> bytes: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +133,7 @@ async def play(request: web.Request) -> web.StreamResponse:
             response.headers["Content-Range"] = f"bytes {part.start}-{part.end - 1}/{size}"
         await response.prepare(request)
         if request.method == "GET":
-            await _send(request, response, sound, chosen)
+            await send_part(request, response, sound, chosen)
         return response
     finally:
         await sound.close()
@@ -138,7 +145,7 @@ def _mark_of(tones: Tones) -> str:
     return hashlib.sha256(told.encode()).hexdigest()[:16] if tones else "whole"
 
 
-async def _send(request: web.Request, response: web.StreamResponse, sound: SoundView, part: Slice) -> None:
+async def send_part(request: web.Request, response: web.StreamResponse, sound: Readable, part: Slice) -> None:
     """Send the slice piecewise. Once begun it can only be sent whole or be cut off: an error document would be taken
     for sound."""
     offset = part.start

@@ -1,4 +1,4 @@
-"""One case as one archive: order, recordings, transcripts, audit rows and checksums, covered as the asker is shown them."""
+"""One case as one archive: order, recordings, films, transcripts, audit rows and checksums, covered as the asker is shown them."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ from pydantic import BaseModel, TypeAdapter
 from ivr.domain.disclosure import Veil
 from ivr.domain.errors import IvrError, NotFound
 from ivr.domain.picture import ENDINGS, Picture
+from ivr.domain.room_film import ENDINGS as FILM_ENDINGS
 from ivr.domain.work_order import Actor
 from ivr.ports.views import CallDetail, WorkOrderRecord
 from ivr.ports.web import Tones
 from ivr.web.audio import confined
 from ivr.web.context import IDENTITY, OPTIONS, SERVICES
+from ivr.web.films import OrderFilms, film_pieces, shown_film
 from ivr.web.models import SHANGHAI, Wire
 from ivr.web.order_access import actor_of, demand_content, known_order
 from ivr.web.orders import order_detail
@@ -111,9 +113,22 @@ async def _entries(
             left_out.append(name)
         else:
             sounds.append((name, entry))
+    films = await request.app[SERVICES].films.of_order(order.number)
+    for film in films:
+        if not film.path:
+            continue
+        name = f"films/{film.id}.{FILM_ENDINGS[film.media_type]}"
+        # Nor can anything in a film.
+        entry = None if veil.hidden or film.deleted_at else await film_pieces(request, film)
+        if entry is None:
+            left_out.append(name)
+        else:
+            sounds.append((name, entry))
     texts: list[Entry] = [("about.json", _text(about)), ("order.json", _model(told)), ("audit.json", _text(rows))]
     if pictures:
         texts.append(("pictures.json", _model(OrderPictures(pictures=[shown_picture(p) for p in pictures]))))
+    if films:
+        texts.append(("films.json", _model(OrderFilms(films=[shown_film(film) for film in films]))))
     texts += [(f"calls/{_plain(d.call.linked_id)}/call.json", _model(call_answer(d, veil))) for d in calls]
     return texts + sounds
 

@@ -6,6 +6,7 @@ from aiohttp import web
 from pydantic import Field, TypeAdapter
 
 from ivr.domain.errors import Denied
+from ivr.domain.room_film import FilmProblem, FilmState
 from ivr.domain.video_room import RoomProblem
 from ivr.ports.desk import DeskServices, SeatLost
 from ivr.ports.rooms import Invitation, InvitationState, RoomRefused, Third
@@ -37,6 +38,10 @@ class RoomInvitation(Wire):
     asked_at: Moment
     joined_at: Moment | None
     over_at: Moment | None
+    film: FilmState = Field(
+        description="the room's picture: '' never recorded here, none not of this one, asked people are told, on it is recorded"
+    )
+    film_problem: FilmProblem = Field(description="why it is not, or no longer")
 
 
 class RoomView(Wire):
@@ -89,6 +94,14 @@ async def _thirds(desk: DeskServices) -> list[Third]:
     return [*desk.thirds, *(await desk.mediators.listed() if desk.mediators else ())]
 
 
+async def stop_film(request: web.Request) -> web.Response:
+    """DELETE /api/v1/desk/room/film: what was recorded until then stays; the live stream says ``seat`` when it has ended."""
+    read_query(request, NoQuery)
+    me = _person(request)
+    await request.app[SERVICES].desk.rooms.stop_film(await _seat(request, me), me.name)
+    return web.Response(status=204)
+
+
 async def _seat(request: web.Request, me: Identity) -> str:
     lease = await request.app[SERVICES].desk.leases.held(me.name, me.credential)
     if lease is None:
@@ -99,7 +112,7 @@ async def _seat(request: web.Request, me: Identity) -> str:
 def _shown(one: Invitation) -> RoomInvitation:
     return RoomInvitation(
         id=one.id, who=one.who, state=one.state, problem=one.problem, linked_id=one.linked_id, asked_at=one.asked_at,
-        joined_at=one.joined_at, over_at=one.over_at,
+        joined_at=one.joined_at, over_at=one.over_at, film=one.film, film_problem=one.film_problem,
     )
 
 
@@ -122,5 +135,9 @@ ROOM_ROUTES: tuple[Route, ...] = (
     Route(
         "DELETE", _ROOM, dismiss, "Stop ringing the third side, or let it go; audited", {204: None}, permission="desk.use",
         problems=frozenset({404, 409}),
+    ),
+    Route(
+        "DELETE", f"{_ROOM}/film", stop_film, "Record the room's picture no longer, the room goes on; audited", {204: None},
+        permission="desk.use", problems=frozenset({404, 409}),
     ),
 )

@@ -29,6 +29,7 @@ from ivr.web.context import OPENAPI
 from ivr.web.corrections import CORRECTION_ROUTES
 from ivr.web.desk_routes import DESK_ROUTES
 from ivr.web.device_routes import DEVICE_ROUTES
+from ivr.web.films import FILM_ROUTES
 from ivr.web.idle_page import IDLE_ROUTES
 from ivr.web.knowledge import KNOWLEDGE_ROUTES
 from ivr.web.live_drafts import DRAFT_ROUTES
@@ -231,6 +232,7 @@ ROUTES: tuple[Route, ...] = (
     *UNMASKING_ROUTES,
     *CASE_ROUTES,
     *PICTURE_ROUTES,
+    *FILM_ROUTES,
     *RETENTION_ROUTES,
     Route(
         "GET",

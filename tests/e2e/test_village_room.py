@@ -7,13 +7,17 @@ import base64
 import os
 import re
 import signal
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import asyncpg
+import av
 import numpy as np
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Locator, Page, expect
 
+from ivr.demo.client import HotlineClient
 from ivr.demo.phone import PhoneAccount, ScriptedPhone
 from ivr.exchange_setup import database_url
 from ivr.telephony.speaking import RATE, Voice, speak, write_wav
@@ -25,11 +29,12 @@ from tests.e2e.supervision import hears
 from tests.e2e.test_enquiry import part_of
 from tests.e2e.test_menus import call_row
 from tests.e2e.test_village_desk import at_the_desk, decodes
-from tests.e2e.village import HEAD, frames, registered, secret_of, sees, village_call
+from tests.e2e.village import HEAD, frames, is_keyed, keyframes, registered, secret_of, sees, village_call
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(480)]
 
 DEVICE, STATION = "v-640105001-L01-1", "v-640105001-1"
+CAMERAS = {DEVICE: "320x240", STATION: "352x288"}
 HEARD, KEPT = 0.4, 0.25  # a mixture, and a loaded machine, cost some of a line's half seconds; of another line there is none
 WITHIN_S = 90
 _LISTEN = """(rate) => {
@@ -74,8 +79,65 @@ async def is_seen(office: DeskHotline, endpoint: str, within_s: float = WITHIN_S
     assert re.search("Video-Mode: talker", told)
 
 
+async def kept_film(client: HotlineClient, number: str) -> dict[str, Any]:
+    """The one film of an order, once it is kept."""
+    async with asyncio.timeout(60):
+        while not (films := (await client.get(f"/work-orders/{number}/films"))["films"]):
+            await asyncio.sleep(0.5)
+    (film,) = films
+    assert film["problem"] == "" and film["frames"] > 50, film
+    return dict(film)
+
+
+async def plays(page: Page, order: dict[str, Any], film: dict[str, Any]) -> None:
+    """The order's page plays it, once a reason was given."""
+    await page.get_by_role("link", name="工单", exact=True).click()
+    await page.locator(f'a[href="/orders/{order["number"]}"]').first.click()
+    films = page.get_by_test_id("order-films")
+    await expect(films).to_contain_text("已听到告知")
+    await films.get_by_role("button", name="播放").click()
+    await films.get_by_test_id("unmask-reason").fill("核对调解过程")
+    await films.get_by_test_id("unmask").click()
+    shown = page.get_by_test_id("film-shown")
+    await expect(shown).to_have_js_property("videoWidth", film["width"], timeout=15_000)
+    await plays_at(shown, 0.5)
+    await shot(page, "order_films")
+    await shown.evaluate("(video, s) => { video.currentTime = s }", film["seconds"] * 0.8)  # by a range of the file
+    await plays_at(shown, film["seconds"] * 0.7)
+
+
+async def plays_at(video: Locator, second: float, within_s: float = 20) -> None:
+    """Until pictures behind this second are shown."""
+    async with asyncio.timeout(within_s):
+        while not await video.evaluate("(video, s) => !video.seeking && video.readyState >= 2 && video.currentTime > s", second):
+            await asyncio.sleep(0.2)
+
+
+def shows_each_who_spoke(file: Path, folder: Path, lines: list[tuple[Path, float]]) -> None:
+    """Every picture is somebody's camera and none is black; the villager, then the station, and the words of both are heard."""
+    with av.open(str(file)) as film:
+        pictures = [(f"{f.width}x{f.height}", f.time, float(f.to_ndarray(format="gray").std())) for f in film.decode(video=0)]
+    assert len(pictures) > 50 and min(deviation for _, _, deviation in pictures) > 5, "something is seen in each"
+    first = {size: next(at for s, at, _ in pictures if s == size) for size in CAMERAS.values()}
+    assert first[CAMERAS[DEVICE]] < first[CAMERAS[STATION]]
+    assert len({size for size, _, _ in pictures}) == 3, "and the lawyer's"
+    with av.open(str(file)) as film:
+        sound = np.concatenate([f.to_ndarray().ravel() for f in av_resampled(film)])
+    heard = folder / "film.wav"
+    write_wav(heard, sound)
+    assert min(share_heard(heard, *line) for line in lines) >= KEPT
+    assert abs(len(sound) / RATE - pictures[-1][1]) < 15, "sound and picture are of one length"
+
+
+def av_resampled(film: Any) -> Iterator[Any]:
+    """The film's sound at the rate lines are compared at."""
+    resampler = av.AudioResampler(format="s16", layout="mono", rate=RATE)
+    for frame in film.decode(audio=0):
+        yield from resampler.resample(frame)
+
+
 async def test_village_lawyer_and_station_hear_and_see_each_other_in_one_call(tmp_path: Path) -> None:
-    async with desk_hotline() as office:
+    async with desk_hotline("\n[village]\nfilm = true\n") as office:
         (office.folder / "devices.csv").write_text(f"{HEAD}{DEVICE},康庄社区,马秀兰,8003,一楼大厅,GXV3480,\n{STATION},640105001,,,,,\n")
         await office.cli("devices", "import", str(office.folder / "devices.csv"))
         secrets = {device: await secret_of(office, device) for device in (DEVICE, STATION)}
@@ -87,7 +149,7 @@ async def test_village_lawyer_and_station_hear_and_see_each_other_in_one_call(tm
         write_wav(lawyers[0], np.concatenate([spoken, np.zeros(RATE * 2, dtype=np.int16)]))
 
         def phone(device: str) -> ScriptedPhone:
-            account = PhoneAccount(device, f"{office.host}:{office.sip}", secret=secrets[device], video=True)
+            account = PhoneAccount(device, f"{office.host}:{office.sip}", secret=secrets[device], video=True, picture=CAMERAS[device])
             return office._phone(account, listen_host=office.host, keep_sound=True)
 
         async with desk_browser(office, lawyers[0]) as page, office.client() as client, phone(DEVICE) as villager, phone(STATION) as station:
@@ -120,21 +182,24 @@ async def test_village_lawyer_and_station_hear_and_see_each_other_in_one_call(tm
             await station.wait_for("CALL_INCOMING", within_s=60)
             await station.answer()
             await expect(third).to_have_attribute("data-state", "joined", timeout=120_000)
-            await hears_prompt(office, villager, "louder/room-joins", WITHIN_S)
+            await hears_prompt(office, villager, "louder/room-joins-filmed", WITHIN_S)
             await page.evaluate(_LISTEN, RATE)
             await asyncio.gather(hears(villager, lawyers, at_least=HEARD, within_s=WITHIN_S), hears(station, lawyers, at_least=HEARD, within_s=WITHIN_S))
             await is_seen(office, "seat-web")
+            await expect(page.get_by_test_id("room-film")).to_have_attribute("data-film", "on", timeout=30_000)
             await page.keyboard.press("F7")  # the lawyer listens; the file goes on
 
             before = await asyncio.gather(frames(station), decodes(page))
             await villager.say(villagers[0])
             await asyncio.gather(hears(station, villagers, at_least=HEARD, within_s=WITHIN_S), page_hears(page, tmp_path, villagers))
-            await asyncio.gather(sees(station, before[0]), decodes(page, before[1]))
+            await asyncio.gather(sees(station, before[0]), decodes(page, before[1]), is_seen(office, DEVICE))
+            await is_keyed(station, await keyframes(station))
             before = await asyncio.gather(frames(villager), decodes(page))
             await station.say(stations[0])
             await asyncio.gather(
                 is_seen(office, STATION), hears(villager, stations, at_least=HEARD, within_s=WITHIN_S), page_hears(page, tmp_path, stations))
             await asyncio.gather(sees(villager, before[0]), decodes(page, before[1]))
+            await is_keyed(villager, await keyframes(villager))
             await expect(page.get_by_test_id("hold")).to_have_count(0)
             await expect(page.get_by_test_id("transfer-to")).to_have_count(0)
             assert await page.evaluate("document.documentElement.scrollWidth") <= 1366
@@ -158,6 +223,8 @@ async def test_village_lawyer_and_station_hear_and_see_each_other_in_one_call(tm
             await villager.hang_up()
             order = await filled_order(client, linked_id, 90)
             call = await call_row(client, linked_id)
+            film = await kept_film(client, str(order["number"]))
+            await plays(page, order, film)
             orders = [o["number"] for o in client.orders.values()]
         assert orders == [order["number"]] and order["calls"] == [linked_id] and len(client.calls) == 1, "one call, one order"
         assert (call["outcome"], call["channel"], call["operator"]) == ("answered", "village_video", "PJSIP/seat-web")
@@ -166,7 +233,9 @@ async def test_village_lawyer_and_station_hear_and_see_each_other_in_one_call(tm
         assert share_heard(caller, *villagers) >= KEPT and share_heard(caller, *stations) == 0, "the caller's track is the caller's alone"
         kept = [round(share_heard(operator, *line), 2) for line in (lawyers, stations, later)]
         assert min(kept) >= KEPT, f"both others are on the operator's track: {kept}"
-        assert sorted(file.suffix for file in office.recordings.rglob("*.*")) == [".taken", ".wav", ".wav"], "no picture is stored"
+        assert sorted(file.suffix for file in office.recordings.rglob("*.*")) == [".taken", ".wav", ".wav", ".webm"]
+        shows_each_who_spoke(next(office.recordings.rglob("films/*/*.webm")), tmp_path, [villagers, stations])
+        assert film["third_told"] == STATION and film["third_told_at"] < film["told_at"] <= film["began_at"], "told first, then recorded"
         connection = await asyncpg.connect(database_url(office.settings))
         try:
             acts = await connection.fetch("SELECT actor, object, detail->>'who' FROM audit_event WHERE action = 'room.invited' ORDER BY id")

@@ -18,7 +18,7 @@ from ivr.telephony.speaking import RATE, Voice, speak, write_wav
 from tests.e2e.desk import DeskHotline, desk_browser, desk_hotline, operator_signs_in, shot, sits_down, state
 from tests.e2e.journeys import command, filled_order
 from tests.e2e.journeys import state as call_state
-from tests.e2e.listening import share_heard
+from tests.e2e.listening import hears_prompt, share_heard
 from tests.e2e.supervision import hears
 from tests.e2e.test_menus import call_row
 from tests.e2e.test_village_desk import _KEEP_CAMERAS, at_the_desk, decodes
@@ -117,6 +117,8 @@ async def test_a_mediator_a_line_and_a_page_are_heard_one_after_the_other_in_one
 
             await eventually(partial(line_is_there, office), 60)
             async with asked_in(page, mediator, "调解员 孙调解（调解中心） 13909510003"):
+                await expect(page.get_by_test_id("room-film")).to_have_count(0)
+                await hears_prompt(office, villager, "louder/room-joins", WITHIN_S)
                 await villager.say(villagers[0])
                 await hears(mediator, villagers, at_least=HEARD, within_s=WITHIN_S)
                 await mediator.say(mediators[0])

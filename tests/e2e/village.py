@@ -65,6 +65,19 @@ async def frames(phone: ScriptedPhone) -> int:
     return int(found[1]) if found else 0
 
 
+async def keyframes(phone: ScriptedPhone) -> int:
+    """Key frames that reached this phone: with one of a camera, whatever shows or records that camera can decode it too."""
+    told = str((await phone.command("video_debug")).get("data", ""))
+    return sum(int(n) for n in re.findall(r"n_keyframes=([0-9]+)", told))
+
+
+async def is_keyed(phone: ScriptedPhone, more_than: int, within_s: float = 45) -> None:
+    """Until another key frame reached it; a phone sends one every ten seconds."""
+    async with asyncio.timeout(within_s):
+        while await keyframes(phone) <= more_than:
+            await asyncio.sleep(0.2)
+
+
 async def sees(phone: ScriptedPhone, more_than: int = 0, within_s: float = 45) -> int:
     """How many frames it decoded, once they are more; a phone's first key frame takes ten seconds."""
     async with asyncio.timeout(within_s):

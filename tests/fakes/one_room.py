@@ -31,3 +31,6 @@ class OneRoomBook:
 
     async def dismiss(self, seat: str, by: str) -> None:
         return None
+
+    async def stop_film(self, seat: str, by: str) -> None:
+        return None

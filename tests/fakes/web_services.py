@@ -46,6 +46,7 @@ from tests.fakes.one_adviser import OneAdviser
 from tests.fakes.one_analysis import ONE_ANALYSIS
 from tests.fakes.one_desk import OneDesk
 from tests.fakes.one_device import OneDevice
+from tests.fakes.one_film import OneFilm
 from tests.fakes.one_knowledge import ONE_KNOWLEDGE
 from tests.fakes.one_partner import ONE_PARTNER
 from tests.fakes.one_picture import OnePicture
@@ -254,7 +255,7 @@ def fake_services() -> WebServices:
         OneCall(), OneToken(), ListAudit(), QuietFeed(), FileArchive(), TwoCodes(), OneText(), ONE_PARTNER, OneTime(), OneStatistic(COUNTED),
         OneDesk(ORDER.number, T0), ONE_SEAT, OneDevice(), ONE_SUPERVISION, OneRisk(), OneCorrection(), ONE_ANALYSIS, OneAdviser(),
         OneAddress(), OneFactor(), OneSession(), ONE_PRIVACY, quality=OneQuality(), tasks=OneTask(ORDER.number),
-        knowledge=ONE_KNOWLEDGE, roster=ONE_ROSTER, composer=SHIPPED_INTAKE, pictures=OnePicture(), users=OneUser(),
+        knowledge=ONE_KNOWLEDGE, roster=ONE_ROSTER, composer=SHIPPED_INTAKE, pictures=OnePicture(), films=OneFilm(), users=OneUser(),
     )
 
 

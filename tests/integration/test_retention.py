@@ -109,7 +109,7 @@ async def test_what_is_due_goes_with_proof_and_the_rest_stays(web_database: WebD
         assert h.files() == 27 and await h.pool.fetchval("SELECT count(*) FROM retention_deletion") == 0, "a preview touches nothing"
         gone = await h.retention().once()
         # A call that nobody has heard yet keeps its sound, and with it the content of its order.
-        assert gone == {"recording": 1, "video": 1, "picture": 0, "transcript": 2, "log": 2, "order": 1}, gone
+        assert gone == {"recording": 1, "video": 1, "film": 0, "picture": 0, "transcript": 2, "log": 2, "order": 1}, gone
         assert await h.count("transcript_segment", due) == 0 and await h.count("call_fact", due) == 0
         for kept in (recent, still_open, held_call, held_order, merged, into):
             assert await h.count("transcript_segment", kept) == 2 and await h.count("call_fact", kept) == 1, kept

@@ -35,7 +35,7 @@ async def test_holds_are_set_and_lifted_with_reasons_and_shown(web_database: Web
             assert [(h["order"], h["call"], h["reason"], h["set_by"]) for h in shown["holds"]] == [(NUMBER, "", "行政复议", "chief")]
             assert shown["holds"][0]["until"].endswith("T00:00:00.000+08:00") and shown["next_run"].endswith("T04:00:00.000+08:00")
             assert {k["kind"]: (k["days"], k["due"]) for k in shown["kinds"]} == dict.fromkeys(
-                ("recording", "video", "picture", "transcript", "order", "log"), (0, 0))
+                ("recording", "video", "film", "picture", "transcript", "order", "log"), (0, 0))
         address = f"/api/v1/holds/{shown['holds'][0]['id']}/lift"
         await told(await by["books"].post(address, json={"reason": "不归我管"}), 403)
         await told(await by["chief"].post(address, json={"reason": ""}), 400)

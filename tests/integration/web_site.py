@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from ivr.ports.supervision import SupervisedSeat, SupervisionServices
 from ivr.ports.web import WebOptions, WebServices
 from ivr.privacy_setup import privacy_services
 from ivr.settings import Settings
+from ivr.speech.film_spool import open_film
 from ivr.storage.accounts import LoginPolicy, PostgresAccounts
 from ivr.storage.advisers import PostgresAdvisers
 from ivr.storage.appointments import PostgresAppointments
@@ -41,6 +43,7 @@ from ivr.storage.corrections import PostgresCorrections
 from ivr.storage.desk import PostgresCommands, PostgresSeats
 from ivr.storage.devices import PostgresDevices
 from ivr.storage.feed import PostgresFeed
+from ivr.storage.films import PostgresFilms
 from ivr.storage.inbound import PostgresInbox
 from ivr.storage.knowledge import PostgresKnowledge
 from ivr.storage.order_life import PostgresOrderDesk
@@ -156,6 +159,7 @@ async def site(
             advisers=PostgresAdvisers(pool, {}),
             provisioning=Provisioner(PostgresProvisioning(pool, 72, ADVISER_SEATS), PhoneFiles(b"k" * 32, "10.1.2.3", 5060), ORIGIN),
             second_factors=accounts.second_factors,
+            films=PostgresFilms(pool, partial(open_film, replace(OPTIONS, **options).recordings_dir)),
             pictures=PostgresPictures(pool, PictureFiles(replace(OPTIONS, **options).recordings_dir)),
             privacy=privacy_services(Settings(), pool),
             sessions=PostgresSessions(pool, (policy or LoginPolicy()).idle),

@@ -13,6 +13,7 @@ import pytest
 from ivr.domain.call import fold
 from ivr.domain.errors import Unavailable
 from ivr.domain.events import BridgeEntered, ChannelEnded, ChannelStarted, Fact, LiveEvent, OriginateFinished
+from ivr.domain.room_film import FilmProblem, FilmState
 from ivr.domain.video_room import RoomProblem, channel_id, is_invitation, why_ended
 from ivr.domain.witness import LiveWitness
 from ivr.pipeline.keep_rooms import RoomKeeper
@@ -37,10 +38,17 @@ class Ami:
     def __init__(self, **changed: str) -> None:
         self.known = KNOWN | changed
         self.originated: list[dict[str, Any]] = []
+        self.in_room: list[str] = []
+        self.acts: list[tuple[str, str]] = []
 
     async def request(self, action: str, within_s: float = 5.0, **fields: Any) -> list[dict[str, str]]:
         if action == "Originate":
             self.originated.append(fields)
+            return [{}]
+        if action == "ConfbridgeList":
+            return [{"channel": channel} for channel in self.in_room]
+        if action in ("Setvar", "Hangup"):
+            self.acts.append((action, fields.get("Variable", fields.get("Channel", ""))))
             return [{}]
         return [{"value": self.known.get(fields["Variable"], "")}]
 
@@ -50,6 +58,10 @@ class Post:
 
     def __init__(self, talks: bool = True) -> None:
         self.talks = talks
+        self.hung_up: list[str] = []
+
+    async def hang_up(self, channel_id: str) -> None:
+        self.hung_up.append(channel_id)
 
     async def talking_channel(self, interface: str) -> tuple[str, str] | None:
         return (LAWYER, CALL) if self.talks and interface == "PJSIP/seat-web" else None
@@ -146,9 +158,12 @@ class Inbox:
     async def take(self) -> Invitation | None:
         return self.waits.pop() if self.waits else None
 
-    async def begun(self, invitation: int, channel_id: str, linked_id: str) -> None:
+    async def begun(
+        self, invitation: int, channel_id: str, linked_id: str, film: FilmState = "", film_problem: FilmProblem = ""
+    ) -> None:
         self.open[invitation] = replace(
-            Invitation(invitation, "web", "station", "shi", "ringing", "", "", "", T0, None, None), channel_id=channel_id, linked_id=linked_id)
+            Invitation(invitation, "web", "station", "shi", "ringing", "", "", "", T0, None, None, film, film_problem),
+            channel_id=channel_id, linked_id=linked_id)
         await self.told.put(("ringing", channel_id))
 
     async def joined(self, invitation: int) -> None:
@@ -157,6 +172,10 @@ class Inbox:
     async def settle(self, invitation: int, problem: RoomProblem) -> None:
         self.open.pop(invitation, None)
         await self.told.put(("over", problem))
+
+    async def filmed(self, invitation: int, film: FilmState, problem: FilmProblem = "") -> None:
+        self.open[invitation] = replace(self.open[invitation], film=film)
+        await self.told.put((f"film {film}", problem))
 
     async def unsettled(self) -> Sequence[Invitation]:
         return list(self.open.values())
@@ -169,14 +188,23 @@ class Door:
         self.wrong = wrong
         self.up = {CALL, THIRD}
         self.hung_up: list[str] = []
+        self.guest = Guest(f"PJSIP/{STATION}", STATION, LAWYER, CALL, "alaw")
+        self.rung: list[Guest] = []
+        self.filming = False
+
+    async def films(self, linked_id: str) -> bool:
+        return self.filming and linked_id == CALL
+
+    async def stop_film(self, linked_id: str) -> None:
+        self.filming = False
 
     async def find(self, seat: str, who: str) -> Guest:
         if self.wrong:
             raise self.wrong
-        return Guest(f"PJSIP/{STATION}", STATION, LAWYER, CALL, "alaw")
+        return self.guest
 
     async def ring(self, guest: Guest, channel_id: str) -> None:
-        return None
+        self.rung.append(guest)
 
     async def hang_up(self, channel_id: str) -> None:
         self.hung_up.append(channel_id)
