@@ -5,9 +5,9 @@ from __future__ import annotations
 import ipaddress
 from datetime import date, time
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from ivr.domain.roles import Role
 from ivr.domain.working_days import OpeningHours, OpeningSpan
@@ -17,6 +17,21 @@ Digits = Annotated[str, Field(pattern=r"^[0-9]{2,20}$")]
 Road = Annotated[str, Field(pattern=r"^(end|message|callback|(queue|duty):[a-z][a-z0-9-]{0,30})$")]
 WaitingRoad = Annotated[str, Field(pattern=r"^(wait|end|message|callback|(queue|duty):[a-z][a-z0-9-]{0,30})$")]
 Port = Annotated[int, Field(ge=1, le=65535)]
+_REFUSED_BY_BROWSERS: Final = frozenset((
+    1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101, 102, 103, 104, 109, 110, 111, 113, 115, 117,
+    119, 123, 135, 137, 139, 143, 161, 179, 389, 427, 465, 512, 513, 514, 515, 526, 530, 531, 532, 540, 548, 554, 556, 563, 587, 601, 636,
+    989, 990, 993, 995, 1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, *range(6665, 6670), 6679, 6697, 10080,
+))
+"""The fetch standard's bad ports: no browser opens a page or a WebSocket there, and it does not say why."""
+
+
+def _opened_by_browsers(port: int) -> int:
+    if port in _REFUSED_BY_BROWSERS:
+        raise ValueError(f"browsers refuse to connect to port {port}, whatever answers there; take another one")
+    return port
+
+
+BrowserPort = Annotated[Port, AfterValidator(_opened_by_browsers)]
 
 
 class _Section(BaseModel):
@@ -27,7 +42,7 @@ class WebSettings(_Section):
     """The pages and the API."""
 
     host: str = Field("127.0.0.1", description="Address to listen on; anything but loopback needs tls")
-    port: Port = Field(12348, description="TCP port of pages and API")
+    port: BrowserPort = Field(12348, description="TCP port of pages and API")
     tls: Literal["off", "files", "local_ca"] = Field(
         "off", description="off (loopback only), files (certificate and key given), local_ca (generated)"
     )
@@ -76,7 +91,7 @@ class AsteriskSettings(_Section):
     )
     fastagi_port: Port = Field(4573, description="TCP port on loopback where the controller answers questions of the dialplan")
     audiosocket_port: Port = Field(4574, description="TCP port on loopback where the controller hears callers who speak to a menu")
-    wss_port: Port | None = Field(None, description="TCP port of the secure WebSocket for browsers (needs web.tls)")
+    wss_port: BrowserPort | None = Field(None, description="TCP port of the secure WebSocket for browsers (needs web.tls)")
     extra_modules: list[str] = Field(default_factory=list, description="Further Asterisk modules to load")
 
     @field_validator("sip_host")

@@ -66,6 +66,8 @@ def test_a_missing_ivr_config_is_no_silent_default(environment: pytest.MonkeyPat
 WRONG_VARIABLES = [
     ({"IVR_WEB__PORT": "0"}, ["web.port", "greater than or equal to 1"]),
     ({"IVR_WEB__PORT": "65536"}, ["web.port", "less than or equal to 65535"]),
+    ({"IVR_WEB__PORT": "6000"}, ["web.port", "browsers refuse to connect to port 6000"]),
+    ({"IVR_ASTERISK__WSS_PORT": "5061", "IVR_WEB__TLS": "local_ca"}, ["asterisk.wss_port", "browsers refuse to connect to port 5061"]),
     ({"IVR_WEB__PORT": "http"}, ["web.port", "integer"]),
     ({"IVR_WEB__HOST": "0.0.0.0"}, ["reachable from other machines", "set web.tls"]),
     ({"IVR_WEB__HOST": "example.org"}, ["reachable from other machines", "set web.tls"]),
