@@ -7,8 +7,10 @@ import hashlib
 import io
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -50,19 +52,16 @@ def mux(picture: Path, sound: Path, codec: Codec, target: Path) -> Muxed:
     """
     info = inspect_mono(sound)
     steps = [(frame.step_s, frame.cut) for frame in _frames(picture, codec)]
-    if not steps:
-        raise FilmUnreadable("No whole picture is in it.")
     shown_at = times(steps, _born_after(picture, sound, info.seconds), info.seconds)
     container_format, sound_codec, _ = CONTAINERS[codec]
-    first = next(_frames(picture, codec))
-    width, height = _size(first, codec)
+    begins, first, (width, height) = _first(picture, codec)
     options = {"movflags": "+faststart"} if container_format == "mp4" else {}
     with av.open(str(target), "w", format=container_format, options=options) as container:
         video = _stream(container, first, codec, width, height)
         voice = cast(Any, container.add_stream(sound_codec, rate=_SOUND_RATE, layout="mono"))
         voice.bit_rate = 32_000
         container.start_encoding()
-        pictures = zip(_frames(picture, codec), shown_at, strict=True)
+        pictures = islice(zip(_frames(picture, codec), shown_at, strict=True), begins, None)
         pending = next(pictures, None)
         for until_s, packets in _voice(sound, voice):
             while pending is not None and pending[1] <= until_s:
@@ -79,7 +78,7 @@ def mux(picture: Path, sound: Path, codec: Codec, target: Path) -> Muxed:
             digest.update(block)
         os.fsync(file.fileno())
         size = file.tell()
-    return Muxed(width, height, len(steps), max(info.seconds, shown_at[-1]), size, digest.digest())
+    return Muxed(width, height, len(steps) - begins, max(info.seconds, shown_at[-1]), size, digest.digest())
 
 
 def _packet(pending: tuple[Frame, float], stream: Any) -> av.Packet[Any]:
@@ -105,15 +104,21 @@ def _packets(picture: Path) -> Iterator[Packet]:
             yield packet_of(entry, payload)
 
 
-def _size(first: Frame, codec: Codec) -> tuple[int, int]:
+def _first(picture: Path, codec: Codec) -> tuple[int, Frame, tuple[int, int]]:
+    """The first key frame that can be decoded: its place among the frames, itself and its size."""
+    for n, frame in enumerate(_frames(picture, codec)):
+        if frame.key and (size := _size(frame, codec)):
+            return n, frame, size
+    raise FilmUnreadable("No picture in it can be decoded.")
+
+
+def _size(frame: Frame, codec: Codec) -> tuple[int, int] | None:
     decoder = cast(Any, av.CodecContext.create(codec, "r"))
-    try:
-        for packet in (av.Packet(first.data), None):
+    with suppress(av.FFmpegError):
+        for packet in (av.Packet(frame.data), None):
             for decoded in decoder.decode(packet):
                 return decoded.width, decoded.height
-    except av.FFmpegError as broken:
-        raise FilmUnreadable(f"The first picture cannot be decoded: {broken}.") from broken
-    raise FilmUnreadable("The first picture cannot be decoded.")
+    return None
 
 
 def _stream(container: av.container.OutputContainer, first: Frame, codec: Codec, width: int, height: int) -> Any:

@@ -1,4 +1,4 @@
-"""H.264 between a village and its town's station goes through byte by byte, in a room of three too; where two share no video they talk by sound."""
+"""H.264 between a village and its town's station goes through byte by byte, in a room of three too, which is recorded; without a shared codec there is sound."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
+import av
 import pytest
 import pytest_asyncio
 
@@ -14,8 +17,13 @@ from ivr.bootstrap import patient_pool
 from ivr.exchange_setup import credentials
 from ivr.storage.rooms import PostgresRooms
 from tests.e2e.hotline import RunningHotline, running_hotline
+from tests.e2e.journeys import command
 from tests.e2e.video_phone import VideoPhone
 from tests.e2e.village import HEAD, eventually, secret_of
+from tests.fakes.stored_video import h264_payload
+
+if TYPE_CHECKING:
+    from ivr.storage.database import Pool
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(240)]
 
@@ -23,6 +31,7 @@ DEVICE, OTHER, ADVISED, STATION = "v-640105001-L01-1", "v-640105001-L01-2", "v-6
 MORE = """
 [village]
 prompts = "normal"
+film = true
 
 [[seats]]
 name = "three"
@@ -83,6 +92,7 @@ async def test_h264_passes_unchanged_and_without_a_shared_codec_sound_remains(pr
                 await asyncio.gather(reaches(phone, station, "audio", last), reaches(station, phone, "audio", last[::-1]))
             await product.cli("devices", "block", device, "--reason", "测试结束")
     assert "ERROR" not in product.asterisk_log
+    assert not [file for name in ("filming", "films") for file in product.recordings.rglob(f"{name}/*")], "the picture of two is never recorded"
 
 
 async def test_a_room_of_three_speaks_the_villages_codec_alone(product: RunningHotline, secrets: dict[str, str]) -> None:
@@ -102,16 +112,44 @@ async def test_a_room_of_three_speaks_the_villages_codec_alone(product: RunningH
         await asyncio.gather(reaches(phone, lawyer, "audio", tone), reaches(lawyer, phone, "audio", tone[::-1]))
         await asyncio.gather(reaches(phone, lawyer, "video", b"\x65" + tone), reaches(lawyer, phone, "video", b"\x65" + tone[::-1]))
         async with patient_pool(product.settings, "tests", size=1) as pool:
-            await PostgresRooms(pool).invite("three", "station", "tests")
-        async with asyncio.timeout(60):
-            await station.rung.wait()
-        offered = station.invite[station.invite.index("m=video") :]
-        assert "H264/90000" in offered and "VP8" not in offered, offered
-        for speaker, others in ((phone, (lawyer, station)), (station, (phone, lawyer))):
-            frame = b"\x65" + os.urandom(900)
-            async with talking(speaker, frame):
-                await eventually(lambda others=others, frame=frame: is_there(others, frame), within_s=60)  # type: ignore[misc]
+            rooms = PostgresRooms(pool)
+
+            async def film_is(state: str) -> bool:
+                last = await rooms.latest("three", "tests")
+                return last is not None and last.film == state
+
+            await rooms.invite("three", "station", "tests")
+            async with asyncio.timeout(60):
+                await station.rung.wait()
+            offered = station.invite[station.invite.index("m=video") :]
+            assert "H264/90000" in offered and "VP8" not in offered, offered
+            await eventually(partial(film_is, "on"), within_s=60)
+            for speaker, others, shade in ((phone, (lawyer, station), 60), (station, (phone, lawyer), 150)):
+                frame = h264_payload(shade)
+                async with talking(speaker, frame):
+                    await eventually(partial(is_there, others, frame), within_s=60)
+            await rooms.stop_film("three", "tests")
+            await eventually(partial(film_is, "over"))
+            frame = h264_payload(230)
+            async with talking(phone, frame):
+                await eventually(partial(is_there, (lawyer, station), frame), within_s=60)
+            await command(product, "channel request hangup all")
+            film = await kept_film(pool)
+    assert (film["problem"], film["media_type"], film["third_told"], film["width"]) == ("", "video/mp4", STATION, 96), film
+    with av.open(str(product.recordings / film["path"])) as shown:
+        shades = [int(picture.to_ndarray(format="gray")[-10:].mean()) for picture in shown.decode(video=0)]
+    seen = [next((n for n, shade in enumerate(shades) if abs(shade - wanted) < 20), -1) for wanted in (60, 150)]
+    assert -1 < seen[0] < seen[1] and max(shades) < 200, f"who spoke, one after the other, and nothing after it was stopped: {seen} {max(shades)}"
     assert "ERROR" not in product.asterisk_log
+
+
+async def kept_film(pool: Pool, within_s: float = 40) -> dict[str, Any]:
+    """The only film there is, once its call is over."""
+    async with asyncio.timeout(within_s):
+        while not (rows := await pool.fetch("SELECT * FROM room_film")):
+            await asyncio.sleep(0.3)
+    (row,) = rows
+    return dict(row)
 
 
 async def is_there(phones: tuple[VideoPhone, ...], frame: bytes) -> bool:

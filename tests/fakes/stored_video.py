@@ -34,6 +34,13 @@ def encoded(codec: Codec, seconds: int, *, size: tuple[int, int] = (320, 240), s
     return found + [bytes(packet) for packet in encoder.encode(None)]
 
 
+def h264_payload(shade: int) -> bytes:
+    """One whole picture of 96 × 80 that begins with a shade of grey, as one RTP payload: parameter sets and picture in a STAP-A."""
+    data = encoded("h264", 1, size=(96, 80), shade=shade)[0]
+    units = [unit for unit in data.replace(b"\0\0\0\1", b"\0\0\1").split(b"\0\0\1") if unit and unit[0] & 0x1F in (5, 7, 8)]
+    return b"\x78" + b"".join(struct.pack(">H", len(unit)) + unit for unit in units)
+
+
 def stored(codec: Codec, pictures: list[bytes], first: int = 1) -> bytes:
     """Packets of the frames in Asterisk's framing; ``first`` is the first picture's number."""
     found = b""
