@@ -124,7 +124,7 @@ class RoomKeeper:
         for asked in await self._inbox.unsettled():
             if asked.id in self._beginning or not asked.channel_id:
                 continue
-            if asked.joined_at is not None and asked.film in ("asked", "on", "stopping"):
+            if asked.film in ("asked", "on", "stopping"):
                 await self._look_at_film(asked)
             if asked.state == "over":
                 continue
@@ -135,8 +135,13 @@ class RoomKeeper:
                 await self._inbox.settle(asked.id, "gone" if over else "late")
 
     async def _look_at_film(self, asked: Invitation) -> None:
-        """Stop what is to stop; a recording that never began, or ended with its room, is told once."""
+        """Stop what is to stop; a recording that never began, or ended with its room, is told once.
+
+        While a further third rings the room may be on record already: that is told and stopped as well.
+        """
         films = await self._door.films(asked.linked_id)
+        if not films and asked.film == "asked" and asked.joined_at is None:
+            return
         if not films:
             looks = self._unfilmed[asked.id] = self._unfilmed.get(asked.id, 0) + 1
             if asked.film != "asked" or looks >= _LOOKS_FOR_FILM:

@@ -112,7 +112,7 @@ class DecoderHost:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "ivr.speech.decoder_host", str(model), str(theirs.fileno()), str(os.getpid()),
                 pass_fds=(theirs.fileno(),), stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL,
-                stderr=asyncio.subprocess.PIPE, env=_clean_environment(),
+                stderr=asyncio.subprocess.PIPE, env=clean_environment(),
             )  # fmt: skip
         host = cls(process, control)
         host._tasks.append(asyncio.create_task(host._hear_complaints(), name="decoder-host-stderr"))
@@ -231,7 +231,7 @@ def _in_words(died: int, code: int) -> str:
     return f"the decoder ended with code {code}" if code else "the decoder ended"
 
 
-def _clean_environment() -> dict[str, str]:
-    """Only what a decoder needs: no secrets of the server, and one thread per numeric library (a fork copies one)."""
+def clean_environment() -> dict[str, str]:
+    """Only what a child that works on recordings needs: no secrets of the server, and one thread per numeric library."""
     kept = {k: v for k, v in os.environ.items() if k in {"PATH", "LANG", "LC_ALL", "TMPDIR", "HOME", "VIRTUAL_ENV"}}
     return kept | {"PYTHONPATH": str(_SOURCE_ROOT), "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}

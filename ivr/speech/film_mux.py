@@ -1,14 +1,21 @@
-"""From what Asterisk wrote of a room, one file that browsers play: the picture as it came, the room's sound encoded (PyAV)."""
+"""From what Asterisk wrote of a room, one file that browsers play: the picture as it came, the room's sound encoded (PyAV).
+
+Two hours take half a minute of a core, so it is a program of its own, at low priority: CODEC PICTURE SOUND TARGET PARENT.
+It prints a line of JSON and ends with 0, or with 3 where nothing can be shown, or in an error; it ends when its parent is gone.
+"""
 
 from __future__ import annotations
 
 import ctypes
 import hashlib
 import io
+import json
 import os
+import signal
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -17,6 +24,7 @@ from typing import Any, Final, cast
 import av
 import numpy as np
 
+from ivr.domain.errors import AudioUnreadable
 from ivr.domain.room_film import FilmUnreadable
 from ivr.domain.stored_video import ENTRY, MARKER, Codec, Frame, Packet, frames, packet_of, times
 from ivr.speech.audio import SAMPLE_BYTES, inspect_mono, open_sound
@@ -26,6 +34,8 @@ CONTAINERS: Final[dict[Codec, tuple[str, str, str]]] = {
 }
 """Format, sound codec and media type for each codec of pictures."""
 
+UNREADABLE: Final = 3
+_PR_SET_PDEATHSIG = 1
 _TICK = Fraction(1, 90_000)
 _SOUND_RATE = 48_000
 _BLOCK_S = 1
@@ -79,6 +89,21 @@ def mux(picture: Path, sound: Path, codec: Codec, target: Path) -> Muxed:
         os.fsync(file.fileno())
         size = file.tell()
     return Muxed(width, height, len(steps) - begins, max(info.seconds, shown_at[-1]), size, digest.digest())
+
+
+def main(codec: Codec, picture: str, sound: str, target: str, parent: str) -> int:
+    """What the module's text says."""
+    os.nice(10)
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != int(parent):  # gone before it could be followed
+        return 1
+    try:
+        made = mux(Path(picture), Path(sound), codec, Path(target))
+    except (AudioUnreadable, FilmUnreadable) as unreadable:
+        print(unreadable)
+        return UNREADABLE
+    print(json.dumps({**asdict(made), "sha256": made.sha256.hex()}))
+    return 0
 
 
 def _packet(pending: tuple[Frame, float], stream: Any) -> av.Packet[Any]:
@@ -168,3 +193,7 @@ def _born(file: Path) -> float | None:
         return None
     seconds = int.from_bytes(found.raw[_BTIME_AT:_BTIME_AT + 8], "little", signed=True)
     return seconds + int.from_bytes(found.raw[_BTIME_AT + 8:_BTIME_AT + 12], "little") / 1e9
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))  # type: ignore[arg-type]

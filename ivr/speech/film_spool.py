@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
+import sys
 import time
 from collections.abc import Sequence
 from datetime import datetime
@@ -16,10 +18,12 @@ from ivr.domain.stored_video import Codec
 from ivr.domain.worktime import SHANGHAI
 from ivr.ports.films import KeptFile
 from ivr.speech.audio import open_sound
-from ivr.speech.film_mux import CONTAINERS, mux
+from ivr.speech.decoder_process import clean_environment
+from ivr.speech.film_mux import CONTAINERS, UNREADABLE, Muxed
 
 _MOST_A_ROUND = 100
 _COUNTED_FOR_S = 30.0
+_MUXED_WITHIN_S = 3600.0
 _CODECS: tuple[Codec, ...] = ("vp8", "h264")
 
 
@@ -41,8 +45,21 @@ class RoomFilmSpool:
         return await asyncio.to_thread(self._finished, still_s)
 
     async def keep(self, spooled: Spooled) -> KeptFile:
-        """See the port. Under another name, to the disk, then under its own; the disk's reserve is left alone."""
-        return await asyncio.to_thread(self._keep, spooled)
+        """See the port. Under another name, to the disk, then under its own; the disk's reserve is left alone.
+
+        The work is a child's, so that calls are followed meanwhile; one that takes longer than an hour is ended.
+        """
+        if spooled.codec is None:
+            raise FilmUnreadable("No picture ever came.")
+        path, media_type, part = await asyncio.to_thread(self._prepare, spooled, spooled.codec)
+        source = self._folder / SPOOL / spooled.name
+        try:
+            picture, sound = (source.with_name(f"{spooled.name}.{ending}") for ending in (spooled.codec, "wav"))
+            made = await _muxed(spooled.codec, picture, sound, part)
+            await asyncio.to_thread(_settle, part, self._folder / path)
+        finally:
+            await asyncio.to_thread(part.unlink, missing_ok=True)
+        return KeptFile(path, media_type, made.width, made.height, made.frames, made.seconds, made.size_bytes, made.sha256)
 
     async def discard(self, spooled: Spooled) -> None:
         """See the port."""
@@ -84,39 +101,54 @@ class RoomFilmSpool:
             return 0.0
         return status.st_mtime - max(0, status.st_size - 44) / 16_000
 
-    def _keep(self, spooled: Spooled) -> KeptFile:
-        if spooled.codec is None:
-            raise FilmUnreadable("No picture ever came.")
+    def _prepare(self, spooled: Spooled, codec: Codec) -> tuple[str, str, Path]:
         room = os.statvfs(self._folder)
         if room.f_bavail * room.f_frsize < self._reserve + spooled.size_bytes:
             raise OSError("the disk's reserve would not be kept")
-        _, _, media_type = CONTAINERS[spooled.codec]
-        day = datetime.fromtimestamp(spooled.began_at, SHANGHAI).strftime("%Y%m%d")
-        path = path_of(spooled.name, day, media_type)
+        media_type = CONTAINERS[codec][2]
+        path = path_of(spooled.name, datetime.fromtimestamp(spooled.began_at, SHANGHAI).strftime("%Y%m%d"), media_type)
         target = self._folder / path
         target.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
         part = target.with_name(f".{target.name}.part")
-        source = self._folder / SPOOL / spooled.name
         part.unlink(missing_ok=True)
-        try:
-            picture, sound = (source.with_name(f"{spooled.name}.{ending}") for ending in (spooled.codec, "wav"))
-            made = mux(picture, sound, spooled.codec, part)
-            part.chmod(0o640)
-            part.replace(target)
-        except AudioUnreadable as unreadable:
-            raise FilmUnreadable(str(unreadable)) from unreadable
-        finally:
-            part.unlink(missing_ok=True)
-        directory = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
-        return KeptFile(path, media_type, made.width, made.height, made.frames, made.seconds, made.size_bytes, made.sha256)
+        return path, media_type, part
 
     def _discard(self, spooled: Spooled) -> None:
         for ending in (*_CODECS, "wav"):
             (self._folder / SPOOL / f"{spooled.name}.{ending}").unlink(missing_ok=True)
+
+
+async def _muxed(codec: Codec, picture: Path, sound: Path, part: Path) -> Muxed:
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "ivr.speech.film_mux", codec, str(picture), str(sound), str(part), str(os.getpid()),
+        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        env=clean_environment(),
+    )
+    try:
+        async with asyncio.timeout(_MUXED_WITHIN_S):
+            told, complaint = await child.communicate()
+    except TimeoutError as slow:
+        raise OSError(f"no film was made within {_MUXED_WITHIN_S:.0f} s") from slow
+    finally:
+        if child.returncode is None:
+            child.kill()
+            await child.wait()
+    if child.returncode == UNREADABLE:
+        raise FilmUnreadable(told.decode(errors="replace").strip())
+    if child.returncode:
+        raise OSError(f"no film was made: {complaint.decode(errors='replace').strip()[-300:] or child.returncode}")
+    made = json.loads(told)
+    return Muxed(**{**made, "sha256": bytes.fromhex(made["sha256"])})
+
+
+def _settle(part: Path, target: Path) -> None:
+    part.chmod(0o640)
+    part.replace(target)
+    directory = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
 
 
 class FilmFile:

@@ -234,7 +234,7 @@ async def test_village_lawyer_and_station_hear_and_see_each_other_in_one_call(tm
         kept = [round(share_heard(operator, *line), 2) for line in (lawyers, stations, later)]
         assert min(kept) >= KEPT, f"both others are on the operator's track: {kept}"
         assert sorted(file.suffix for file in office.recordings.rglob("*.*")) == [".taken", ".wav", ".wav", ".webm"]
-        shows_each_who_spoke(next(office.recordings.rglob("films/*/*.webm")), tmp_path, [villagers, stations])
+        shows_each_who_spoke(next(office.recordings.rglob("films/*/*.webm")), tmp_path, [villagers, stations, later])
         assert film["third_told"] == STATION and film["third_told_at"] < film["told_at"] <= film["began_at"], "told first, then recorded"
         connection = await asyncpg.connect(database_url(office.settings))
         try:

@@ -100,18 +100,26 @@ async def test_without_room_on_the_disk_the_third_comes_and_nobody_is_recorded(d
 async def test_it_is_told_that_it_is_on_and_the_lawyer_stops_it_while_the_room_goes_on() -> None:
     async with kept([""]) as (keeper, inbox, there):
         assert there.rung[0].film == "vp8" and inbox.open[7].film == "asked"
-        there.filming = True
         await joins(keeper, inbox)
+        there.filming = True
         assert await inbox.told.get() == ("film on", "")
         inbox.open[7] = replace(inbox.open[7], film="stopping")
         assert await inbox.told.get() == ("film over", "") and not there.filming
         assert inbox.open[7].state == "joined" and there.hung_up == []
 
 
+async def test_while_a_further_third_rings_the_rooms_recording_is_told_and_stopped_as_well() -> None:
+    async with kept([""]) as (_, inbox, there):
+        there.filming = True
+        assert await inbox.told.get() == ("film on", "") and inbox.open[7].joined_at is None
+        inbox.open[7] = replace(inbox.open[7], film="stopping")
+        assert await inbox.told.get() == ("film over", "") and not there.filming and there.hung_up == []
+
+
 async def test_it_is_stopped_when_the_disk_fills_up_meanwhile() -> None:
     async with kept(["", "", "no_space"]) as (keeper, inbox, there):
-        there.filming = True
         await joins(keeper, inbox)
+        there.filming = True
         assert await inbox.told.get() == ("film on", "") and await inbox.told.get() == ("film over", "no_space")
         assert not there.filming and there.hung_up == []
 
