@@ -24,6 +24,8 @@ _FORBIDDEN_FUNCTIONS = re.compile(r"(?:\$\{|^)\s*(?:SHELL|FILE|CURL|ODBC|REALTIM
 # What is known of a number is looked up by its digits alone: these readings of the database, and the two ways to each key.
 _LOOK_UPS = {"NUISANCE_KEY": "${DB(nuisance/${NUISANCE_KEY})}", "LANGUAGE_KEY": "${DB(language/${LANGUAGE_KEY})}"}
 _ENDS = {"hangup", "goto", "busy", "congestion", "return"}
+# Run by a video room's menu, which takes the channel back at the end of the lines: an ending of their own would end its call.
+_RUN_BY_MENU = {("room-keys", "s")}
 # The one way to ask a process of ours: on this machine, a constant name, and values that a Set() before made harmless.
 _QUESTION = re.compile(r"agi://127\.0\.0\.1:[0-9]{1,5}/[a-z][a-z-]{0,30}(?:,\$\{(?:KEYED|CALLER|TRUNK|TICKET)\}|,[a-z0-9][a-z0-9-]{0,30})*")
 # The one way to hand a live leg to a process of ours: it is on this machine, knows the call by a random id, and may be gone.
@@ -70,7 +72,10 @@ def lint(text: str) -> list[str]:
         labels.setdefault((step.context, step.extension), set()).add(step.label)
         complaints += [f"line {step.line}: {c}" for c in _complaints(step)]
     for step in last.values():
-        if step.application.lower() not in _ENDS:
+        if (step.context, step.extension) in _RUN_BY_MENU:
+            if step.application.lower() != "noop":
+                complaints.append(f"line {step.line}: [{step.context}] {step.extension} would end its call; let it end with NoOp()")
+        elif step.application.lower() not in _ENDS:
             complaints.append(f"line {step.line}: [{step.context}] {step.extension} runs off its end; close it with Hangup()")
     complaints += _lost_jumps(found, labels)
     return complaints

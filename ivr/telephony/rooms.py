@@ -157,7 +157,9 @@ class AsteriskRoomDoor:
         """See the port: a normal ring, with nothing that asks a telephone to answer by itself."""
         # An endpoint would add its other codec to what it is offered, and the phone might take that one.
         picture = [f"PJSIP_MEDIA_OFFER(video)={found[1]}"] if (found := _PICTURE.search(guest.codecs)) else []
-        group = [f"GROUP(trunk)={guest.line}"] if guest.line else [f"PJSIP_HEADER(add,X-Ivr-Call)={guest.linked_id}"]
+        group = [f"GROUP(trunk)={guest.line}"] if guest.line else [
+            f"PJSIP_HEADER(add,X-Ivr-Call)={guest.linked_id}", "PJSIP_HEADER(add,X-Ivr-Third)=yes",
+        ]
         await self._client.request(
             "Originate", within_s=10, Channel=guest.address, ChannelId=channel_id, Context="room-third", Exten="s", Priority="1",
             Timeout=str(self._ring_s * 1000), CallerID=f"{_NAME} <{self._shown}>", Codecs=guest.codecs, Async="true",

@@ -20,7 +20,7 @@ from tests.e2e.journeys import command, filled_order
 from tests.e2e.journeys import state as call_state
 from tests.e2e.listening import hears_prompt, share_heard
 from tests.e2e.supervision import hears
-from tests.e2e.test_menus import call_row
+from tests.e2e.test_menus import call_row, facts
 from tests.e2e.test_village_desk import _KEEP_CAMERAS, at_the_desk, decodes
 from tests.e2e.test_village_room import _LISTEN, HEARD, KEPT, WITHIN_S, is_seen, page_hears
 from tests.e2e.village import HEAD, eventually, frames, registered, secret_of, sees, village_call
@@ -82,12 +82,23 @@ async def colleague_sits_down(office: DeskHotline, page: Page) -> None:
     await state(page, "available")
 
 
+async def pauses(office: DeskHotline, page: Page, villager: ScriptedPhone, word: str) -> None:
+    """The lawyer's button in the room; the villager hears what it did, and is back in the room."""
+    await page.get_by_test_id("pause-recording").click()
+    await hears_prompt(office, villager, f"louder/{word}", WITHIN_S)
+    paused = page.get_by_test_id("recording-paused")
+    await expect(paused).to_have_count(1 if word == "recording-paused" else 0, timeout=15_000)
+    async with asyncio.timeout(30):
+        while "3 " not in await command(office, "confbridge list"):
+            await asyncio.sleep(0.1)
+
+
 async def line_is_there(office: DeskHotline) -> bool:
     """Whether the carrier answered Asterisk's OPTIONS, without which a line has no room."""
     return bool(re.search(r"trunk-carrier/\S+ +\S+ +Avail", await command(office, "pjsip show contacts")))
 
 
-async def test_a_mediator_a_line_and_a_page_are_heard_one_after_the_other_in_one_call(tmp_path: Path) -> None:
+async def test_a_mediator_a_line_and_a_page_are_heard_and_what_is_said_in_a_pause_is_recorded_nowhere(tmp_path: Path) -> None:
     async with desk_hotline(MORE) as office:
         (office.folder / "devices.csv").write_text(f"{HEAD}{DEVICE},康庄社区,马秀兰,8003,一楼大厅,GXV3480,\n")
         (office.folder / "people.csv").write_text(PEOPLE)
@@ -98,6 +109,8 @@ async def test_a_mediator_a_line_and_a_page_are_heard_one_after_the_other_in_one
         mediators = office.speech("我是调解员孙师傅你们两家的事我来说说", "cmn-latn-pinyin+m1")
         dutys = office.speech("值班室收到请讲明地点和双方姓名", "cmn-latn-pinyin+m1")
         colleagues = spoken_file(tmp_path / "colleague.wav", "您好我是李律师我也来听一听这件事", "cmn-latn-pinyin+f2")
+        secret = office.speech("我的身份证号码是六四零幺二二幺九五八零三零七")
+        later = office.speech("钱是去年腊月借的有借条也有两个证人")
         silence = office.silence
         async with (
             desk_browser(office, silence) as page, desk_browser(office, colleagues[0]) as other, office.client() as client,
@@ -123,6 +136,12 @@ async def test_a_mediator_a_line_and_a_page_are_heard_one_after_the_other_in_one
                 await hears(mediator, villagers, at_least=HEARD, within_s=WITHIN_S)
                 await mediator.say(mediators[0])
                 await hears(villager, mediators, at_least=HEARD, within_s=WITHIN_S)
+                await pauses(office, page, villager, "recording-paused")
+                await villager.say(secret[0])
+                await hears(mediator, secret, at_least=HEARD, within_s=WITHIN_S)
+                await pauses(office, page, villager, "recording-goes-on")
+                await villager.say(later[0])
+                await hears(mediator, later, at_least=HEARD, within_s=WITHIN_S)
             await first.aclose()
             async with outside(office, DUTY) as duty, asked_in(page, duty, "duty 9001"):
                 await duty.say(dutys[0])
@@ -145,18 +164,34 @@ async def test_a_mediator_a_line_and_a_page_are_heard_one_after_the_other_in_one
             await villager.say(villagers[0])
             await page_hears(other, tmp_path, villagers)
             await asyncio.gather(is_seen(office, DEVICE), decodes(other, await decodes(other)))
+            await expect(other.get_by_test_id("as-third")).to_be_visible()
+            for key in ("hold", "pause-recording", "transfer-to", "desk-third"):
+                await expect(other.get_by_test_id(key)).to_have_count(0)
             await shot(other, "desk_as_third")
+
+            # A lawyer who leaves the others with a paused recording leaves nobody who could go on with it: it goes on.
+            await page.keyboard.press("F3")
+            await facts(office, linked_id, lambda seen: seen.count(("RECORDING_PAUSED", "key-8")) == 2)
+            await page.keyboard.press("F8")
+            await facts(office, linked_id, lambda seen: seen.count(("RECORDING_RESUMED", "key-8")) == 2)
+            await villager.say(later[0])
+            await page_hears(other, tmp_path, later)
 
             await villager.hang_up()
             order = await filled_order(client, linked_id, 90)
             call = await call_row(client, linked_id)
+            gaps = (await client.get(f"/calls/{linked_id}"))["recording_gaps"]
             orders = [o["number"] for o in client.orders.values()]
-            await expect(other.get_by_test_id("desk-third")).to_have_count(0, timeout=30_000)
+            await expect(other.get_by_test_id("as-third")).to_have_count(0, timeout=30_000)
             assert "ConfBridge" not in await command(office, "core show channels concise")
+        faults = [line for line in office.asterisk_log.splitlines() if re.search("pbx|(ERROR|WARNING).*(confbridge|app_stack)", line)]
+        assert faults == []
         assert orders == [order["number"]] and order["calls"] == [linked_id] and len(client.calls) == 1, "one call, one order"
         assert (call["outcome"], call["channel"], call["transferred_to"], call["hangup_by"]) == ("answered", "village_video", "7003", "caller")
         caller, operator = (next(office.recordings.rglob(f"*{linked_id}*-{track}.wav")) for track in ("caller", "operator"))
         kept = [round(share_heard(operator, *line), 2) for line in (mediators, dutys, colleagues)]
         assert min(kept) >= KEPT and share_heard(caller, *villagers) >= KEPT, f"the thirds are on the operator's track: {kept}"
+        assert len(gaps) == 2 and all(gap["seconds"] is not None for gap in gaps)
+        assert share_heard(caller, *later) >= KEPT and share_heard(caller, *secret) == 0, "what was said in the pause is in no file"
         assert share_heard(caller, *mediators) == 0, "the caller's track is the caller's alone"
         assert sorted(file.suffix for file in office.recordings.rglob("*.*")) == [".taken", ".wav", ".wav"], "two tracks"

@@ -91,6 +91,7 @@ HAZARDS = [
     ("exten => s,1,Set(X=${PJSIP_HEADER(read,X-Name)})\n same => n,Hangup()", "text the caller controls"),
     ("exten => s,1,Dial(PJSIP/${FILTER(0-9,${CALLBACK_NUMBER})}@t)\n same => n,Hangup()", "Set\\(\\) of its own"),
     ("exten => s,1,Answer()", "runs off its end"),
+    ("exten => s,1,NoOp()", "runs off its end"),
     ("exten => s,1,Goto(nowhere,s,1)", "leads nowhere"),
     ("exten => s,1,Goto(a,t,1)", "leads nowhere"),
     ("exten => s,1,Goto(a,s,lost)", "leads nowhere"),
@@ -114,3 +115,12 @@ def test_each_hazard_is_seen_and_its_line_named(text: str, complaint: str) -> No
     line = len(SAFE.splitlines()) + 2
     assert any(re.search(complaint, c) for c in found), found
     assert all(line <= int(c.split()[1].rstrip(":")) <= line + 1 for c in found), found
+
+
+@pytest.mark.parametrize(("lines", "told"), [
+    ("exten => s,1,NoOp()", ""), ("exten => s,1,Hangup()", "let it end with NoOp()"), ("exten => s,1,Return()", "let it end with NoOp()"),
+    ("exten => T,1,NoOp()", "runs off its end"),
+])
+def test_what_a_rooms_menu_runs_gives_the_channel_back(lines: str, told: str) -> None:
+    complaints = lint(f"[room-keys]\n{lines}\n")
+    assert bool(complaints) == bool(told) and told in "".join(complaints)

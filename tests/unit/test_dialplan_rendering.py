@@ -123,7 +123,7 @@ def test_the_rich_exchange_in_short() -> None:
         "duty", "duty-road-mobile-one", "duty-road-county",
         "from-village", "louder", "village", "village-adviser", "village-duty", "ask-village-duty", "village-any", "village-station", "village-media", "village-seen", "village-whisper", "village-whispered", "village-picture",
         "self-test", "self-test-answers", "end-self-test",
-        "room-third", "room-lawyer", "room-guest", "room-citizen", "room-over", "room-left", "room-film", "room-filmed",
+        "room-third", "room-lawyer", "room-guest", "room-citizen", "room-keys", "room-pause", "room-ends", "room-over", "room-left", "room-film", "room-filmed",
     }
     assert {s.extension for s in found if s.context == "from-trunk-carrier"} == {"12348", "0951612348"}
     assert {s.extension for s in found if s.context == "from-seat"} == {"echo"}, "seats reach nothing outside"

@@ -17,6 +17,8 @@ export interface Line {
   held: boolean
   muted: boolean
   since: number
+  /** This desk is asked into somebody else's call, as its third side. */
+  third: boolean
   /** The far end offered video: it is seen once the call is answered. */
   video: boolean
   /** The operator's camera is on; otherwise the far end sees a card that says so. */
@@ -25,7 +27,7 @@ export interface Line {
   sharing: boolean
 }
 
-export const NO_LINE: Line = { phase: 'none', linkedId: '', number: '', outgoing: false, held: false, muted: false, since: 0, video: false, camera: false, sharing: false }
+export const NO_LINE: Line = { phase: 'none', linkedId: '', number: '', outgoing: false, held: false, muted: false, since: 0, third: false, video: false, camera: false, sharing: false }
 
 export interface PhoneNews {
   registered: (registered: boolean, why: string) => void
@@ -175,6 +177,7 @@ export class Softphone {
       ...NO_LINE, phase: incoming ? 'ringing' : 'calling', outgoing: !incoming, since: Date.now(),
       video: incoming && offersVideo(String(request.body ?? '')),
       linkedId: incoming ? (request.getHeader('X-Ivr-Call') ?? '') : '',
+      third: incoming && Boolean(request.getHeader('X-Ivr-Third')),
       number: incoming ? session.remote_identity.uri.user : '',
     })
     const listen = (connection: RTCPeerConnection): void => {

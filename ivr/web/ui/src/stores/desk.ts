@@ -11,7 +11,7 @@ import { useLive } from './live'
 
 const KEPT = 'ivr.desk.seat'
 const CALL_KEPT = 'ivr.desk.call'
-const QUIET: Line = { phase: 'none', linkedId: '', number: '', outgoing: false, held: false, muted: false, since: 0, video: false, camera: false, sharing: false }
+const QUIET: Line = { phase: 'none', linkedId: '', number: '', outgoing: false, held: false, muted: false, since: 0, third: false, video: false, camera: false, sharing: false }
 /** Somebody who moved within this time works here, and the session goes on. */
 const PRESENT_MS = 60_000
 /** A page that was just reloaded lets go of the desk a moment later. */
@@ -51,6 +51,7 @@ export const useDesk = defineStore('desk', () => {
   let sound: HTMLAudioElement | null = null
 
   const now = computed(() => seatNow(live.queues, seat.value?.interface ?? ''))
+  const keyless = (): boolean => inRoom.value || line.value.third
   const moved = (): void => { movedAt = Date.now() }
   const constraints = (): MediaTrackConstraints | true =>
     microphone.value ? { deviceId: { exact: microphone.value } } : true
@@ -231,9 +232,11 @@ export const useDesk = defineStore('desk', () => {
     share,
     picture: () => { pictureKey.value += 1 },
     hangUp: () => phone?.hangUp(),
-    hold: () => { if (!inRoom.value) phone?.setHold(!line.value.held) },
+    hold: () => { if (!keyless()) phone?.setHold(!line.value.held) },
     mute: () => phone?.setMute(!line.value.muted),
-    press: (keys: string) => { if (!inRoom.value) phone?.press(keys) },
+    press: (keys: string) => { if (!keyless()) phone?.press(keys) },
+    /** The one key a video room takes, from the lawyer whose call it is. */
+    pauseRecording: () => { if (!line.value.third) phone?.press('*8') },
     echo: () => phone?.echo(),
   }
 })
