@@ -179,6 +179,7 @@ async def test_it_is_played_in_ranges_like_its_order_is_read_and_every_playing_i
         await made(by["seat"], house.order, move="conceal", reason="当事人要求")
         for there in (address, f"{house.order}/films"):
             await told(await by["desk"].get(there), 403)
+            assert "confidential" in (await told(await by["root"].get(there), 403))["detail"], "may play sound, and not this order's"
         rows = await house.site.pool.fetch("SELECT actor, object FROM audit_event WHERE action = 'film.played'")
         assert [tuple(row) for row in rows] == [("seat", f"{NUMBER}/{film['id']}")], "however many ranges, one playing"
         assert await PostgresAudit(house.site.pool).first_broken() is None
