@@ -107,8 +107,9 @@ async def desk_hotline(more: str = "") -> AsyncIterator[DeskHotline]:
         yield running
     finally:
         left = await running.stop()
+        running.end_what_is_left()
         running.remove()
-    assert left == []
+    assert left == [], f"left behind: {left}"
 
 
 @asynccontextmanager

@@ -161,15 +161,24 @@ class RunningHotline:
                 self.process.kill()
         return self.left_behind()
 
+    def end_what_is_left(self) -> None:
+        """Kill it, so that a test that failed burdens no other."""
+        for pid in self._left():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
     def left_behind(self) -> list[str]:
         """Processes whose command line names this folder."""
-        found = []
+        return list(self._left().values())
+
+    def _left(self) -> dict[int, str]:
+        found = {}
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit() and int(entry.name) != os.getpid():
                 with suppress(OSError):
                     line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
                     if str(self.folder) in line:
-                        found.append(line)
+                        found[int(entry.name)] = line
         return found
 
     def remove(self) -> None:
@@ -234,6 +243,7 @@ async def running_hotline(more: str = "", *, environment: Mapping[str, str] | No
         yield running
     finally:
         left = await running.stop()
+        running.end_what_is_left()
         running.remove()
     assert left == [], f"left behind: {left}"
 

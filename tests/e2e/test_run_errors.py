@@ -125,7 +125,7 @@ async def test_a_second_start_on_the_same_state_folder(unstarted: RunningHotline
         said = await unstarted.cli("run", succeed=False)
         assert said.count("✗") == 1 and "already runs" in said and f"process {unstarted.process.pid}" in said, said
         # Other ports would not help: the two would share one database folder and one ledger.
-        unstarted.environment |= {"IVR_WEB__PORT": "1", "IVR_ASTERISK__SIP_PORT": "2", "IVR_ASTERISK__AMI_PORT": "3"}
+        unstarted.environment |= {"IVR_WEB__PORT": "2", "IVR_ASTERISK__SIP_PORT": "4", "IVR_ASTERISK__AMI_PORT": "3"}
         assert "already runs" in await unstarted.cli("run", succeed=False)
         assert unstarted.process.poll() is None
     finally:
