@@ -51,7 +51,7 @@ async def provisioning_desk(settings: Settings, pool: Pool) -> Provisioner:
     writer = PhoneFiles(
         await asyncio.to_thread(load_key, key_file(settings)), settings.asterisk.sip_host, settings.asterisk.sip_port
     )
-    store = PostgresProvisioning(pool, settings.village.address_hours, seats_of_advisers(settings))
+    store = PostgresProvisioning(pool, settings.village.address_hours, seats_of_advisers(settings), filmed=settings.village.film)
     return Provisioner(store, writer, pages_for_devices(settings))
 
 

@@ -19,7 +19,8 @@ UNNAMED: Final = "驻村律师"
 class IdleFacts:
     """What is known of a device now. ``activity`` is that of its adviser's seat, None where nobody sits; ``duties`` are today's.
 
-    ``adviser`` is the name the roster has, UNNAMED where it has none, '' for a village without an adviser.
+    ``adviser`` is the name the roster has, UNNAMED where it has none, '' for a village without an adviser. ``filmed``: the office
+    keeps the picture of rooms of three sides.
     """
 
     village: str
@@ -30,6 +31,7 @@ class IdleFacts:
     connected: bool
     tested_at: datetime | None
     now: datetime
+    filmed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ def idle_words(facts: IdleFacts) -> IdleWords:
         call="按一下键，找律师",
         who=_who(facts.adviser, presence),
         when=_when(facts, presence),
-        kept="说的话会录音，画面不录",
+        kept="会录音，三方视频会录像" if facts.filmed else "说的话会录音，画面不录",
         foot=f"{now.month}月{now.day}日 星期{_WEEKDAYS[now.weekday()]} {_clock(now)}{tested}",
         presence=presence,
         broken="" if facts.connected else f"话机没有连上，请找{facts.helper or '村里的工作人员'}帮忙",

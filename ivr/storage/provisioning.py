@@ -35,12 +35,16 @@ SELECT DISTINCT starts_at, ends_at FROM duty WHERE work_number = $1 AND ends_at 
 
 
 class PostgresProvisioning:
-    """ivr.ports.provisioning.ProvisioningStore; an address lives for ``hours``, ``seats`` are {member interface: work number}."""
+    """ivr.ports.provisioning.ProvisioningStore; an address lives for ``hours``, ``seats`` are {member interface: work number}.
 
-    def __init__(self, pool: Pool, hours: int, seats: Mapping[str, str] | None = None) -> None:
+    ``filmed``: whether the office keeps the picture of rooms of three sides, which the page at rest says.
+    """
+
+    def __init__(self, pool: Pool, hours: int, seats: Mapping[str, str] | None = None, *, filmed: bool = False) -> None:
         self._pool = pool
         self._seats = seats or {}
         self._lives = timedelta(hours=hours)
+        self._filmed = filmed
 
     async def issue(self, device: str, digest: bytes, actor: str, reason: str) -> tuple[DeviceSecret, datetime]:
         """See the port."""
@@ -85,4 +89,5 @@ class PostgresProvisioning:
         return DeviceSecret(found, row["salt"], row["village_name"]), IdleFacts(
             row["village_name"], found.helper, (row["adviser_name"] or UNNAMED) if found.adviser else "", row["activity"],
             [(d["starts_at"], d["ends_at"]) for d in duties], row["reach"] == "reachable", row["tested_at"], row["now"],
+            self._filmed,
         )

@@ -35,6 +35,12 @@ def test_who_answers_is_told_as_it_is_now(change: dict[str, object], presence: s
     assert words.foot == "11月26日 星期四 14:05　昨天检查正常"
 
 
+def test_what_is_kept_is_said_as_the_office_keeps_it() -> None:
+    assert "说的话会录音，画面不录" in idle_html(idle_words(FACTS), "n")
+    filmed = idle_html(idle_words(replace(FACTS, filmed=True)), "n")
+    assert "会录音，三方视频会录像" in filmed and "不录" not in filmed
+
+
 def test_a_phone_that_is_not_connected_promises_no_lawyer_and_names_who_helps() -> None:
     words = idle_words(replace(FACTS, connected=False))
     page = idle_html(words, "n")
