@@ -2,69 +2,42 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import structlog
 
-from ivr.domain.errors import IvrError, Unavailable
+from ivr.domain.errors import IvrError
 from ivr.domain.events import BridgeEntered, ChannelEnded, LiveEvent, OriginateFinished
 from ivr.domain.room_film import FilmProblem, FilmState
 from ivr.domain.video_room import RoomProblem, channel_id, is_invitation, why_ended
+from ivr.pipeline.keep_requests import RequestKeeper
 from ivr.ports.rooms import Guest, Invitation, NobodyToAsk, RoomDoor, RoomInbox
 
 log = structlog.get_logger(__name__)
 
-_LOOK_EVERY_S = 1.0
-_MOST_EVENTS = 1000
 _LOOKS_FOR_FILM = 15
 
 
-class RoomKeeper:
-    """Two tasks in one, like ivr.pipeline.supervise.WatchKeeper: events make it prompt, what was missed is asked each second."""
+class RoomKeeper(RequestKeeper[Invitation]):
+    """Rings who is asked into a village's call, and follows them and the room's picture; see RequestKeeper."""
 
     def __init__(
         self, inbox: RoomInbox, door: RoomDoor, instance: str, now: Callable[[], float] = time.time,
         disk: Callable[[], Awaitable[FilmProblem]] | None = None,
     ) -> None:
+        super().__init__(inbox, "rooms")
         self._inbox = inbox
         self._door = door
         self._instance = instance
         self._now = now
-        self._events: asyncio.Queue[LiveEvent] = asyncio.Queue(_MOST_EVENTS)
         self._answered: set[str] = set()
-        self._beginning: set[int] = set()
         self._disk = disk
         self._unfilmed: dict[int, int] = {}
 
-    def see(self, event: LiveEvent) -> None:
-        """Take one live event; never waits."""
-        if isinstance(event, (OriginateFinished, ChannelEnded, BridgeEntered)) and is_invitation(event.unique_id):
-            try:
-                self._events.put_nowait(event)
-            except asyncio.QueueFull:
-                log.warning("room_event_dropped", unique_id=event.unique_id)
-
-    async def run(self) -> None:
-        """Ends only when cancelled; a database that is away only delays it."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._take())
-            tasks.create_task(self._follow())
-
-    async def _take(self) -> None:
-        while True:
-            try:
-                while (asked := await self._inbox.take()) is not None:
-                    self._beginning.add(asked.id)
-                    try:
-                        await self._begin(asked)
-                    finally:
-                        self._beginning.discard(asked.id)
-            except Unavailable as away:
-                log.warning("rooms_wait", reason=str(away))
-            await self._inbox.wait_hint(1.0)
+    def _is_ours(self, unique_id: str) -> bool:
+        return is_invitation(unique_id)
 
     async def _begin(self, asked: Invitation) -> None:
         problem: RoomProblem = "failed"
@@ -93,18 +66,6 @@ class RoomKeeper:
             log.warning("film_disk", reason=str(away))
             problem = "no_space"
         return replace(guest, film="", film_problem=problem) if problem else guest
-
-    async def _follow(self) -> None:
-        while True:
-            try:
-                async with asyncio.timeout(_LOOK_EVERY_S):
-                    event = await self._events.get()
-            except TimeoutError:
-                event = None
-            try:
-                await (self._look() if event is None else self._apply(event))
-            except (IvrError, OSError, TimeoutError) as failed:
-                log.warning("rooms_not_followed", reason=str(failed))
 
     async def _apply(self, event: LiveEvent) -> None:
         match event:
@@ -157,6 +118,3 @@ class RoomKeeper:
                 await self._inbox.filmed(asked.id, "over", problem)
         elif asked.film == "asked":
             await self._inbox.filmed(asked.id, "on")
-
-    async def _of(self, third: str) -> list[Invitation]:
-        return [asked for asked in await self._inbox.unsettled() if asked.channel_id == third]

@@ -2,63 +2,31 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import structlog
 
-from ivr.domain.errors import IvrError, Unavailable
+from ivr.domain.errors import IvrError
 from ivr.domain.events import BridgeEntered, ChannelEnded, LiveEvent, OriginateFinished
+from ivr.pipeline.keep_requests import RequestKeeper
 from ivr.ports.supervision import ListeningPost, Watch, WatchInbox, WatchMode, WatchRefused
 
 log = structlog.get_logger(__name__)
 
-_LOOK_EVERY_S = 1.0
-_MOST_EVENTS = 1000
 _NOT_TALKING = "The seat talks with nobody now."
 _IN_THE_BRIDGE: tuple[WatchMode, ...] = ("barge", "take_over")
 
 
-class WatchKeeper:
-    """Two tasks in one: what is asked for, and what becomes of it. ``see`` takes live events and never waits.
-
-    Events only make it faster: what was missed (a lost link, a controller started again) is asked of Asterisk each second
-    while a watch lasts.
-    """
+class WatchKeeper(RequestKeeper[Watch]):
+    """Calls supervisors' telephones, changes what they do, and follows them; see RequestKeeper."""
 
     def __init__(self, inbox: WatchInbox, post: ListeningPost, instance: str) -> None:
+        super().__init__(inbox, "watches")
         self._inbox = inbox
         self._post = post
         self._prefix = f"{instance}-watch-"
-        self._events: asyncio.Queue[LiveEvent] = asyncio.Queue(_MOST_EVENTS)
-        self._beginning: set[int] = set()
         self._takes_over: dict[str, tuple[str, str]] = {}  # by the supervisor's channel: the operator's, and the call
 
-    def see(self, event: LiveEvent) -> None:
-        """Take one live event."""
-        if isinstance(event, (OriginateFinished, ChannelEnded, BridgeEntered)) and event.unique_id.startswith(self._prefix):
-            try:
-                self._events.put_nowait(event)
-            except asyncio.QueueFull:
-                log.warning("watch_event_dropped", unique_id=event.unique_id)
-
-    async def run(self) -> None:
-        """Ends only when cancelled; a database that is away only delays it."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._take())
-            tasks.create_task(self._follow())
-
-    async def _take(self) -> None:
-        while True:
-            try:
-                while (asked := await self._inbox.take()) is not None:
-                    self._beginning.add(asked.id)
-                    try:
-                        await self._begin(asked)
-                    finally:
-                        self._beginning.discard(asked.id)
-            except Unavailable as away:
-                log.warning("watches_wait", reason=str(away))
-            await self._inbox.wait_hint(1.0)
+    def _is_ours(self, unique_id: str) -> bool:
+        return unique_id.startswith(self._prefix)
 
     async def _begin(self, asked: Watch) -> None:
         before = await self._inbox.current(asked.watcher, asked.id)
@@ -96,18 +64,6 @@ class WatchKeeper:
             await self._inbox.on(asked.id)
         log.info("watch_changed", mode=asked.mode, seat=asked.seat, linked_id=linked_id, watcher=asked.watcher)
 
-    async def _follow(self) -> None:
-        while True:
-            try:
-                async with asyncio.timeout(_LOOK_EVERY_S):
-                    event = await self._events.get()
-            except TimeoutError:
-                event = None
-            try:
-                await (self._look() if event is None else self._apply(event))
-            except (IvrError, TimeoutError) as failed:
-                log.warning("watches_not_followed", reason=str(failed))
-
     async def _apply(self, event: LiveEvent) -> None:
         match event:
             case OriginateFinished(unique_id=channel_id, answered=True):
@@ -134,6 +90,3 @@ class WatchKeeper:
     async def _tell_on(self, watches: list[Watch]) -> None:
         for watch in watches:
             await self._inbox.on(watch.id)
-
-    async def _of(self, channel_id: str) -> list[Watch]:
-        return [watch for watch in await self._inbox.unsettled() if watch.channel_id == channel_id]
