@@ -57,7 +57,8 @@ class Call:
     A call of a village's video phone (channel ``village_video``, also when a message was left) has the phone's name as ``device``
     and the ``village`` that this name tells; its number is nobody's. ``ladder`` is how the ladder went: ``step:why`` in order;
     ``ringback`` is ``<queue>:<number>`` when its line failed and the village's telephone is owed a call;
-    ``helper_present`` that a key told of somebody beside who calls. ``recording_gaps`` are pauses (ivr.domain.recording_gaps).
+    ``helper_present`` that a key told of somebody beside who calls. ``recording_gaps`` are pauses (ivr.domain.recording_gaps),
+    ``recorded_s`` the seconds there were to record (None: not told), which leave out what the exchange itself spoke.
     ``notice_told``: how far a spoken notice came (ivr.domain.voice_notice.Told), '' in every other call.
     ``confidential_asked``: the operator's key said that the citizen asks for confidence.
     ``language`` is the one the caller asked for last, by a key of this call or by what was known of the number (``language_by``).
@@ -96,6 +97,7 @@ class Call:
     ladder: str = ""
     helper_present: bool = False
     recording_gaps: str = ""
+    recorded_s: float | None = None
     confidential_asked: bool = False
     notice_told: str = ""
     ringback: str = ""
@@ -245,7 +247,8 @@ def fold(facts: Iterable[Fact], prefixes: Mapping[str, Mapping[str, str]]) -> Ca
             case "LINKEDID_END" | "INTERRUPTED" if end is None:
                 end = fact.kind
                 call = replace(call, ended_at=max(clocks.values()))
-    return _settled(replace(call, recording_gaps=gaps.told()), end, outcome)
+    recorded_s = round(gaps.recorded(max(clocks.values(), default=entry.at)), 3) if gaps.joined_once else None
+    return _settled(replace(call, recording_gaps=gaps.told(), recorded_s=recorded_s), end, outcome)
 
 
 def _moves_on(call: Call, queue: str, at: float, entered_at: float, seen_live: bool) -> bool:

@@ -34,6 +34,11 @@ class GapClock:
         self._since: float | None = None
 
     @property
+    def joined_once(self) -> bool:
+        """Whether something was written, as far as the facts tell: what was seen live does not tell who was joined when."""
+        return bool(self._runs) or self._since is not None
+
+    @property
     def begun(self) -> bool:
         """Whether there is a recording."""
         return self._begun

@@ -79,7 +79,8 @@ async def _calls(connection: Connection, since: datetime) -> dict[str, CallFacts
     rows = await connection.fetch(
         "SELECT c.linked_id, extract(epoch FROM c.ended_at)::float8 AS ended_at,"
         " extract(epoch FROM c.arrived_at)::float8 AS arrived_at,"
-        " extract(epoch FROM coalesce(c.talk_ended_at, c.ended_at) - c.answered_at)::float8 AS talk_s,"
+        " CASE WHEN c.answered_at IS NOT NULL THEN least(c.recorded_s,"
+        "  extract(epoch FROM coalesce(c.talk_ended_at, c.ended_at) - c.answered_at)::float8) END AS talk_s,"
         " (c.answered_at IS NOT NULL OR c.outcome = 'message') AND NOT c.recording_refused"
         " AND c.recording_name <> '' AS recording_expected,"
         " c.recording_refused, coalesce(c.outcome, '') AS outcome, coalesce(o.number, '') AS order_number,"

@@ -228,6 +228,7 @@ async def test_village_lawyer_and_station_hear_and_see_each_other_in_one_call(tm
             orders = [o["number"] for o in client.orders.values()]
         assert orders == [order["number"]] and order["calls"] == [linked_id] and len(client.calls) == 1, "one call, one order"
         assert (call["outcome"], call["channel"], call["operator"]) == ("answered", "village_video", "PJSIP/seat-web")
+        assert "没有录全" not in order["note"], "what the exchange says before the room is no lost sound"
         assert (call["transferred_to"], call["hangup_by"]) == (STATION, "operator")
         caller, operator = (next(office.recordings.rglob(f"*{linked_id}*-{track}.wav")) for track in ("caller", "operator"))
         assert share_heard(caller, *villagers) >= KEPT and share_heard(caller, *stations) == 0, "the caller's track is the caller's alone"

@@ -160,14 +160,21 @@ CASES: dict[str, tuple[str, str]] = {
  40.0  caller  RECORDING_PAUSED  key-8
  45.0  caller  HANGUP          by=caller cause=16
  45.0  caller  LINKEDID_END
-""", "outcome=answered recording_gaps=10.0+15.5,14.5+"),
+""", "outcome=answered recording_gaps=10.0+15.5,14.5+ recorded_s=14.5"),
     "the wait for an answer is not in the recording, and moves no pause": (TALKS + """
  20.0  caller  RECORDING_PAUSED  key-8
  35.5  caller  RECORDING_RESUMED key-8
  45.0  caller  BRIDGE_EXIT     bridge_id=A
  45.0  caller  HANGUP          by=caller cause=16
  45.0  caller  LINKEDID_END
-""", "outcome=answered recording_gaps=10.5+15.5"),
+""", "outcome=answered recording_gaps=10.5+15.5 recorded_s=20.0"),
+    "words of the exchange in the middle are not recorded, and nothing of the talk is missing": (TALKS + """
+ 20.0  caller  BRIDGE_EXIT     bridge_id=A
+ 33.0  caller  BRIDGE_ENTER    bridge_id=B
+ 45.0  caller  BRIDGE_EXIT     bridge_id=B
+ 45.0  caller  HANGUP          by=caller cause=16
+ 45.0  caller  LINKEDID_END
+""", "outcome=answered recording_gaps= recorded_s=22.5"),
     "the citizen asks for confidence": (TALKS + """
  20.0  caller  CONFIDENTIAL      key-6
  45.0  caller  HANGUP          by=caller cause=16

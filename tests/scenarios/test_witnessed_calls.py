@@ -23,7 +23,7 @@ ENDED = [
     facts for facts in ALL_FACTS
     if (call := fold(facts, PREFIXES)) is not None and call.outcome not in (None, "interrupted", "message", "self_service")
 ]
-UNTOLD = {"notice_version", "recording_refused", "recording_name", "talk_ended_at", "menu_choice", "rating", "asked_about", "appointment"}
+UNTOLD = {"notice_version", "recording_refused", "recording_name", "talk_ended_at", "menu_choice", "rating", "asked_about", "appointment", "recorded_s"}
 
 
 def witnessed(facts: list[Fact]) -> list[Fact]:
