@@ -18,7 +18,7 @@ from ivr.domain.errors import Unavailable
 _MODULES = "/usr/lib/baresip/modules"
 _COMMAND_WITHIN_S = 20.0
 _STARTS = 3
-_KEY_S = 0.3  # a key has a length, and the next one begins after it; pressed sooner, two become one
+_KEY_S = 0.4  # a key has a length, and the next one begins after it; pressed sooner, two become one
 
 
 @dataclass(frozen=True, slots=True)
