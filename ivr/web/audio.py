@@ -5,66 +5,26 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Protocol
 
 import structlog
 from aiohttp import web
 
-from ivr.domain.errors import IvrError, NotFound
+from ivr.domain.errors import NotFound
 from ivr.domain.transcript import Speaker
 from ivr.ports.views import RecordingTrack
 from ivr.ports.web import Tones, Track
 from ivr.web.audit_once import AUDIT_ONCE
+from ivr.web.byte_ranges import send_ranged
 from ivr.web.context import IDENTITY, OPTIONS, SERVICES, answer
-from ivr.web.errors import problem
 from ivr.web.models import Peaks
 from ivr.web.order_access import demand_call
 from ivr.web.query import AudioQuery, PeaksQuery, read_query
 from ivr.web.veils import tones_of
 
-_CHUNK = 64 * 1024
-_SEND_TIMEOUT_S = 30.0
-_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 _log = structlog.get_logger(__name__)
-
-
-class Unsatisfiable(Exception):
-    """The range lies wholly outside the sound: 416."""
-
-
-class Readable(Protocol):
-    """Something of known length that is read piecewise."""
-
-    async def read(self, offset: int, length: int) -> bytes: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Slice:
-    """The bytes [start, end)."""
-
-    start: int
-    end: int
-
-
-def parse_range(header: str | None, size: int) -> Slice | None:
-    """RFC 9110 §14: the asked slice of ``size`` bytes; None (send the whole) for no, several or senseless ranges."""
-    match = _RANGE.fullmatch((header or "").strip())
-    if match is None or match.group() == "bytes=-":
-        return None
-    first, last = match.groups()
-    if not first:
-        if int(last) == 0 or size == 0:
-            raise Unsatisfiable
-        return Slice(max(0, size - int(last)), size)
-    if last and int(last) < int(first):
-        return None
-    if int(first) >= size:
-        raise Unsatisfiable
-    return Slice(int(first), min(size, int(last) + 1) if last else size)
 
 
 def confined(root: Path, relative: str) -> Path:
@@ -108,33 +68,11 @@ async def play(request: web.Request) -> web.StreamResponse:
     tones = await tones_of(request, linked_id, tracks)
     sound = await request.app[SERVICES].audio.open(await _paths(request, tracks), track, tones)
     try:
-        size = sound.size
-        etag = '"' + "-".join([track, *(str(t.id) for t in tracks), str(size), _mark_of(tones)]) + '"'
-        headers = {"Accept-Ranges": "bytes", "ETag": etag, "Cache-Control": "private, no-store"}
-        # A range that continues another version of the sound must not be glued to this one.
-        if_range = request.headers.get("If-Range")
-        asked = request.headers.get("Range") if if_range in (None, etag) and request.method == "GET" else None
-        try:
-            part = parse_range(asked, size)
-        except Unsatisfiable:
-            return problem(
-                416,
-                "range_not_satisfiable",
-                f"The sound has {size} bytes.",
-                headers={**headers, "Content-Range": f"bytes */{size}"},
-            )
-        if request.method == "GET":
-            await request.app[AUDIT_ONCE].note(request[IDENTITY], "recording.play", f"{linked_id}/{track}", {"tones": bool(tones)})
-        chosen = part or Slice(0, size)
-        response = web.StreamResponse(status=206 if part else 200, headers=headers)
-        response.content_type = "audio/wav"
-        response.content_length = chosen.end - chosen.start
-        if part:
-            response.headers["Content-Range"] = f"bytes {part.start}-{part.end - 1}/{size}"
-        await response.prepare(request)
-        if request.method == "GET":
-            await send_part(request, response, sound, chosen)
-        return response
+        etag = '"' + "-".join([track, *(str(t.id) for t in tracks), str(sound.size), _mark_of(tones)]) + '"'
+        note = partial(
+            request.app[AUDIT_ONCE].note, request[IDENTITY], "recording.play", f"{linked_id}/{track}", {"tones": bool(tones)}
+        )
+        return await send_ranged(request, sound, "audio/wav", etag, note)
     finally:
         await sound.close()
 
@@ -143,25 +81,6 @@ def _mark_of(tones: Tones) -> str:
     """Tells sounds apart that are of one length and hold other tones, so that their ranges are never glued together."""
     told = json.dumps({speaker: [list(span) for span in spans] for speaker, spans in sorted(tones.items())})
     return hashlib.sha256(told.encode()).hexdigest()[:16] if tones else "whole"
-
-
-async def send_part(request: web.Request, response: web.StreamResponse, sound: Readable, part: Slice) -> None:
-    """Send the slice piecewise. Once begun it can only be sent whole or be cut off: an error document would be taken
-    for sound."""
-    offset = part.start
-    try:
-        while offset < part.end:
-            data = await sound.read(offset, min(_CHUNK, part.end - offset))
-            if not data:
-                raise NotFound("The recording ended early.")
-            async with asyncio.timeout(_SEND_TIMEOUT_S):
-                await response.write(data)
-            offset += len(data)
-        await response.write_eof()
-    except (IvrError, OSError, TimeoutError) as error:
-        _log.warning("sound_cut_off", path=request.path, sent=offset - part.start, error=type(error).__name__)
-        if request.transport is not None:
-            request.transport.abort()
 
 
 async def peaks(request: web.Request) -> web.Response:

@@ -19,6 +19,7 @@ from ivr.domain.work_order import Actor
 from ivr.ports.views import CallDetail, WorkOrderRecord
 from ivr.ports.web import Tones
 from ivr.web.audio import confined
+from ivr.web.byte_ranges import pieces_of
 from ivr.web.context import IDENTITY, OPTIONS, SERVICES
 from ivr.web.films import OrderFilms, film_pieces, shown_film
 from ivr.web.models import SHANGHAI, Wire
@@ -32,7 +33,6 @@ from ivr.web.supervision_models import Reason
 from ivr.web.veils import veil_of_order
 from ivr.web.zip_stream import Entry, zip_pieces
 
-_CHUNK = 256 * 1024
 _SEND_TIMEOUT_S = 60.0
 _log = structlog.get_logger(__name__)
 
@@ -149,17 +149,7 @@ async def _sounds(request: web.Request, detail: CallDetail, veil: Veil) -> list[
             _log.warning("case_sound_missing", path=track.path, error=type(missing).__name__)
             found.append((name, None))
             continue
-
-        async def pieces(sound: object = sound) -> AsyncIterator[bytes]:
-            offset, size = 0, sound.size  # type: ignore[attr-defined]
-            while offset < size:
-                piece: bytes = await sound.read(offset, _CHUNK)  # type: ignore[attr-defined]
-                if not piece:
-                    raise NotFound("The recording ended early.")
-                yield piece
-                offset += len(piece)
-
-        found.append((name, pieces()))
+        found.append((name, pieces_of(sound)))
     return found
 
 

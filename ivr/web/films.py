@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
+from functools import partial
 
 import structlog
 from aiohttp import web
@@ -11,17 +12,15 @@ from pydantic import Field
 
 from ivr.domain.errors import Denied, NotFound
 from ivr.domain.room_film import ENDINGS, Film, FilmProblem
-from ivr.web.audio import Slice, Unsatisfiable, parse_range, send_part
 from ivr.web.audit_once import AUDIT_ONCE
+from ivr.web.byte_ranges import pieces_of, send_ranged
 from ivr.web.context import IDENTITY, SERVICES, answer
-from ivr.web.errors import problem
 from ivr.web.models import Moment, Wire
 from ivr.web.order_access import actor_of, demand_content, known_order
 from ivr.web.query import NoQuery, read_query
 from ivr.web.route import Route
 from ivr.web.veils import veil_of_order
 
-_CHUNK = 256 * 1024
 _FILM = "video/webm, video/mp4"
 _NUMBER = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
 _log = structlog.get_logger(__name__)
@@ -82,33 +81,10 @@ async def play_film(request: web.Request) -> web.StreamResponse:
     file = await services.films.open(film)
     try:
         etag = f'"{film.sha256.hex()[:32]}"'
-        headers = {
-            "Accept-Ranges": "bytes", "ETag": etag, "Cache-Control": "private, no-store",
-            "Content-Disposition": f'inline; filename="{order.number}-{film.id}.{ENDINGS[film.media_type]}"',
-        }
-        fits = request.method == "GET" and request.headers.get("If-Range") in (None, etag)
-        asked = request.headers.get("Range") if fits else None
-        try:
-            part = parse_range(asked, file.size)
-        except Unsatisfiable:
-            return problem(
-                416, "range_not_satisfiable", f"The film has {file.size} bytes.",
-                headers={**headers, "Content-Range": f"bytes */{file.size}"},
-            )
-        if request.method == "GET":
-            await request.app[AUDIT_ONCE].note(
-                request[IDENTITY], "film.played", f"{order.number}/{film.id}", {"linked_id": film.linked_id}
-            )
-        chosen = part or Slice(0, file.size)
-        response = web.StreamResponse(status=206 if part else 200, headers=headers)
-        response.content_type = film.media_type
-        response.content_length = chosen.end - chosen.start
-        if part:
-            response.headers["Content-Range"] = f"bytes {part.start}-{part.end - 1}/{file.size}"
-        await response.prepare(request)
-        if request.method == "GET":
-            await send_part(request, response, file, chosen)
-        return response
+        named = {"Content-Disposition": f'inline; filename="{order.number}-{film.id}.{ENDINGS[film.media_type]}"'}
+        about = f"{order.number}/{film.id}", {"linked_id": film.linked_id}
+        note = partial(request.app[AUDIT_ONCE].note, request[IDENTITY], "film.played", *about)
+        return await send_ranged(request, file, film.media_type, etag, note, named)
     finally:
         await file.close()
 
@@ -120,20 +96,7 @@ async def film_pieces(request: web.Request, film: Film) -> AsyncIterator[bytes] 
     except NotFound as missing:
         _log.warning("case_film_missing", film=film.id, error=str(missing))
         return None
-
-    async def pieces() -> AsyncIterator[bytes]:
-        try:
-            offset = 0
-            while offset < file.size:
-                piece = await file.read(offset, _CHUNK)
-                if not piece:
-                    raise NotFound("The film ended early.")
-                yield piece
-                offset += len(piece)
-        finally:
-            await file.close()
-
-    return pieces()
+    return pieces_of(file)
 
 
 def shown_film(film: Film) -> OrderFilm:

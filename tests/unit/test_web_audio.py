@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ivr.domain.errors import NotFound
-from ivr.web.audio import Slice, Unsatisfiable, confined, parse_range
+from ivr.web.audio import confined
+from ivr.web.byte_ranges import Slice, Unsatisfiable, parse_range
 
 
 @pytest.mark.parametrize(
