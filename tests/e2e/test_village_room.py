@@ -85,7 +85,7 @@ async def kept_film(client: HotlineClient, number: str) -> dict[str, Any]:
         while not (films := (await client.get(f"/work-orders/{number}/films"))["films"]):
             await asyncio.sleep(0.5)
     (film,) = films
-    assert film["problem"] == "" and film["frames"] > 50, film
+    assert film["problem"] == "" and film["frames"] > 20, film  # what came before a camera's first key frame is not kept
     return dict(film)
 
 
@@ -117,7 +117,7 @@ def shows_each_who_spoke(file: Path, folder: Path, lines: list[tuple[Path, float
     """Every picture is somebody's camera and none is black; the villager, then the station, and the words of both are heard."""
     with av.open(str(file)) as film:
         pictures = [(f"{f.width}x{f.height}", f.time, float(f.to_ndarray(format="gray").std())) for f in film.decode(video=0)]
-    assert len(pictures) > 50 and min(deviation for _, _, deviation in pictures) > 5, "something is seen in each"
+    assert len(pictures) > 20 and min(deviation for _, _, deviation in pictures) > 5, "something is seen in each"
     first = {size: next(at for s, at, _ in pictures if s == size) for size in CAMERAS.values()}
     assert first[CAMERAS[DEVICE]] < first[CAMERAS[STATION]]
     assert len({size for size, _, _ in pictures}) == 3, "and the lawyer's"
